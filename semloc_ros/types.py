@@ -1,0 +1,194 @@
+"""The values that flow between the stages: immutable, plain numpy, no ROS and no torch.
+
+Conventions, everywhere in the package
+--------------------------------------
+- A pose is a (4, 4) float64 matrix named by direction: `camera_from_map` takes map
+  coordinates (metres) to camera coordinates (optical: x right, y down, z forward).
+- Pixel (0, 0) is the centre of the top-left pixel (OpenCV); `points_image` are (u, v).
+- Times are integer nanoseconds, `stamp_ns`. Angles are radians.
+- A pose covariance is (6, 6) in ROS order (x, y, z, rot x, rot y, rot z) for the pose
+  `map_from_camera` or `map_from_base`, as PoseWithCovariance means it: the position error is
+  added, t = t̂ + δ, and the rotation error turns about the FIXED map axes, R = Exp(θ) R̂.
+- Masks: 255 = dynamic, 0 = static.
+- Failure is a value: `NoPose(reason)`, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+CameraModel = Literal["pinhole", "radtan", "fisheye"]
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Intrinsics of one camera, in pixels.
+
+    `distortion` is OpenCV's: empty for "pinhole"; (k1, k2, p1, p2[, k3[, k4, k5, k6]]) for
+    "radtan"; (k1, k2, k3, k4) for "fisheye" (equidistant). `geometry.cameras.check_camera`
+    is the border check.
+    """
+
+    model: CameraModel
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    distortion: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One image to be localized.
+
+    `image` is (H, W, 3) uint8 RGB or (H, W) uint8; `mask`, if given, (H, W) uint8 with
+    255 = dynamic: features under it are not used.
+    """
+
+    stamp_ns: int
+    image: NDArray[np.uint8]
+    camera: Camera
+    mask: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PosedImage:
+    """One image of a mapping session: its pose is known, its pixels are read on demand.
+
+    `read()` returns (H, W, 3) uint8 RGB or (H, W) uint8. `name` is unique in its session.
+    """
+
+    name: str
+    stamp_ns: int
+    camera: Camera
+    camera_from_map: FloatArray
+    read: Callable[[], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Odometry:
+    """One wheel-odometry sample: `odom_from_base` (4, 4); covariance as on top, in odom axes."""
+
+    stamp_ns: int
+    odom_from_base: FloatArray
+    covariance: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Local features of one image.
+
+    `keypoints` (N, 2) float32 pixels (u, v); `scales` (N,) float32, the diameter of the
+    described region in pixels; `descriptors` (N, D) uint8 or float32; `model` names the
+    extractor and is stored in maps so that only like is compared with like.
+    """
+
+    model: str
+    keypoints: NDArray[np.float32]
+    scales: NDArray[np.float32]
+    descriptors: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondences:
+    """2D-3D correspondences, the common currency of every matcher.
+
+    `points_image` (N, 2) float64 pixels; `points_map` (N, 3) float64 metres; `sigmas_px` (N,)
+    standard deviation of the image point; `scores` (N,) in [0, 1], larger is better, the order
+    for PROSAC; `point_ids` (N,) int64 row of the point in the map, or -1.
+    """
+
+    points_image: FloatArray
+    points_map: FloatArray
+    sigmas_px: FloatArray
+    scores: FloatArray
+    point_ids: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.points_image)
+
+    def select(self, chosen: NDArray[Any]) -> Correspondences:
+        """The rows `chosen` (a boolean mask or indices), in that order."""
+        return Correspondences(
+            self.points_image[chosen],
+            self.points_map[chosen],
+            self.sigmas_px[chosen],
+            self.scores[chosen],
+            self.point_ids[chosen],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is believed before the image is seen: pose and (6, 6) covariance (see top)."""
+
+    camera_from_map: FloatArray
+    covariance: FloatArray
+
+
+class NoPoseReason(str, Enum):
+    """Why a frame has no pose: the word that is published in the status."""
+
+    BAD_IMAGE = "bad_image"
+    TOO_FEW_FEATURES = "too_few_features"
+    TOO_FEW_MATCHES = "too_few_matches"
+    TOO_FEW_INLIERS = "too_few_inliers"
+    DEGENERATE = "degenerate"
+    TOO_UNCERTAIN = "too_uncertain"
+    AGAINST_PRIOR = "against_prior"
+
+
+@dataclass(frozen=True, slots=True)
+class PoseEstimate:
+    """A pose with its evidence.
+
+    `camera_from_map` (4, 4); `covariance` (6, 6) of map_from_camera (see top); `inliers` the
+    correspondences that support it; `num_matches` how many were offered; `stage_ms` wall time
+    by stage, in milliseconds.
+    """
+
+    stamp_ns: int
+    camera_from_map: FloatArray
+    covariance: FloatArray
+    inliers: Correspondences
+    num_matches: int
+    stage_ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """Share of the offered matches that support the pose, in [0, 1]."""
+        return len(self.inliers) / max(self.num_matches, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class NoPose:
+    """A frame that could not be localized, and why. Published as a status, never as a pose."""
+
+    stamp_ns: int
+    reason: NoPoseReason
+    detail: str
+    num_matches: int = 0
+    num_inliers: int = 0
+    stage_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+class State(str, Enum):
+    """State of the localizer as it is published."""
+
+    UNINITIALIZED = "UNINITIALIZED"
+    BOOTSTRAPPING = "BOOTSTRAPPING"
+    TRACKING = "TRACKING"
+    DEGRADED = "DEGRADED"
+    LOST = "LOST"
