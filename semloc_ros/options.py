@@ -75,7 +75,7 @@ def from_mapping(kind: type[Section], values: Mapping[str, Any]) -> Section:
     options = {one.name: one for one in describe(kind)}
     for name, value in flat.items():
         if name not in options:
-            raise ConfigError(_unknown(name, options))
+            raise ConfigError(_unknown(name, value, options))
         flat[name] = _checked(options[name], value)
     return _build(kind, flat, "")
 
@@ -162,7 +162,9 @@ def _build(kind: type[Section], flat: Mapping[str, Any], prefix: str) -> Section
     return kind(**chosen)
 
 
-def _unknown(name: str, options: Mapping[str, Option]) -> str:
+def _unknown(name: str, value: Any, options: Mapping[str, Option]) -> str:
+    if any(other.startswith(name + ".") for other in options):
+        return expected(name, "a section", repr(value))
     near = difflib.get_close_matches(name, options, n=1, cutoff=0.0)
     return f"{name}: unknown parameter, did you mean {near[0]}?" if near else f"{name}: unknown"
 
@@ -172,7 +174,8 @@ def _checked(one: Option, value: Any) -> Any:
     if one.kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not one.kind:
-        raise ConfigError(expected(one.name, f"a {one.kind.__name__}", repr(value)))
+        article = "an" if one.kind is int else "a"
+        raise ConfigError(expected(one.name, f"{article} {one.kind.__name__}", repr(value)))
     if one.choices and value not in one.choices:
         raise ConfigError(expected(one.name, " or ".join(one.choices), repr(value)))
     if isinstance(value, int | float):
