@@ -30,10 +30,14 @@ def option(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    live: bool = False,
 ) -> Any:
-    """A dataclass field with its help line, unit and inclusive range."""
+    """A dataclass field with its help line, unit and inclusive range.
+
+    `live` says that a running node takes a change at once; others need a new configure.
+    """
     about = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices}
-    return dataclasses.field(default=default, metadata=about)
+    return dataclasses.field(default=default, metadata={**about, "live": live})
 
 
 def section(kind: type) -> Any:
@@ -53,6 +57,7 @@ class Option:
     low: float | None
     high: float | None
     choices: tuple[str, ...]
+    live: bool = False  # a running node takes a change at once
 
 def describe(kind: type, prefix: str = "") -> Iterator[Option]:
     """Every leaf option of a section class, depth first, with dotted names."""
