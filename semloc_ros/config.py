@@ -188,3 +188,48 @@ class LocalizerNodeConfig(LocalizerConfig):
     start_from_pose_file: bool = option(False, "start from the pose in that file")
     tracking: TrackingConfig = section(TrackingConfig)
     motion: MotionConfig = section(MotionConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class PairsConfig:
+    """Which images of a mapping session are matched with which."""
+
+    neighbours: int = option(
+        24, "images that each image is matched with, about half of them its own choice",
+        low=2, high=1000,
+    )
+    min_overlap: float = option(
+        0.25, "smallest shared part of two images, at the best assumed depth", low=0.0, high=1.0
+    )
+    nearest_depth: float = option(
+        1.0, "nearest depth that is assumed for the scene", unit="m", low=0.01, high=1000.0
+    )
+    farthest_depth: float = option(
+        16.0, "farthest depth that is assumed for the scene", unit="m", low=0.01, high=10_000.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MapBuilderConfig:
+    """From posed images to a map."""
+
+    features: FeaturesConfig = section(FeaturesConfig)
+    pairs: PairsConfig = section(PairsConfig)
+    ratio: float = option(
+        0.85, "largest ratio of best to second-best distance between two images",
+        low=0.1, high=1.0,
+    )
+    epipolar_px: float = option(
+        4.0, "largest distance of a match from its epipolar line", unit="px", low=0.1, high=100.0
+    )
+    max_error_px: float = option(
+        4.0, "largest reprojection error of an observation", unit="px", low=0.1, high=100.0
+    )
+    min_angle_deg: float = option(
+        1.5, "smallest angle between the rays of a point", unit="deg", low=0.0, high=90.0
+    )
+    min_views: int = option(2, "fewest views of a point", low=2, high=100)
+    keypoint_sigma_px: float = option(
+        1.0, "standard deviation of a keypoint", unit="px", low=0.01, high=100.0
+    )
+    keep_unmatched: bool = option(False, "also store the features that have no point")

@@ -1,0 +1,144 @@
+"""Posed images from a kapture 1.1 folder (github.com/naver/kapture, kapture_format.adoc).
+
+- `sensors/trajectories.txt` holds `sensor_from_world` (quaternion w x y z), of sensors or rigs;
+  `sensors/rigs.txt` holds `sensor_from_rig`; rigs may be nested.
+- Pixels: kapture leaves the origin open. Its camera models are COLMAP's by name, but the
+  data sets write centres as OpenCV does (Virtual Gallery: cx = 959.5 for 1920 columns, the
+  middle when pixel 0 is a CENTRE), so parameters are taken as they are: `corner_pixels=True`
+  reads folders that were converted from COLMAP, whose origin is the corner, half a pixel away.
+- Timestamps are integers without a unit; they are kept as `stamp_ns`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.errors import MapError, SemlocError, expected
+from semloc_ros.geometry import se3
+from semloc_ros.maps.colmap_cameras import HALF_PIXEL, from_colmap
+from semloc_ros.types import Camera, FloatArray, PosedImage
+
+Rigs = dict[str, list[tuple[str, FloatArray]]]  # rig → (sensor, sensor_from_rig)
+
+
+def read_kapture(folder: Path, corner_pixels: bool = False) -> list[PosedImage]:
+    """The images of a kapture folder that have a pose, in the order of their records.
+
+    Poses are `camera_from_map`, the kapture world being the map. Raises MapError, in one line
+    with file and row, for a missing file, a row that cannot be read, a camera model that is
+    not supported, or if no image has a pose.
+    """
+    folder = Path(folder)
+    cameras = _read_cameras(folder, corner_pixels)
+    poses = _read_poses(folder)
+    records = folder / "sensors" / "records_camera.txt"
+    images = []
+    for where, row in _rows(records, 3):
+        stamp, sensor, name = _parse(where, lambda row=row: (int(row[0]), row[1], row[2]))
+        if sensor not in cameras:
+            raise MapError(expected(where, "a camera of sensors.txt", sensor))
+        if (stamp, sensor) in poses:
+            pose = poses[stamp, sensor]
+            path = folder / "sensors" / "records_data" / name
+            images.append(PosedImage(name, stamp, cameras[sensor], pose, image_reader(path)))
+    if not images:
+        raise MapError(expected(str(records), "images with a pose in trajectories.txt", "none"))
+    return images
+
+
+def image_reader(path: Path) -> Callable[[], NDArray[np.uint8]]:
+    """A function that reads the image file as (H, W, 3) RGB; MapError if it cannot."""
+
+    def read() -> NDArray[np.uint8]:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+        if image is None:
+            raise MapError(expected(str(path), "an image", "no such file or not readable"))
+        return np.asarray(image, np.uint8)
+
+    return read
+
+
+def _read_cameras(folder: Path, corner_pixels: bool) -> dict[str, Camera]:
+    path = folder / "sensors" / "sensors.txt"
+    shift = HALF_PIXEL if corner_pixels else 0.0
+    cameras = {}
+    for where, row in _rows(path, 3):
+        if row[2].lower() != "camera":
+            continue
+        if len(row) < 6:
+            raise MapError(expected(where, "model, width, height and parameters", row[3:]))
+        numbers = _parse(where, lambda row=row: [float(value) for value in row[4:]])
+        width, height = int(numbers[0]), int(numbers[1])
+        cameras[row[0]] = from_colmap(where, row[3], width, height, numbers[2:], shift)
+    return cameras
+
+
+def _read_poses(folder: Path) -> dict[tuple[int, str], FloatArray]:
+    """`sensor_from_world` by time and sensor, rigs resolved."""
+    rigs = _read_rigs(folder)
+    poses: dict[tuple[int, str], FloatArray] = {}
+    for where, row in _rows(folder / "sensors" / "trajectories.txt", 9):
+        if "" in row[2:9]:
+            continue  # kapture leaves unknown rotations or translations empty
+        stamp = _parse(where, lambda row=row: int(row[0]))
+        for sensor, pose in _resolve(row[1], _pose(where, row[2:9]), rigs):
+            poses[stamp, sensor] = pose
+    return poses
+
+
+def _read_rigs(folder: Path) -> Rigs:
+    path = folder / "sensors" / "rigs.txt"
+    rigs: Rigs = {}
+    if path.exists():
+        for where, row in _rows(path, 9):
+            rigs.setdefault(row[0], []).append((row[1], _pose(where, row[2:9])))
+    return rigs
+
+
+def _resolve(
+    device: str, device_from_world: FloatArray, rigs: Rigs
+) -> Iterator[tuple[str, FloatArray]]:
+    if device not in rigs:
+        yield device, device_from_world
+        return
+    inner = {name: members for name, members in rigs.items() if name != device}
+    for sensor, sensor_from_device in rigs[device]:
+        yield from _resolve(sensor, sensor_from_device @ device_from_world, inner)
+
+
+def _pose(where: str, fields: list[str]) -> FloatArray:
+    w, x, y, z, *translation = _parse(where, lambda: [float(value) for value in fields])
+    try:
+        return se3.from_quaternion_xyzw(np.array(translation), np.array([x, y, z, w]))
+    except SemlocError as error:
+        raise MapError(f"{where}: {error}") from None
+
+
+def _rows(path: Path, fields: int) -> Iterator[tuple[str, list[str]]]:
+    """(file and line, fields) of a kapture table, without comments."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise MapError(expected(str(path), "a kapture table", reason)) from None
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.startswith("#"):
+            row = [field.strip() for field in next(csv.reader([line]))]
+            if len(row) < fields:
+                where = f"{path} line {number}"
+                raise MapError(expected(where, f"at least {fields} fields", len(row)))
+            yield f"{path} line {number}", row
+
+
+def _parse(where: str, convert: Callable[[], Any]) -> Any:
+    try:
+        return convert()
+    except ValueError as error:
+        raise MapError(expected(where, "numbers", str(error))) from None

@@ -1,0 +1,217 @@
+"""A map on disk: one folder, written whole or not at all, checked when it is read.
+
+Arrays are plain `.npy` files (memory-mapped on loading), names and cameras are `views.json`,
+and `manifest.json` seals every file by sha256. The format is described in docs/maps.md.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.errors import MapError, SemlocError, expected
+from semloc_ros.geometry.cameras import check_camera
+from semloc_ros.maps.checks import check_content, check_layout
+from semloc_ros.maps.manifest import FILE_NAME, FileEntry, Manifest, read_manifest, to_json
+from semloc_ros.maps.semantic_map import ARRAYS, SemanticMap
+from semloc_ros.types import Camera
+
+VIEWS_FILE = "views.json"
+
+
+def save_map(semantic_map: SemanticMap, folder: Path) -> None:
+    """Write the map to `folder`, replacing a map that is there.
+
+    The folder appears in one rename: a killed process leaves the old map, or none, never half
+    of one. Raises MapError if the arrays do not agree, or if `folder` is something else than a
+    map (its content is not touched).
+    """
+    counts = check_layout({name: getattr(semantic_map, name) for name in ARRAYS})
+    check_content(semantic_map)
+    _check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = folder.parent / f".{folder.name}.new-{os.getpid()}"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    try:
+        files = _write_files(semantic_map, fresh)
+        manifest = dataclasses.replace(semantic_map.manifest, files=files, counts=counts)
+        _write_synced(fresh / FILE_NAME, to_json(manifest).encode())
+        _put_in_place(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def load_map(folder: Path, verify: bool = True) -> SemanticMap:
+    """The map in `folder`, its arrays memory-mapped and read-only.
+
+    `verify` also compares every file with its sha256 and checks poses and indices; without it
+    only the manifest, shapes and dtypes are checked. Raises MapError with one line that says
+    what is wrong.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    for name in (*map(_array_file, ARRAYS), VIEWS_FILE):
+        _check_listed(folder, name, manifest)
+    if verify:
+        for name, entry in manifest.files.items():
+            _check_seal(folder / name, entry)
+    arrays = {name: _load_array(folder, name, manifest) for name in ARRAYS}
+    check_layout(arrays)
+    names, cameras = _read_views(folder / VIEWS_FILE, len(arrays["camera_from_map"]))
+    semantic_map = SemanticMap(manifest, names, cameras, **arrays)
+    if verify:
+        check_content(semantic_map)
+    return semantic_map
+
+
+def _array_file(name: str) -> str:
+    return f"{name}.npy"
+
+
+def _write_files(semantic_map: SemanticMap, folder: Path) -> dict[str, FileEntry]:
+    files = {}
+    for name in ARRAYS:
+        array = np.ascontiguousarray(getattr(semantic_map, name))
+        path = folder / _array_file(name)
+        with path.open("wb") as stream:
+            np.save(stream, array, allow_pickle=False)
+            _sync(stream.fileno())
+        files[path.name] = FileEntry(_sha256(path), array.dtype.name, array.shape)
+    views = {
+        "names": list(semantic_map.view_names),
+        "cameras": [dataclasses.asdict(camera) for camera in semantic_map.cameras],
+    }
+    content = (json.dumps(views, indent=1, ensure_ascii=False) + "\n").encode()
+    _write_synced(folder / VIEWS_FILE, content)
+    files[VIEWS_FILE] = FileEntry(hashlib.sha256(content).hexdigest())
+    return files
+
+
+def _check_replaceable(folder: Path) -> None:
+    if not folder.exists() or (folder / FILE_NAME).is_file():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise MapError(expected(str(folder), "a map or nothing", "something that is not a map"))
+
+
+def _put_in_place(fresh: Path, folder: Path) -> None:
+    if folder.is_dir() and any(folder.iterdir()):
+        _exchange(fresh, folder)  # the old map is now in `fresh`, and removed by the caller
+    else:
+        os.replace(fresh, folder)
+    parent = os.open(folder.parent, os.O_RDONLY)
+    try:
+        _sync(parent)
+    finally:
+        os.close(parent)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Swap two folders in one step where the system can, in two renames where it cannot."""
+    at_fdcwd, rename_exchange = -100, 2
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        renameat2 = None
+    paths = (os.fsencode(one), os.fsencode(other))
+    if renameat2 is not None and (
+        renameat2(at_fdcwd, paths[0], at_fdcwd, paths[1], rename_exchange) == 0
+    ):
+        return
+    aside = one.with_name(one.name + "-old")
+    os.rename(other, aside)
+    os.rename(one, other)
+    os.rename(aside, one)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        _sync(stream.fileno())
+
+
+def _sync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError:  # some network file systems refuse; the rename is still in order
+        return
+
+
+def _sha256(path: Path) -> str:
+    seal = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 22):
+            seal.update(block)
+    return seal.hexdigest()
+
+
+def _check_listed(folder: Path, name: str, manifest: Manifest) -> None:
+    if name not in manifest.files:
+        raise MapError(expected(str(folder / FILE_NAME), f"an entry for {name}", "none"))
+    if not (folder / name).is_file():
+        raise MapError(expected(str(folder / name), "a file of the map", "no such file"))
+
+
+def _check_seal(path: Path, entry: FileEntry) -> None:
+    if not path.is_file():
+        raise MapError(expected(str(path), "a file of the map", "no such file"))
+    found = _sha256(path)
+    if found != entry.sha256:
+        wanted = f"sha256 {entry.sha256[:12]}… as in the manifest"
+        raise MapError(expected(str(path), wanted, f"{found[:12]}… (truncated or edited)"))
+
+
+def _load_array(folder: Path, name: str, manifest: Manifest) -> NDArray[Any]:
+    path = folder / _array_file(name)
+    entry = manifest.files[path.name]
+    try:
+        array: NDArray[Any] = _map_file(path)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())
+        raise MapError(expected(str(path), "a whole .npy array", reason)) from None
+    if array.dtype.name != entry.dtype or array.shape != entry.shape:
+        wanted = f"{entry.dtype} {entry.shape}"
+        raise MapError(expected(str(path), wanted, f"{array.dtype.name} {array.shape}"))
+    return array
+
+
+def _map_file(path: Path) -> NDArray[Any]:
+    """The array of a `.npy` file; empty ones cannot be memory-mapped and are read."""
+    array: NDArray[Any]
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        array = np.load(path, allow_pickle=False)
+        array.flags.writeable = False
+    return array
+
+
+def _read_views(path: Path, count: int) -> tuple[tuple[str, ...], tuple[Camera, ...]]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        names = tuple(str(name) for name in content["names"])
+        cameras = tuple(_camera(fields) for fields in content["cameras"])
+    except SemlocError as error:
+        raise MapError(f"{path}: {error}") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise MapError(expected(str(path), "names and cameras", str(error))) from None
+    if len(names) != count or len(set(names)) != count:
+        raise MapError(expected(str(path), f"{count} different view names", len(set(names))))
+    return names, cameras
+
+
+def _camera(fields: dict[str, Any]) -> Camera:
+    camera = Camera(**{**fields, "distortion": tuple(fields["distortion"])})
+    check_camera("camera", camera)
+    return camera
