@@ -1,0 +1,1 @@
+"""Image → value: what one image shows, without the map."""
