@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from semloc_ros.errors import DatasetError
+from semloc_ros.evaluation.predictions import load_run
+from semloc_ros.types import State
+
+Maker = Callable[..., dict[str, Any]]
+MakeFolder = Callable[..., Path]
+
+
+def test_a_folder_is_read_back(make_folder: MakeFolder, records: tuple[Maker, Maker]) -> None:
+    pose, status = records
+    lines = [
+        {"kind": "frame", "stamp_ns": 0, "received_ns": 7},
+        pose(0, [1.0, 2.0, 3.0]),
+        status(0, "LOST", reason="too_few_matches", values={"inliers": "3"}),
+        {"kind": "tf", "stamp_ns": 5, "received_ns": 9},
+    ]
+    run = load_run(make_folder(lines))
+    assert run.frames_ns.tolist() == [0, 10**9, 2 * 10**9, 3 * 10**9]
+    assert run.poses.map_from_base[0, :3, 3].tolist() == [1, 2, 3]
+    assert run.statuses[0].state is State.LOST
+    assert run.statuses[0].values == {"inliers": "3"}
+    assert run.seen_ns == {0: 7}
+    assert run.tf_received_ns.tolist() == [9]
+
+
+def test_an_empty_log_is_a_run_without_poses(make_folder: MakeFolder) -> None:
+    run = load_run(make_folder([]))
+    assert len(run.poses) == 0
+    assert run.poses.covariances.shape == (0, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"kind": "guess"}, "kind"),
+        ({"stamp_ns": 1.5}, "stamp_ns"),
+        ({"received_ns": None}, "received_ns"),
+        ({"position": [0, 0]}, "position"),
+        ({"position": [0, 0, float("nan")]}, "pose"),
+        ({"quaternion_xyzw": [0, 0, 0, 0]}, "quaternion"),
+        ({"covariance": [1] * 35}, "covariance"),
+    ],
+)
+def test_a_bad_line_is_named(
+    make_folder: MakeFolder, records: tuple[Maker, Maker], change: dict[str, Any], named: str
+) -> None:
+    pose, _ = records
+    folder = make_folder([pose(0, [0.0, 0.0, 0.0]), pose(1, [0.0, 0.0, 0.0]) | change])
+    with pytest.raises(DatasetError, match=rf"predictions\.jsonl:2: .*{named}"):
+        load_run(folder)
+
+
+def test_an_unknown_state_and_broken_json_are_named(
+    make_folder: MakeFolder, records: tuple[Maker, Maker]
+) -> None:
+    _, status = records
+    with pytest.raises(DatasetError, match="state: expected UNINITIALIZED or"):
+        load_run(make_folder([status(0, "FINE")]))
+    folder = make_folder([])
+    (folder / "predictions.jsonl").write_text('{"kind": "po')
+    with pytest.raises(DatasetError, match="one JSON object"):
+        load_run(folder)
+
+
+def test_missing_parts_are_named(make_folder: MakeFolder) -> None:
+    folder = make_folder([])
+    (folder / "frames.txt").write_text("")
+    with pytest.raises(DatasetError, match="at least one query image"):
+        load_run(folder)
+    (folder / "frames.txt").unlink()
+    with pytest.raises(DatasetError, match=r"frames\.txt"):
+        load_run(folder)
