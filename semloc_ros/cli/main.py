@@ -1,0 +1,72 @@
+"""`semloc`: the whole command line, put together from one module per command.
+
+An expected fault is one red line and exit code 1; a bug keeps its traceback. The modules
+imported here keep heavy libraries inside their functions: `semloc --help` must answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+import semloc_ros
+from semloc_ros.cli import config
+from semloc_ros.errors import SemlocError
+
+app = typer.Typer(
+    name="semloc",
+    help="Where is this camera? Maps, worlds, replay and checks of semloc_ros.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("config")(config.show)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(semloc_ros.__version__)
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """Where is this camera? Maps, worlds, replay and checks of semloc_ros."""
+
+
+def main() -> None:
+    """Entry point of the console script: runs the app and ends the process."""
+    try:
+        app()
+    except SemlocError as error:
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "semloc_ros":
+            raise
+        _fail(_mend(error.name.split(".")[0]))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(line: str) -> None:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"semloc: {line}", style="red", markup=False)
+    sys.exit(1)
+
+
+def _mend(module: str) -> str:
+    """What to install for a module that is not there."""
+    extras = {"cv2": "opencv", "matplotlib": "demo", "trimesh": "demo", "embreex": "demo"}
+    if module in extras:
+        return f"{module} is not installed: pip install 'semloc_ros[{extras[module]}]'"
+    return f"{module} is not installed: `semloc doctor` says what is missing"
+
+
+if __name__ == "__main__":
+    main()
