@@ -1,0 +1,111 @@
+"""The published state of the localizer as a value, and the rules by which it changes.
+
+    UNINITIALIZED ─ start ─► BOOTSTRAPPING ─ fixed ─► TRACKING ◄─ fixed ─┐
+                                                        │ aged           │
+                                                        ▼                │
+                                                     DEGRADED ─ aged ─► LOST
+
+Every rule is a function from a `Standing` to the next; none reads a clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from semloc_ros.config import TrackingConfig
+from semloc_ros.types import State
+
+_NANOSECONDS = 1e9
+
+
+class Reason(str, Enum):
+    """Reason words of a state, besides those of `NoPoseReason`."""
+
+    OK = "ok"
+    UNCONFIGURED = "unconfigured"
+    BAD_MAP = "bad_map"
+    BAD_CONFIG = "bad_config"
+    INACTIVE = "inactive"
+    WAITING_FOR_IMAGE = "waiting_for_image"
+    NO_IMAGE = "no_image"
+    BAD_IMAGE = "bad_image"
+    NO_CAMERA_INFO = "no_camera_info"
+    BAD_CAMERA_INFO = "bad_camera_info"
+    MISSING_TRANSFORM = "missing_transform"
+    NO_ODOMETRY = "no_odometry"
+    INITIAL_POSE = "initial_pose"
+    GLOBAL_LOCALIZATION = "global_localization"
+    UNCONFIRMED = "unconfirmed"
+    UNCERTAIN = "uncertain"
+    SPREAD = "spread"
+    CLOCK_JUMP = "clock_jump"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """State, why, and the stamps of the last believed fix and of the last frame tried."""
+
+    state: State = State.UNINITIALIZED
+    reason: str = Reason.UNCONFIGURED.value
+    last_fix_ns: int | None = None
+    last_frame_ns: int | None = None
+
+    def fix_age_s(self, now_ns: int) -> float | None:
+        """Age of the last believed fix in seconds, None if there is none."""
+        return None if self.last_fix_ns is None else (now_ns - self.last_fix_ns) / _NANOSECONDS
+
+
+def start(reason: Reason = Reason.WAITING_FOR_IMAGE) -> Standing:
+    """A map is there, no belief yet."""
+    return Standing(State.BOOTSTRAPPING, reason.value)
+
+
+def fixed(standing: Standing, stamp_ns: int, flaw: Reason | None = None) -> Standing:
+    """A fix was believed: TRACKING, or DEGRADED where it has a flaw (UNCERTAIN, NO_ODOMETRY)."""
+    state = State.TRACKING if flaw is None else State.DEGRADED
+    return Standing(state, (flaw or Reason.OK).value, stamp_ns, stamp_ns)
+
+
+def missed(standing: Standing, reason: str, stamp_ns: int | None = None) -> Standing:
+    """A frame gave no fix that is believed: the state stays, the reason is that of the frame."""
+    if standing.state is State.UNINITIALIZED:
+        return standing
+    last = standing.last_frame_ns if stamp_ns is None else stamp_ns
+    return replace(standing, reason=reason, last_frame_ns=last)
+
+
+def aged(standing: Standing, now_ns: int, spread_m: float, config: TrackingConfig) -> Standing:
+    """What time does: TRACKING to DEGRADED to LOST, by the fix's age and the belief's spread.
+
+    `spread_m` is the 1-sigma position spread of the belief carried on to `now_ns`.
+    """
+    if standing.last_fix_ns is None:  # nothing was believed yet, nothing ages
+        return standing
+    state = _worse(standing.state, _state_of_age(standing, now_ns, spread_m, config))
+    reason = standing.reason
+    if state is not State.TRACKING and _silent(standing, now_ns, config):
+        reason = Reason.NO_IMAGE.value
+    elif state is State.LOST and spread_m > config.lost_spread_m:
+        reason = Reason.SPREAD.value
+    return replace(standing, state=state, reason=reason)
+
+
+def _state_of_age(
+    standing: Standing, now_ns: int, spread_m: float, config: TrackingConfig
+) -> State:
+    age = standing.fix_age_s(now_ns) or 0.0
+    if age > config.lost_after or spread_m > config.lost_spread_m:
+        return State.LOST
+    return State.DEGRADED if age > config.degraded_after else State.TRACKING
+
+
+def _worse(a: State, b: State) -> State:
+    return max(a, b, key=list(State).index)
+
+
+def _silent(standing: Standing, now_ns: int, config: TrackingConfig) -> bool:
+    if standing.last_frame_ns is None:
+        return True
+    return (now_ns - standing.last_frame_ns) / _NANOSECONDS > config.degraded_after

@@ -1,0 +1,199 @@
+"""Belief and session: propagation against brute force, and when a fix is believed."""
+
+import numpy as np
+import pytest
+
+from semloc_ros.config import MotionConfig, TrackingConfig
+from semloc_ros.geometry import se3
+from semloc_ros.geometry.uncertainty import error_vector, perturb
+from semloc_ros.localization import belief as beliefs
+from semloc_ros.localization.belief import Belief
+from semloc_ros.localization.session import Session, Sighting
+from semloc_ros.localization.states import Reason
+from semloc_ros.types import Correspondences, NoPose, NoPoseReason, PoseEstimate, State
+
+SECOND = 1_000_000_000
+BASE_FROM_CAMERA = se3.exp([0.3, -0.1, 0.5, -1.2, 1.2, -1.2])
+SHARP = np.diag([0.01**2] * 3 + [0.002**2] * 3)
+
+
+def estimate(map_from_base, inliers=100, covariance=SHARP, stamp_ns=0):
+    rows = Correspondences(
+        np.zeros((inliers, 2)), np.zeros((inliers, 3)), np.ones(inliers), np.ones(inliers),
+        np.full(inliers, -1),
+    )
+    camera_from_map = se3.inverse(map_from_base @ BASE_FROM_CAMERA)
+    return PoseEstimate(stamp_ns, camera_from_map, covariance, rows, 2 * inliers)
+
+
+def nothing(reason=NoPoseReason.TOO_FEW_MATCHES):
+    return NoPose(0, reason, "")
+
+
+class Drive:
+    """A straight drive along x, 1 m/s, frames every 0.1 s, through one session."""
+
+    def __init__(self, odometry=True, **tracking):
+        self.session = Session(TrackingConfig(**tracking), MotionConfig(), odometry)
+        self.step, self.odometry = 0, odometry
+
+    def truth(self):
+        return se3.exp([0.1 * self.step, 0, 0, 0, 0, 0])
+
+    def frame(self, result):
+        """One frame; `result` takes the true map_from_base and gives what the localizer says."""
+        self.step += 1
+        stamp = self.step * SECOND // 10
+        odom = se3.exp([5, 2, 0, 0, 0, 1]) @ self.truth() if self.odometry else None
+        self.plan = self.session.plan(Sighting(stamp, BASE_FROM_CAMERA, odom))
+        outcome = self.session.conclude(self.plan, result(self.truth()))
+        self.session.tick(stamp)
+        return outcome
+
+
+def test_a_strong_first_fix_is_believed_and_gives_map_from_odom():
+    drive = Drive()
+    outcome = drive.frame(estimate)
+    assert drive.plan.prior is None
+    assert outcome.standing.state is State.TRACKING
+    np.testing.assert_allclose(outcome.fix.map_from_base, drive.truth(), atol=1e-12)
+    np.testing.assert_allclose(
+        outcome.fix.map_from_odom, se3.inverse(se3.exp([5, 2, 0, 0, 0, 1])), atol=1e-12
+    )
+
+
+def test_a_weak_first_fix_waits_for_a_second_that_agrees():
+    drive = Drive(bootstrap_inliers=40)
+    first = drive.frame(lambda pose: estimate(pose, 20))
+    assert first.fix is None and first.standing.reason == "unconfirmed"
+    np.testing.assert_allclose(first.hypotheses[0], drive.truth(), atol=1e-12)
+    second = drive.frame(lambda pose: estimate(pose, 20))
+    assert second.standing.state is State.TRACKING
+
+
+def test_two_weak_fixes_that_differ_are_not_believed():
+    drive = Drive(bootstrap_inliers=40)
+    drive.frame(lambda pose: estimate(pose, 20))
+    wrong = drive.frame(lambda pose: estimate(se3.exp([3, 0, 0, 0, 0, 0]) @ pose, 20))
+    assert wrong.fix is None and wrong.standing.state is State.BOOTSTRAPPING
+
+
+def test_a_global_fix_that_contradicts_the_belief_needs_a_second():
+    drive = Drive(global_after=2)
+    drive.frame(estimate)
+    for _ in range(2):
+        assert drive.frame(lambda _: nothing(NoPoseReason.AGAINST_PRIOR)).fix is None
+        assert drive.plan.prior is not None
+    elsewhere = se3.exp([0, 4, 0, 0, 0, 0])
+    first = drive.frame(lambda pose: estimate(elsewhere @ pose))
+    assert drive.plan.prior is None and first.fix is None
+    assert first.standing.reason == "unconfirmed" and len(first.hypotheses) == 1
+    second = drive.frame(lambda pose: estimate(elsewhere @ pose))
+    assert drive.plan.prior is None
+    assert second.fix is not None, "a kidnapped robot is found again"
+
+
+def test_a_run_of_misses_alternates_between_guided_and_global():
+    drive = Drive(global_after=2)
+    drive.frame(estimate)
+    guided = []
+    for _ in range(6):
+        drive.frame(lambda _: nothing())
+        guided.append(drive.plan.prior is not None)
+    assert guided == [True, True, False, True, False, True]
+
+
+def test_degraded_then_lost_then_found():
+    drive = Drive(degraded_after=0.35, lost_after=0.95)
+    drive.frame(estimate)
+    seen = []
+    for _ in range(12):
+        drive.frame(lambda _: nothing())
+        seen.append(drive.session.standing.state)
+    assert seen[2] is State.TRACKING and seen[4] is State.DEGRADED and seen[-1] is State.LOST
+    assert drive.plan.prior is None, "LOST searches the whole map"
+    kept = drive.session.map_from_odom
+    np.testing.assert_allclose(kept, se3.inverse(se3.exp([5, 2, 0, 0, 0, 1])), atol=1e-12)
+    assert drive.frame(estimate).standing.state is State.TRACKING
+
+
+def test_an_uncertain_fix_is_never_tracking():
+    drive = Drive(max_spread_m=0.05)
+    blurred = np.diag([0.2**2] * 3 + [0.01**2] * 3)
+    drive.frame(estimate)
+    outcome = drive.frame(lambda pose: estimate(pose, covariance=blurred))
+    assert (outcome.standing.state, outcome.standing.reason) == (State.DEGRADED, "uncertain")
+    assert outcome.fix.spread_m > 0.19
+
+
+def test_missing_odometry_is_said_and_keeps_the_last_map_from_odom():
+    drive = Drive()
+    drive.frame(estimate)
+    kept = drive.session.map_from_odom
+    drive.odometry = False
+    outcome = drive.frame(estimate)
+    assert (outcome.standing.state, outcome.standing.reason) == (State.DEGRADED, "no_odometry")
+    assert drive.session.map_from_odom is kept
+
+
+def test_without_odometry_by_choice_nothing_is_degraded():
+    drive = Drive(odometry=False)
+    drive.session = Session(TrackingConfig(), MotionConfig(), expects_odometry=False)
+    outcome = drive.frame(estimate)
+    assert outcome.standing.state is State.TRACKING and outcome.fix.map_from_odom is None
+
+
+def test_the_result_of_before_a_reset_is_stale():
+    drive = Drive()
+    plan = drive.session.plan(Sighting(1, BASE_FROM_CAMERA, None))
+    drive.session.reset(Reason.CLOCK_JUMP)
+    outcome = drive.session.conclude(plan, estimate(np.eye(4)))
+    assert outcome.fix is None
+    assert (outcome.standing.state, outcome.standing.reason) == (State.BOOTSTRAPPING, "clock_jump")
+    assert drive.session.belief is None and drive.session.map_from_odom is None
+
+
+def test_an_initial_pose_guides_the_next_frame():
+    drive = Drive()
+    drive.session.set_pose(Belief(0, np.eye(4), np.eye(6) * 0.25, None))
+    drive.frame(lambda _: nothing())
+    assert drive.plan.prior is not None
+    assert drive.session.standing.state is State.BOOTSTRAPPING
+
+
+def test_the_prior_of_the_camera_carries_pose_and_covariance_over_the_lever():
+    """Against samples: perturb the base, look where the camera goes."""
+    rng = np.random.default_rng(3)
+    map_from_base = se3.exp([1, 2, 3, 0.3, 0.2, -1.0])
+    belief = Belief(0, map_from_base, np.diag([0.02**2] * 3 + [0.03**2] * 3), np.eye(4))
+    motion = MotionConfig(floor_m=1e-4, floor_rad=1e-4)
+    prior = beliefs.camera_prior(belief, BASE_FROM_CAMERA, motion)
+    errors = rng.multivariate_normal(np.zeros(6), belief.fix_covariance, 20_000)
+    truth = perturb(np.broadcast_to(map_from_base, (20_000, 4, 4)), errors) @ BASE_FROM_CAMERA
+    seen = error_vector(se3.inverse(prior.camera_from_map), truth)
+    np.testing.assert_allclose(np.cov(seen.T), prior.covariance, atol=4e-5)
+
+
+def test_base_of_camera_undoes_camera_prior():
+    belief = Belief(0, se3.exp([1, 2, 3, 0.3, 0.2, -1.0]), SHARP, np.eye(4))
+    motion = MotionConfig(floor_m=1e-4, floor_rad=1e-4)
+    prior = beliefs.camera_prior(belief, BASE_FROM_CAMERA, motion)
+    pose, covariance = beliefs.base_of_camera(
+        prior.camera_from_map, prior.covariance, BASE_FROM_CAMERA
+    )
+    np.testing.assert_allclose(pose, belief.map_from_base, atol=1e-12)
+    np.testing.assert_allclose(covariance, beliefs.covariance(belief, motion), atol=1e-12)
+
+
+def test_the_belief_spreads_with_the_way_and_with_blind_time():
+    motion = MotionConfig(floor_m=0.01, position_per_m=0.1, rotation_per_m=0.0, speed=0.5)
+    belief = Belief(0, np.eye(4), np.zeros((6, 6)), np.eye(4))
+    driven = beliefs.carry(belief, SECOND, se3.exp([2, 0, 0, 0, 0, 0]))
+    spread = beliefs.position_spread(beliefs.covariance(driven, motion))
+    assert spread == pytest.approx(np.hypot(0.2, 0.01))
+    blind = beliefs.carry(belief, 2 * SECOND, None)
+    spread = beliefs.position_spread(beliefs.covariance(blind, motion))
+    assert spread == pytest.approx(np.hypot(1.0, 0.01))
+    there_and_back = beliefs.carry(driven, 2 * SECOND, np.eye(4))
+    assert there_and_back.driven_m == pytest.approx(4.0)
+    np.testing.assert_allclose(there_and_back.map_from_base, np.eye(4), atol=1e-12)
