@@ -27,6 +27,28 @@ class MatchingConfig:
         0.85, "largest ratio of best to second-best distance, over different points",
         low=0.1, high=1.0,
     )
+    guided_ratio: float = option(
+        0.9, "the same where a pose predicts the pixel and so leaves few rivals",
+        low=0.1, high=1.0,
+    )
+    voting_features: int = option(
+        400, "features that vote for the views to be matched", low=10, high=100_000
+    )
+    candidate_views: int = option(
+        20, "views with most votes whose points are matched", low=1, high=10_000
+    )
+    max_window_px: float = option(
+        120.0, "largest radius of the search around a predicted pixel", unit="px",
+        low=2.0, high=5000.0,
+    )
+    max_viewing_angle_deg: float = option(
+        60.0, "largest angle to the mean direction from which a point was seen", unit="deg",
+        low=1.0, high=180.0,
+    )
+    max_range_factor: float = option(
+        2.0, "a point is sought from this much nearer or farther than it was seen",
+        low=1.0, high=100.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,28 @@ class PnpConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class GateConfig:
+    """What a pose must fulfil to be believed."""
+
+    min_spread: float = option(
+        0.03, "smallest standard deviation of the inliers' pixels along any axis, as a share of"
+        " the image's diagonal", low=0.0, high=0.5,
+    )
+    max_position_sigma_m: float = option(
+        0.5, "largest standard deviation of the position along any axis", unit="m",
+        low=1e-4, high=1000.0,
+    )
+    max_rotation_sigma_deg: float = option(
+        5.0, "largest standard deviation of the rotation about any axis", unit="deg",
+        low=1e-3, high=180.0,
+    )
+    prior_probability: float = option(
+        0.9999, "share of true poses that lie within the gate around the prior",
+        low=0.5, high=0.9999999,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LocalizerConfig:
     """Everything `Localizer.localize` needs besides the map."""
 
@@ -48,6 +92,7 @@ class LocalizerConfig:
     features: FeaturesConfig = section(FeaturesConfig)
     matching: MatchingConfig = section(MatchingConfig)
     pnp: PnpConfig = section(PnpConfig)
+    gate: GateConfig = section(GateConfig)
 
 
 @dataclass(frozen=True, slots=True)
