@@ -98,7 +98,9 @@ def _read_rigs(folder: Path) -> Rigs:
     rigs: Rigs = {}
     if path.exists():
         for where, row in _rows(path, 9):
-            rigs.setdefault(row[0], []).append((row[1], _pose(where, row[2:9])))
+            members = rigs.setdefault(row[0], [])
+            if "" not in row[2:9]:  # an uncalibrated member has no pose
+                members.append((row[1], _pose(where, row[2:9])))
     return rigs
 
 

@@ -1,0 +1,92 @@
+"""What a map build has finished so far: features and matches by image, on disk.
+
+Each piece is one file whose name is the hash of all that decides its content, written under
+another name and renamed: what is there is whole and right, and a killed build goes on where it
+was. A changed option, pose or image list changes the names, so that nothing old is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.config import FeaturesConfig, MapBuilderConfig
+from semloc_ros.maps.matching import Pairs
+from semloc_ros.types import Features, PosedImage
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def work_folder(out: Path) -> Path:
+    """Where the unfinished build of the map `out` keeps its pieces."""
+    return out.parent / f"{out.name}.work"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The pieces of one build, in `folder`."""
+
+    folder: Path
+
+    def remembered(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+        """The arrays stored under `key`, computed and stored if they are not there."""
+        path = self.folder / f"{key}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            arrays = compute()
+            self._store(path, arrays)
+            return arrays
+
+    def _store(self, path: Path, arrays: Arrays) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"{path.name}.{os.getpid()}.part")
+        with fresh.open("wb") as stream:
+            np.savez(stream, **arrays)
+        os.replace(fresh, path)
+
+
+def features_key(image: PosedImage, model: str, config: FeaturesConfig) -> str:
+    """The hash of what decides an image's features."""
+    return _hash("features", image.name, image.stamp_ns, asdict(image.camera), model, asdict(config))
+
+
+def matches_key(
+    pairs: Pairs, keys: list[str], images: list[PosedImage], config: MapBuilderConfig
+) -> str:
+    """The hash of what decides the matches of one image's pairs."""
+    rows = sorted({int(index) for index in pairs.ravel()})
+    poses = [images[index].camera_from_map.round(9).tolist() for index in rows]
+    options = (config.ratio, config.epipolar_px)
+    return _hash("matches", pairs.tolist(), [keys[index] for index in rows], poses, options)
+
+
+def pack_features(features: Features, colors: NDArray[np.uint8]) -> Arrays:
+    """Features and the colours at their keypoints, as named arrays."""
+    return {
+        "model": np.array(features.model),
+        "keypoints": features.keypoints,
+        "scales": features.scales,
+        "descriptors": features.descriptors,
+        "colors": colors,
+    }
+
+
+def unpack_features(arrays: Arrays) -> tuple[Features, NDArray[np.uint8]]:
+    """The inverse of `pack_features`."""
+    names = ("keypoints", "scales", "descriptors")
+    return Features(str(arrays["model"]), *(arrays[name] for name in names)), arrays["colors"]
+
+
+def _hash(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
