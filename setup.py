@@ -2,11 +2,20 @@
 
 from glob import glob
 
-from setuptools import setup
+from setuptools import Distribution, setup
 
 SHARE = "share/semloc_ros"
 
+
+class DistributionWithData(Distribution):
+    """Lets `pip install -e` install data_files too: it asks whether there are any by this name."""
+
+    def has_data(self):
+        return self.has_data_files()
+
+
 setup(
+    distclass=DistributionWithData,
     python_requires=">=3.10",  # colcon cannot read it from setup.cfg
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/semloc_ros"]),
