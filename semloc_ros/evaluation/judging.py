@@ -89,6 +89,12 @@ def states_at(run: Run, stamps_ns: NDArray[np.int64]) -> tuple[str, ...]:
     return tuple(by_stamp.get(int(stamp), NO_STATUS) for stamp in stamps_ns)
 
 
+def claimed_nees(judged: Judged) -> FloatArray:
+    """NEES of the poses that were offered as good and have a truth."""
+    values: FloatArray = judged.nees[judged.claimed & ~np.isnan(judged.nees)]
+    return values
+
+
 def _errors(poses: Poses, truth: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     position, rotation, nees = np.full((3, len(poses)), np.nan)
     known = np.isfinite(truth).all(axis=(1, 2))

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from semloc_ros.config import EvaluationConfig
-from semloc_ros.evaluation.judging import Judged
+from semloc_ros.evaluation.judging import Judged, claimed_nees
 from semloc_ros.evaluation.predictions import Run
 from semloc_ros.types import FloatArray
 
@@ -50,12 +50,6 @@ def write_metrics(metrics: Metrics, path: Path) -> None:
 def coverage(nees: FloatArray, level: float) -> float | None:
     """Share of NEES values (N,) below the chi-square quantile `level` of 6 degrees of freedom."""
     return float(np.mean(nees < chi2(6).ppf(level))) if len(nees) else None
-
-
-def claimed_nees(judged: Judged) -> FloatArray:
-    """NEES of the poses that were offered as good and have a truth."""
-    values: FloatArray = judged.nees[judged.claimed & ~np.isnan(judged.nees)]
-    return values
 
 
 def calibration(judged: Judged) -> Metrics:
