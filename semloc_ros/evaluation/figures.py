@@ -49,6 +49,7 @@ def error_cdf(run: Run, judged: Judged) -> Figure:
     axes.set_xlabel("position error (cm)", color=_BLUE)
     axes.set(ylabel="share of all frames", ylim=(0, 1.02))
     angles = axes.twiny()
+    angles.spines["right"].set_visible(False)
     _cdf(angles, judged.of_fixes(judged.rotation_deg), len(run.frames_ns), _ORANGE)
     angles.set_xlabel("rotation error (deg)", color=_ORANGE)
     return figure
@@ -101,8 +102,8 @@ def latency_histogram(run: Run, judged: Judged) -> Figure:
 
 
 FIGURES: dict[str, tuple[str, Callable[[Run, Judged], Figure]]] = {
-    "error_cdf": ("How often how good", error_cdf),
     "errors_over_time": ("Errors and states over time", errors_over_time),
+    "error_cdf": ("How often how good", error_cdf),
     "calibration": ("Is the covariance honest?", calibration_curve),
     "latency": ("Latency", latency_histogram),
 }
@@ -136,14 +137,15 @@ def _fixes(figure: Figure, axes: Axes, run: Run, judged: Judged) -> None:
     if not known.any():
         return
     positions = run.poses.map_from_base[rows[known], :3, 3]
-    low, high = np.maximum(np.quantile(errors_cm[known], [0.0, 1.0]), 1e-2)
+    low, middle, high = np.maximum(np.quantile(errors_cm[known], [0.0, 0.5, 1.0]), 1e-2)
     shown = axes.scatter(
         positions[:, 0], positions[:, 1], c=np.maximum(errors_cm[known], low), s=9,
         cmap="viridis", norm=LogNorm(low, max(high, low * 1.01)), zorder=3, linewidths=0,
     )  # fmt: skip
-    bar = figure.colorbar(shown, ax=axes, label="position error (cm)", shrink=0.8)
-    bar.ax.yaxis.set_major_formatter("{x:g}")
-    bar.ax.yaxis.set_minor_formatter("")
+    bar = figure.colorbar(shown, ax=axes, location="bottom", shrink=0.9, aspect=40, pad=0.03)
+    bar.set_label("position error (cm): least, median, worst")
+    bar.set_ticks([low, middle, high], labels=[f"{value:.2g}" for value in (low, middle, high)])
+    bar.minorticks_off()
 
 
 def _missing(axes: Axes, run: Run, judged: Judged) -> None:
@@ -159,7 +161,7 @@ def _missing(axes: Axes, run: Run, judged: Judged) -> None:
 def _focus(axes: Axes, path: FloatArray) -> None:
     """The path and as much around it as a room has: far map points do not shrink it."""
     low, high = path[:, :2].min(axis=0), path[:, :2].max(axis=0)
-    margin = 0.5 * float((high - low).max()) + 1.0
+    margin = 0.1 * float((high - low).max()) + 1.0
     axes.set_xlim(low[0] - margin, high[0] + margin)
     axes.set_ylim(low[1] - margin, high[1] + margin)
     axes.set_aspect("equal")
@@ -185,4 +187,4 @@ def _states(axes: Axes, seconds: FloatArray, judged: Judged) -> None:
             axes.vlines(chosen, 0, 1, color=color, linewidth=2.5, label=state)
     axes.set(yticks=[], xlabel="time (s)", ylim=(0, 1))
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -1.1), ncols=3, fontsize=8, frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -1.3), ncols=3, fontsize=8, frameon=False)

@@ -88,7 +88,8 @@ def _grid(drawn: Mapping[str, tuple[str, Figure]]) -> str:
         f'<img alt="{html.escape(heading)}" src="{_inline(figure)}"></figure>'
         for heading, figure in drawn.values()
     ]
-    return f'<div class="grid">{"".join(panels)}</div>'
+    wide, narrow = "".join(panels[:2]), "".join(panels[2:])
+    return f'<div class="grid wide">{wide}</div><div class="grid">{narrow}</div>'
 
 
 def _inline(figure: Figure) -> str:
@@ -162,8 +163,9 @@ h1 { font-size: 1.5rem; margin: .2rem 0 .6rem; } h2 { font-size: 1.15rem; margin
 .tile.bad { border-left-color: var(--bad); } .tile.bad strong { color: var(--bad); }
 .tile strong { font-size: 1.25rem; }
 .tile .label, .tile .goal { color: var(--soft); font-size: .82rem; }
-.grid { display: grid; gap: 1rem; margin-top: 1.2rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); align-items: start; }
+.grid { display: grid; gap: 1rem; margin-top: 1rem; align-items: start;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
+.grid.wide { grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); }
 figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; padding: .6rem; }
 figcaption { font-weight: 600; margin-bottom: .3rem; } img { width: 100%; height: auto; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; }
