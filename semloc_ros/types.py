@@ -142,6 +142,8 @@ class NoPoseReason(str, Enum):
     """Why a frame has no pose: the word that is published in the status."""
 
     BAD_IMAGE = "bad_image"
+    BAD_CAMERA = "bad_camera"
+    BAD_PRIOR = "bad_prior"
     TOO_FEW_FEATURES = "too_few_features"
     TOO_FEW_MATCHES = "too_few_matches"
     TOO_FEW_INLIERS = "too_few_inliers"
