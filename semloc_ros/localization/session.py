@@ -79,6 +79,7 @@ class Session:
         self._belief: Belief | None = None
         self._candidate: Belief | None = None
         self._map_from_odom: FloatArray | None = None
+        self._given: tuple[FloatArray, FloatArray] | None = None
         self._misses = 0
 
     @property
@@ -110,7 +111,9 @@ class Session:
     def plan(self, sighting: Sighting) -> Plan:
         """Carry the belief to the frame, and decide whether it guides the search."""
         with self._lock:
-            if self._belief is not None:
+            if self._given is not None:
+                self._start_from_given(sighting)
+            elif self._belief is not None:
                 self._belief = beliefs.carry(
                     self._belief, sighting.stamp_ns, sighting.odom_from_base
                 )
@@ -148,13 +151,12 @@ class Session:
             )
             return self._standing
 
-    def set_pose(self, belief: Belief) -> None:
-        """Start from a given pose: the next frames are guided by it."""
+    def set_pose(self, map_from_base: FloatArray, covariance: FloatArray) -> None:
+        """Start from a given pose (4, 4) with covariance (6, 6), taken as that of the next
+        frame; frames from then on are guided by it."""
         with self._lock:
             self._forget(states.start(Reason.INITIAL_POSE))
-            self._belief = belief
-            if belief.odom_from_base is not None:
-                self._map_from_odom = belief.map_from_base @ se3.inverse(belief.odom_from_base)
+            self._given = (map_from_base, covariance)
 
     def reset(self, reason: Reason) -> None:
         """Forget every belief: the next frame is searched over the whole map.
@@ -169,8 +171,16 @@ class Session:
     def _forget(self, standing: Standing) -> None:
         self._epoch += 1
         self._standing = standing
-        self._belief = self._candidate = None
+        self._belief = self._candidate = self._given = None
         self._misses = 0
+
+    def _start_from_given(self, sighting: Sighting) -> None:
+        assert self._given is not None
+        pose, covariance = self._given
+        self._given = None
+        self._belief = Belief(sighting.stamp_ns, pose, covariance, sighting.odom_from_base)
+        if sighting.odom_from_base is not None:
+            self._map_from_odom = pose @ se3.inverse(sighting.odom_from_base)
 
     def _is_guided(self) -> bool:
         """LOST, or with a candidate to confirm, the whole map; in a run of misses every other."""

@@ -1,0 +1,179 @@
+"""2D-3D matches: against the whole map, or guided by a pose that predicts the pixels.
+
+Whole map: a subset of the features votes for views (inverted lists, so that time hardly grows
+with the map); the points of the views with most votes are matched exactly. Guided: the points that
+should be visible are projected, and only features near their predicted pixel and of about
+their predicted scale are compared. Both test the best distance against that of the best
+DIFFERENT place: two tracks of one physical point are no rivals.
+"""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.config import MatchingConfig
+from semloc_ros.geometry import cameras, se3
+from semloc_ros.localization.point_index import PointIndex
+from semloc_ros.localization.resection import pose_jacobian
+from semloc_ros.localization.windows import compare_in_windows
+from semloc_ros.maps.semantic_map import SemanticMap
+from semloc_ros.types import Camera, Correspondences, Features, FloatArray, Prior
+
+_NEIGHBOURS = 6  # nearest points that are looked at for a rival
+_VOTES_PER_FEATURE = 3
+_SAME_PLACE = 0.01  # of the viewing distance: nearer points are one physical point
+_WINDOW_SIGMAS = 3.0  # of the predicted pixel: 99 % of the points lie within
+_LEAST_WINDOW_PX = 4.0  # for the error of feature and point themselves
+_SAME_PIXEL = 3.0  # predictions nearer than this in the image are one physical point
+
+
+class PointMatcher:
+    """Matches features to the points of one map."""
+
+    def __init__(self, semantic_map: SemanticMap, config: MatchingConfig, seed: int) -> None:
+        self._map = semantic_map
+        self._config = config
+        self._index = PointIndex.of(semantic_map, seed)
+
+    def match_map(self, features: Features) -> Correspondences:
+        """Correspondences with the points of the views that look most like the image."""
+        points = self._points_of_best_views(features)
+        if len(points) < 2 or len(features) == 0:
+            return no_correspondences()
+        distances, nearest = faiss.knn(
+            features.descriptors.astype(np.float32),
+            self._index.descriptors[points].astype(np.float32),
+            min(_NEIGHBOURS, len(points)),
+        )
+        nearest = points[nearest]
+        places = self._map.points_map[nearest]
+        apart = np.linalg.norm(places - places[:, :1], axis=2)
+        rival = apart > _SAME_PLACE * self._index.distances_m[nearest[:, 0]][:, None]
+        # Where no rival is among the neighbours, the farthest of them bounds its distance.
+        rival[:, -1] = True
+        second = distances[np.arange(len(rival)), rival.argmax(1)]
+        ratios = np.sqrt(distances[:, 0] / np.maximum(second, 1.0))
+        rows = np.flatnonzero(ratios < self._config.ratio)
+        return self._collect(features, rows, nearest[rows, 0], ratios[rows])
+
+    def match_prior(
+        self, features: Features, camera: Camera, prior: Prior
+    ) -> Correspondences:
+        """Correspondences within the pixels' uncertainty that follows from the prior's."""
+        points, pixels = self.visible(camera, prior.camera_from_map)
+        jacobian = pose_jacobian(camera, prior.camera_from_map, self._map.points_map[points])
+        variances = np.einsum("nki,ij,nkj->n", jacobian, prior.covariance, jacobian)
+        radii = _LEAST_WINDOW_PX + _WINDOW_SIGMAS * np.sqrt(np.maximum(variances, 0.0))
+        return self._match_predicted(
+            features, camera, prior.camera_from_map, points, pixels, radii
+        )
+
+    def match_guided(
+        self, features: Features, camera: Camera, camera_from_map: FloatArray, radius_px: float
+    ) -> Correspondences:
+        """Correspondences within `radius_px` pixels of where the pose puts the points."""
+        points, pixels = self.visible(camera, camera_from_map)
+        radii = np.full(len(points), radius_px)
+        return self._match_predicted(features, camera, camera_from_map, points, pixels, radii)
+
+    def _match_predicted(
+        self, features: Features, camera: Camera, camera_from_map: FloatArray,
+        points: NDArray[np.int64], pixels: FloatArray, radii_px: FloatArray,
+    ) -> Correspondences:
+        if len(points) == 0 or len(features) == 0:
+            return no_correspondences()
+        centre = se3.inverse(camera_from_map)[:3, 3]
+        distances_m = np.linalg.norm(self._map.points_map[points] - centre, axis=1)
+        scales = self._index.sizes_m[points] * camera.fx / distances_m
+        radii = np.minimum(radii_px, self._config.max_window_px)
+        pairs = compare_in_windows(
+            features, pixels, radii, scales, self._index.descriptors[points]
+        )
+        rows, best, ratios = _best_of_pairs(
+            pairs.features, pairs.predictions, pairs.distances, pixels
+        )
+        kept = ratios < self._config.guided_ratio
+        return self._collect(features, rows[kept], points[best[kept]], ratios[kept])
+
+    def visible(
+        self, camera: Camera, camera_from_map: FloatArray
+    ) -> tuple[NDArray[np.int64], FloatArray]:
+        """Points (M,) that a camera there should see, and their pixels (M, 2).
+
+        In the image, and from a distance and a direction like those of the mapping views.
+        """
+        points_map = self._map.points_map
+        pixels, seen = cameras.project(camera, se3.transform(camera_from_map, points_map))
+        rows = np.flatnonzero(seen & cameras.inside_image(camera, pixels))
+        to_camera = se3.inverse(camera_from_map)[:3, 3] - points_map[rows]
+        distances = np.linalg.norm(to_camera, axis=1)
+        cosines = (to_camera * self._map.viewing_direction[rows]).sum(1) / distances
+        nearest, farthest = self._map.viewing_range[rows].T
+        factor = self._config.max_range_factor
+        fits = (distances * factor > nearest) & (distances < farthest * factor)
+        fits &= cosines > np.cos(np.radians(self._config.max_viewing_angle_deg))
+        return rows[fits], pixels[rows[fits]]
+
+    def _points_of_best_views(self, features: Features) -> NDArray[np.int64]:
+        seen_by = self._index.seen_by
+        step = max(1, len(features) // self._config.voting_features)
+        some = features.descriptors[::step].astype(np.float32)
+        _, nearest = self._index.search.search(some, _VOTES_PER_FEATURE)
+        votes = np.bincount(nearest[nearest >= 0], minlength=seen_by.shape[0])
+        points_of_view = np.asarray(seen_by.sum(0)).ravel()
+        scores = (votes @ seen_by) / np.sqrt(np.maximum(points_of_view, 1.0))
+        best = np.argsort(-scores, kind="stable")[: self._config.candidate_views]
+        counts = np.asarray(seen_by[:, best].sum(1)).ravel()
+        return np.flatnonzero(counts)
+
+    def _collect(
+        self, features: Features, rows: NDArray[np.int64], points: NDArray[np.int64],
+        ratios: FloatArray,
+    ) -> Correspondences:
+        """One correspondence per point: that with the clearest descriptor."""
+        clearest = np.argsort(ratios, kind="stable")
+        _, first = np.unique(points[clearest], return_index=True)
+        kept = clearest[np.sort(first)]
+        rows, points = rows[kept], points[kept].astype(np.int64)
+        return Correspondences(
+            features.keypoints[rows].astype(np.float64),
+            np.asarray(self._map.points_map[points], np.float64),
+            image_sigmas(features.scales[rows]),
+            np.clip(1.0 - ratios[kept], 0.0, 1.0).astype(np.float64),
+            points,
+        )
+
+
+def image_sigmas(scales: NDArray[np.float32]) -> FloatArray:
+    """Standard deviations (N,) in pixels of keypoints by the diameter of their region."""
+    return np.hypot(0.5, 0.05 * scales.astype(np.float64))
+
+
+def no_correspondences() -> Correspondences:
+    """Nothing matched."""
+    return Correspondences(
+        np.empty((0, 2)), np.empty((0, 3)), np.empty(0), np.empty(0), np.empty(0, np.int64)
+    )
+
+
+def _best_of_pairs(
+    features: NDArray[np.int32], predictions: NDArray[np.int32],
+    distances: NDArray[np.int32], pixels: FloatArray,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
+    """Features, their best prediction, and the ratio to the best rival elsewhere.
+
+    Without any rival in the window the ratio is that to a typical wrong descriptor.
+    """
+    order = np.lexsort((distances, features))
+    features, predictions, distances = features[order], predictions[order], distances[order]
+    rows, first = np.unique(features, return_index=True)
+    counts = np.diff(np.append(first, len(features)))
+    best = np.repeat(predictions[first], counts)
+    elsewhere = np.linalg.norm(pixels[predictions] - pixels[best], axis=1) > _SAME_PIXEL
+    rival = np.where(elsewhere, distances.astype(np.float64), np.inf)
+    second = np.minimum.reduceat(rival, first) if len(first) else np.empty(0)
+    typical = np.median(distances) if len(distances) else 1.0
+    ratios = np.sqrt(distances[first] / np.maximum(np.minimum(second, typical), 1.0))
+    return rows.astype(np.int64), predictions[first].astype(np.int64), ratios

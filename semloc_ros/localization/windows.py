@@ -1,0 +1,106 @@
+"""Descriptor comparison restricted to windows around predicted pixels, compiled (numba):
+a dense comparison would look at a hundred times as many pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.types import Features
+
+_CELL_PX = 24.0
+_SCALE_FACTOR = 1.6  # SIFT's scale of a true match is predicted this well
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Feature and prediction (row each) with their squared descriptor distance, (K,) each."""
+
+    features: NDArray[np.int32]
+    predictions: NDArray[np.int32]
+    distances: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureGrid:
+    """Features sorted by cell of the image: rows of cell c are order[starts[c]:starts[c+1]]."""
+
+    columns: int
+    rows: int
+    order: NDArray[np.int32]
+    starts: NDArray[np.int32]
+
+    @staticmethod
+    def of(features: Features) -> FeatureGrid:
+        """Keypoints left of or above the image are counted to its first cells."""
+        cells = np.maximum(features.keypoints / _CELL_PX, 0.0).astype(np.int32)
+        columns, rows = (cells.max(0) + 1).tolist() if len(cells) else (1, 1)
+        number = cells[:, 1] * columns + cells[:, 0]
+        order = np.argsort(number, kind="stable").astype(np.int32)
+        starts = np.searchsorted(number[order], np.arange(columns * rows + 1)).astype(np.int32)
+        return FeatureGrid(columns, rows, order, starts)
+
+
+def compare_in_windows(
+    features: Features,
+    pixels: NDArray[np.float32],
+    radii_px: NDArray[np.float32],
+    scales: NDArray[np.float32],
+    descriptors: NDArray[np.uint8],
+) -> Pairs:
+    """All pairs of a feature and a prediction within whose window and scale it lies.
+
+    Predictions are `pixels` (M, 2), `radii_px` (M,), `scales` (M,) as `Features.scales`, and
+    `descriptors` (M, D) uint8.
+    """
+    grid = FeatureGrid.of(features)
+    window = (pixels.astype(np.float32), radii_px.astype(np.float32), scales.astype(np.float32))
+    image = (features.keypoints, features.scales, grid.order, grid.starts, grid.columns, grid.rows)
+    found, wanted = _pairs(*window, *image)
+    return Pairs(found, wanted, _distances(features.descriptors, descriptors, found, wanted))
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
+def _pairs(
+    pixels: Any, radii: Any, sizes: Any, keypoints: Any, scales: Any,
+    order: Any, starts: Any, columns: int, rows: int,
+) -> Any:
+    found, wanted = [np.int32(0)], [np.int32(0)]  # typed by their first, dropped below
+    for one in range(len(pixels)):
+        u, v, radius = pixels[one, 0], pixels[one, 1], radii[one]
+        left, right = int((u - radius) // _CELL_PX), int((u + radius) // _CELL_PX)
+        above, below = int((v - radius) // _CELL_PX), int((v + radius) // _CELL_PX)
+        for row in range(max(above, 0), min(below, rows - 1) + 1):
+            first = row * columns + max(left, 0)
+            last = row * columns + min(right, columns - 1)
+            if last < first:
+                continue
+            for place in range(starts[first], starts[last + 1]):
+                feature = order[place]
+                ratio = scales[feature] / sizes[one]
+                if ratio > _SCALE_FACTOR or ratio * _SCALE_FACTOR < 1.0:
+                    continue
+                du, dv = keypoints[feature, 0] - u, keypoints[feature, 1] - v
+                if du * du + dv * dv <= radius * radius:
+                    found.append(np.int32(feature))
+                    wanted.append(np.int32(one))
+    return np.array(found[1:], np.int32), np.array(wanted[1:], np.int32)
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
+def _distances(first: Any, second: Any, rows_first: Any, rows_second: Any) -> Any:
+    distances = np.empty(len(rows_first), np.int32)
+    for one in range(len(distances)):
+        total = np.int32(0)
+        for column in range(first.shape[1]):
+            difference = np.int32(first[rows_first[one], column]) - np.int32(
+                second[rows_second[one], column]
+            )
+            total += difference * difference
+        distances[one] = total
+    return distances
