@@ -18,7 +18,7 @@ def prefixes(environ: MutableMapping[str, str]) -> list[str]:
 
 
 def distribution_prefix(environ: MutableMapping[str, str], prefix: str) -> str | None:
-    """The sourced prefix other than `prefix` that carries tf2_ros, which only a distribution does."""
+    """The sourced prefix other than `prefix` that carries tf2_ros: a distribution's."""
     own = os.path.realpath(prefix)
     for entry in prefixes(environ):
         carries = os.path.exists(os.path.join(entry, MARKER, "tf2_ros"))
