@@ -278,3 +278,12 @@ class MapBuilderConfig:
         1.0, "standard deviation of a keypoint", unit="px", low=0.01, high=100.0
     )
     keep_unmatched: bool = option(False, "also store the features that have no point")
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderNodeConfig:
+    """The recorder node: what a localizer publishes, to files."""
+
+    out: str = option("", "folder for predictions.jsonl and poses.tum")
+    localizer: str = option("localizer", "name of the localizer node")
+    map_frame: str = option("map", "frame of the map: the tf from it is recorded")

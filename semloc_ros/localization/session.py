@@ -57,11 +57,16 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a frame led to. `hypotheses` are poses `map_from_base` that wait for a second one."""
+    """What a frame led to.
+
+    `hypotheses` are poses `map_from_base` that wait for a second one; `is_stale` says that
+    the session was reset while the frame was in work, so that its result counts for nothing.
+    """
 
     standing: Standing
     fix: Fix | None = None
     hypotheses: tuple[FloatArray, ...] = ()
+    is_stale: bool = False
 
 
 class Session:
@@ -128,7 +133,7 @@ class Session:
         """Believe the result of the plan or not, and move the state."""
         with self._lock:
             if plan.epoch != self._epoch:
-                return Outcome(self._standing)
+                return Outcome(self._standing, is_stale=True)
             if isinstance(result, NoPose):
                 return self._missed(plan.sighting.stamp_ns, result.reason.value)
             fix = _fix_of(plan.sighting, result)

@@ -148,16 +148,19 @@ def test_the_result_of_before_a_reset_is_stale():
     plan = drive.session.plan(Sighting(1, BASE_FROM_CAMERA, None))
     drive.session.reset(Reason.CLOCK_JUMP)
     outcome = drive.session.conclude(plan, estimate(np.eye(4)))
-    assert outcome.fix is None
+    assert outcome.fix is None and outcome.is_stale
     assert (outcome.standing.state, outcome.standing.reason) == (State.BOOTSTRAPPING, "clock_jump")
     assert drive.session.belief is None and drive.session.map_from_odom is None
 
 
 def test_an_initial_pose_guides_the_next_frame():
     drive = Drive()
-    drive.session.set_pose(Belief(0, np.eye(4), np.eye(6) * 0.25, None))
+    drive.session.set_pose(se3.exp([0.1, 0, 0, 0, 0, 0]), np.eye(6) * 0.25)
     drive.frame(lambda _: nothing())
-    assert drive.plan.prior is not None
+    expected = se3.inverse(drive.truth() @ BASE_FROM_CAMERA)
+    np.testing.assert_allclose(drive.plan.prior.camera_from_map, expected, atol=1e-12)
+    odom_from_map = se3.exp([5, 2, 0, 0, 0, 1])
+    np.testing.assert_allclose(drive.session.map_from_odom, se3.inverse(odom_from_map), atol=1e-12)
     assert drive.session.standing.state is State.BOOTSTRAPPING
 
 

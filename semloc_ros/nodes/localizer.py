@@ -1,0 +1,271 @@
+"""The node `localizer`: images and odometry in; pose, status and tf map → odom out.
+
+A lifecycle node. Configure reads the map, activate subscribes and starts the worker thread,
+deactivate stops it, cleanup frees the map. The executor's thread only stores messages,
+answers services and broadcasts tf, so a slow frame delays none of that.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
+from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from semloc_ros.config import LocalizerNodeConfig
+from semloc_ros.errors import ConfigError, SemlocError, expected
+from semloc_ros.localization.localizer import Localizer
+from semloc_ros.localization.odometry import OdometryBuffer
+from semloc_ros.localization.session import Session
+from semloc_ros.localization.states import Reason, Standing
+from semloc_ros.maps.storage import load_map
+from semloc_ros.nodes.faults import Faults
+from semloc_ros.nodes.inputs import Inputs
+from semloc_ros.nodes.outputs import Outputs
+from semloc_ros.nodes.parameters import NodeParameters
+from semloc_ros.nodes.running import run
+from semloc_ros.nodes.saved_pose import load_pose
+from semloc_ros.nodes.services import LocalizerServices
+from semloc_ros.nodes.transforms import (
+    MapBroadcaster,
+    NoOdometry,
+    OdometrySource,
+    TfOdometry,
+    TransformReader,
+)
+from semloc_ros.nodes.worker import FrameLocalizer, Stages, Worker
+from semloc_ros.types import FloatArray
+
+_TICK_S = 0.2
+_DIAGNOSTICS_S = 1.0
+_JUMP_BACK = Duration(nanoseconds=-100_000_000)  # less is jitter of a clock's publisher
+
+
+def load_localizer(config: LocalizerNodeConfig) -> FrameLocalizer:
+    """The localizer of the configured map; SemlocError if the map or the options do not do."""
+    if not config.map:
+        raise ConfigError(expected("map", "the folder of a map", "''"))
+    return Localizer(load_map(Path(config.map).expanduser()), config)
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """What exists only while the node is active."""
+
+    stages: Stages
+    worker: Worker
+    timers: tuple[Any, ...]
+
+
+class LocalizerNode(LifecycleNode):  # type: ignore[misc]
+    """See the top of the file; `load` makes the localizer at configure."""
+
+    def __init__(
+        self,
+        load: Callable[[LocalizerNodeConfig], FrameLocalizer] = load_localizer,
+        **node_options: Any,
+    ) -> None:
+        super().__init__("localizer", **node_options)
+        self._load = load
+        self._localizer: FrameLocalizer | None = None
+        self._start_pose: tuple[FloatArray, FloatArray] | None = None
+        self._active: Active | None = None
+        self._parameters = NodeParameters(
+            self, LocalizerNodeConfig, lambda: self._localizer is not None, self._adjust
+        )
+        self._faults = Faults(self)
+        self._outputs = Outputs(self)
+        self._services = LocalizerServices(
+            self, lambda: self._active and self._active.stages.session, lambda: self.config
+        )
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._say_idle(Reason.UNCONFIGURED)
+        if self.config.autostart:
+            self._starter = self.create_timer(0.0, self._start, clock=self._steady)
+
+    @property
+    def config(self) -> LocalizerNodeConfig:
+        """The parameters as they are now."""
+        return self._parameters.config
+
+    def close(self) -> None:
+        """Stop the worker; nothing is published afterwards."""
+        if self._active is not None:
+            self._stop(self._active)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read the map; a bad one is a failed transition with one line."""
+        try:
+            self._localizer = self._load(self.config)
+            self._start_pose = self._saved_pose()
+        except SemlocError as error:
+            self.get_logger().error(f"configure failed: {error}")
+            reason = Reason.BAD_CONFIG if isinstance(error, ConfigError) else Reason.BAD_MAP
+            self._say_idle(reason, str(error))
+            self._localizer = None
+            return TransitionCallbackReturn.FAILURE
+        except Exception:  # rclpy would swallow the traceback of our own bug
+            self.get_logger().error(traceback.format_exc())
+            raise
+        self._say_idle(Reason.INACTIVE)
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe and start working."""
+        try:
+            self._active = self._make_active()
+        except Exception:
+            self.get_logger().error(traceback.format_exc())
+            raise
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop working and unsubscribe."""
+        self.close()
+        self._say_idle(Reason.INACTIVE)
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the map."""
+        self._localizer = None
+        self._say_idle(Reason.UNCONFIGURED)
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop whatever runs."""
+        self.close()
+        self._localizer = None
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """After a bug in a transition: back to unconfigured."""
+        self.close()
+        self._localizer = None
+        self._say_idle(Reason.UNCONFIGURED)
+        return super().on_error(state)
+
+    def _start(self) -> None:
+        self.destroy_timer(self._starter)
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def _saved_pose(self) -> tuple[FloatArray, FloatArray] | None:
+        config = self.config
+        if not config.start_from_pose_file:
+            return None
+        if not config.pose_file:
+            raise ConfigError(expected("pose_file", "a file to start from", "''"))
+        return load_pose(Path(config.pose_file).expanduser(), config.map, config.map_frame)
+
+    def _make_active(self) -> Active:
+        assert self._localizer is not None
+        config = self.config
+        session = Session(config.tracking, config.motion, config.odometry != "none")
+        if self._start_pose is not None:
+            session.set_pose(*self._start_pose)
+            self._start_pose = None  # later activations find the robot elsewhere
+        transforms = TransformReader(self)
+        odometry = self._make_odometry(config, transforms)
+        buffer = odometry if isinstance(odometry, OdometryBuffer) else None
+        inputs = Inputs(self, config, self._faults, buffer, session.set_pose)
+        stages = Stages(
+            inputs, transforms, odometry, session, self._localizer, self._outputs,
+            MapBroadcaster(self, config.map_frame),
+        )
+        worker = Worker(
+            self, stages, self._faults, lambda: self.config,
+            self._services.on_outcome, self._on_jump_back, lambda: self._services.is_paused,
+        )
+        self._jump_handle = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=_JUMP_BACK), post_callback=self._on_jump
+        )
+        self._outputs.publish_status(session.standing, {})
+        return Active(stages, worker, self._make_timers(config))
+
+    def _make_odometry(
+        self, config: LocalizerNodeConfig, transforms: TransformReader
+    ) -> OdometrySource:
+        if config.odometry == "topic":
+            return OdometryBuffer(config.odometry_max_gap)
+        if config.odometry == "tf":
+            return TfOdometry(transforms, config.odom_frame, config.base_frame)
+        return NoOdometry()
+
+    def _make_timers(self, config: LocalizerNodeConfig) -> tuple[Any, ...]:
+        """On the steady clock: a stopped or jumping /clock must not stop them."""
+        periods = [(_TICK_S, self._tick), (_DIAGNOSTICS_S, self._outputs.publish_diagnostics)]
+        if config.odometry != "none":
+            periods.append((1.0 / config.tf_rate, self._broadcast))
+        return tuple(self.create_timer(s, call, clock=self._steady) for s, call in periods)
+
+    def _stop(self, active: Active) -> None:
+        self._active = None
+        active.worker.stop()
+        self._jump_handle.unregister()
+        for timer in active.timers:
+            self.destroy_timer(timer)
+        active.stages.inputs.close()
+        active.stages.transforms.close()
+        self._services.give_up("the node was deactivated")
+
+    def _broadcast(self) -> None:
+        config = self.config
+        pose = self._active and self._active.stages.session.map_from_odom
+        now = self.get_clock().now().nanoseconds
+        if pose is None or now == 0 or not config.publish_tf:
+            return
+        stamp = now + round(config.transform_tolerance * 1e9)
+        self._active.stages.broadcaster.send(pose, config.odom_frame, stamp)
+
+    def _tick(self) -> None:
+        self._services.check_deadlines()
+        now = self.get_clock().now().nanoseconds
+        if self._active is None or now == 0:
+            return
+        session = self._active.stages.session
+        standing = session.tick(now)
+        if self._services.is_paused:
+            standing = replace(standing, reason=Reason.PAUSED.value)
+        if self._outputs.is_news(standing):
+            self._outputs.publish_status(
+                standing,
+                {"fix_age_s": standing.fix_age_s(now), "spread_m": session.spread_m},
+            )
+
+    def _on_jump(self, jump: TimeJump) -> None:
+        self._on_jump_back()
+
+    def _on_jump_back(self) -> None:
+        """Nothing that was measured before the clock was set back means anything now."""
+        if self._active is None:
+            return
+        stages = self._active.stages
+        stages.session.reset(Reason.CLOCK_JUMP)
+        stages.odometry.clear()
+        stages.transforms.clear()
+        stages.inputs.clear()
+        self._active.worker.forget_stamps()
+        self._faults.say(Reason.CLOCK_JUMP.value, "time jumped back: starting anew")
+        self._outputs.publish_status(stages.session.standing, {})
+
+    def _adjust(self, config: LocalizerNodeConfig) -> None:
+        if self._active is not None:
+            self._active.stages.session.adjust(config.tracking, config.motion)
+
+    def _say_idle(self, reason: Reason, detail: str = "") -> None:
+        self._outputs.publish_status(Standing(reason=reason.value), {"detail": detail})
+
+
+def main() -> int:
+    """The executable."""
+    return run(LocalizerNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""What the localizer publishes: pose, hypotheses, status, overlay, diagnostics."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from semloc_ros.geometry import se3
+from semloc_ros.geometry.cameras import project
+from semloc_ros.localization.session import Fix
+from semloc_ros.localization.states import Standing
+from semloc_ros.nodes import messages
+from semloc_ros.types import Camera, FloatArray, NoPose, PoseEstimate, State
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_LEVELS = {
+    State.UNINITIALIZED: DiagnosticStatus.WARN,
+    State.BOOTSTRAPPING: DiagnosticStatus.WARN,
+    State.TRACKING: DiagnosticStatus.OK,
+    State.DEGRADED: DiagnosticStatus.WARN,
+    State.LOST: DiagnosticStatus.ERROR,
+}
+_GREEN, _RED = (0, 220, 0), (230, 30, 30)
+
+
+class Outputs:
+    """The localizer's publishers; they live as long as the node, so that status tells of
+    every lifecycle state. Its methods are called from the worker and the executor."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._pose = node.create_publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
+        self._hypotheses = node.create_publisher(PoseArray, "~/hypotheses", 1)
+        self._status = node.create_publisher(DiagnosticStatus, "~/status", LATCHED)
+        self._overlay = node.create_publisher(Image, "~/overlay", 1)
+        self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        self._lock = threading.Lock()
+        self._last_status: DiagnosticStatus | None = None
+        self._last_word = ("", "")
+
+    def publish_fix(self, fix: Fix, frame: str) -> None:
+        """The pose of the base in the map at the image's stamp."""
+        self._pose.publish(
+            messages.to_pose_with_covariance(
+                fix.map_from_base, fix.covariance, frame, fix.stamp_ns
+            )
+        )
+
+    def publish_hypotheses(
+        self, poses: tuple[FloatArray, ...], frame: str, stamp_ns: int
+    ) -> None:
+        """Poses that wait for a second one to confirm them; also none, so that they go away."""
+        self._hypotheses.publish(messages.to_pose_array(poses, frame, stamp_ns))
+
+    def publish_status(self, standing: Standing, values: Mapping[str, object]) -> None:
+        """The state, its reason and the numbers of the last frame."""
+        word = (standing.state.value, standing.reason)
+        status = messages.to_status(
+            _LEVELS[standing.state],
+            self._node.get_fully_qualified_name().lstrip("/"),
+            f"{word[0]}: {word[1]}",
+            {"state": word[0], "reason": word[1], **values},
+        )
+        with self._lock:
+            self._last_status, self._last_word = status, word
+        self._status.publish(status)
+
+    def is_news(self, standing: Standing) -> bool:
+        """Whether state or reason differ from those published last."""
+        return self._last_word != (standing.state.value, standing.reason)
+
+    def publish_diagnostics(self) -> None:
+        """The last status once more, for the robot's diagnostics."""
+        with self._lock:
+            status = self._last_status
+        if status is None:
+            return
+        now = self._node.get_clock().now().nanoseconds
+        self._diagnostics.publish(
+            DiagnosticArray(header=messages.header("", now), status=[status])
+        )
+
+    def wants_overlay(self) -> bool:
+        """Whether anybody looks."""
+        return self._overlay.get_subscription_count() > 0
+
+    def publish_overlay(self, image: NDArray[np.uint8], header: Header) -> None:
+        """The drawn image under the header of its source."""
+        self._overlay.publish(messages.to_image(image, header))
+
+
+def draw_overlay(
+    image: NDArray[np.uint8], camera: Camera, result: PoseEstimate | NoPose, standing: Standing
+) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB: each inlier, a line to where the pose puts its point, and the state."""
+    canvas = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image.copy()
+    if isinstance(result, PoseEstimate):
+        _draw_inliers(canvas, camera, result)
+    text = f"{standing.state.value} {standing.reason}"
+    color = _GREEN if standing.state is State.TRACKING else _RED
+    scale = max(image.shape[1] / 1000, 0.4)
+    cv2.putText(
+        canvas, text, (8, round(30 * scale) + 4), cv2.FONT_HERSHEY_SIMPLEX, scale, color,
+        max(1, round(2 * scale)), cv2.LINE_AA,
+    )
+    return np.asarray(canvas)
+
+
+def _draw_inliers(canvas: NDArray[np.uint8], camera: Camera, result: PoseEstimate) -> None:
+    inliers = result.inliers
+    points_camera = se3.transform(result.camera_from_map, inliers.points_map)
+    projected, seen = project(camera, points_camera)
+    for measured, expected in zip(inliers.points_image[seen], projected[seen], strict=True):
+        centre = (round(measured[0]), round(measured[1]))
+        cv2.circle(canvas, centre, 3, _GREEN, 1, cv2.LINE_AA)
+        cv2.line(canvas, centre, (round(expected[0]), round(expected[1])), _RED, 1)
+
+
+def values_of(result: PoseEstimate | NoPose) -> dict[str, object]:
+    """Status values of one localized or unlocalized frame."""
+    stages = {f"{stage}_ms": float(ms) for stage, ms in result.stage_ms.items()}
+    if isinstance(result, PoseEstimate):
+        evidence = {"score": float(result.score), "inliers": len(result.inliers)}
+        return {**evidence, "matches": result.num_matches, "detail": "", **stages}
+    evidence = {"score": 0.0, "inliers": result.num_inliers}
+    return {**evidence, "matches": result.num_matches, "detail": result.detail, **stages}

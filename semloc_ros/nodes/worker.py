@@ -1,0 +1,245 @@
+"""The one thread that computes: newest image → frame → pose → published.
+
+It reads like the pipeline. Whatever a frame lacks is a `Refused` with the reason word of the
+status; nothing is guessed in its place.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
+
+from semloc_ros.config import LocalizerNodeConfig
+from semloc_ros.errors import InputError
+from semloc_ros.localization.session import Outcome, Session, Sighting
+from semloc_ros.localization.states import Reason
+from semloc_ros.nodes import messages
+from semloc_ros.nodes.faults import Faults
+from semloc_ros.nodes.inputs import Arrival, Inputs
+from semloc_ros.nodes.outputs import Outputs, draw_overlay, values_of
+from semloc_ros.nodes.transforms import MapBroadcaster, OdometrySource, TransformReader
+from semloc_ros.types import Camera, Frame, NoPose, PoseEstimate, Prior
+
+_POLL_S = 0.2
+_JUMP_BACK_NS = 1_000_000_000
+
+
+class FrameLocalizer(Protocol):
+    """`localization.localizer.Localizer`."""
+
+    def localize(self, frame: Frame, prior: Prior | None = None) -> PoseEstimate | NoPose: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What the worker works with; all of it lives from activate to deactivate."""
+
+    inputs: Inputs
+    transforms: TransformReader
+    odometry: OdometrySource
+    session: Session
+    localizer: FrameLocalizer
+    outputs: Outputs
+    broadcaster: MapBroadcaster
+
+
+class Refused(Exception):
+    """A frame that cannot be tried: the reason word, and one line for the log."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        super().__init__(text)
+        self.reason, self.text = reason, text
+
+
+class Worker:
+    """Runs from construction until `stop`.
+
+    `config()` gives the current configuration; `on_outcome` is told what became of each frame,
+    with a line of detail; `on_jump_back` of images whose stamps jump back.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        stages: Stages,
+        faults: Faults,
+        config: Callable[[], LocalizerNodeConfig],
+        on_outcome: Callable[[Outcome, str], None],
+        on_jump_back: Callable[[], None],
+        is_paused: Callable[[], bool],
+    ) -> None:
+        self._logger, self._stages, self._faults = node.get_logger(), stages, faults
+        self._config, self._on_outcome, self._on_jump_back = config, on_outcome, on_jump_back
+        self._is_paused = is_paused
+        self._last_stamp_ns = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="localizer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the frame in work, publish it no more, and end."""
+        self._stopping.set()
+        self._thread.join(timeout=5.0)
+
+    def forget_stamps(self) -> None:
+        """The clock was set back: earlier stamps are right from now on."""
+        self._last_stamp_ns = 0
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            arrival = self._stages.inputs.take_image(_POLL_S)
+            if arrival is None or self._is_paused():
+                continue
+            try:
+                self._serve(arrival)
+            except Refused as refused:
+                self._refuse(arrival, refused)
+            except Exception:  # a bug must be seen, and must not silently end the thread
+                if not self._stopping.is_set():
+                    self._logger.error(traceback.format_exc())
+
+    def _serve(self, arrival: Arrival) -> None:
+        started = time.monotonic()
+        frame, mask_kind = self._frame(arrival.message)
+        plan = self._stages.session.plan(self._sighting(arrival.message, frame.stamp_ns))
+        ready = time.monotonic()
+        result = self._stages.localizer.localize(frame, plan.prior)
+        outcome = self._stages.session.conclude(plan, result)
+        if self._stopping.is_set():
+            return
+        self._publish(frame, outcome)
+        values = {
+            "stamp": frame.stamp_ns,
+            **values_of(result),
+            "guided": plan.prior is not None,
+            "mask": mask_kind,
+            "masked_fraction": _masked_fraction(frame.mask),
+            "prepare_ms": (ready - started) * 1e3,
+            "latency_ms": (time.monotonic() - arrival.at_s) * 1e3,
+        }
+        self._report(frame, result, outcome, values)
+        self._on_outcome(outcome, str(values["detail"]))
+        self._draw(arrival, frame, result, outcome)
+
+    def _frame(self, message: Image | CompressedImage) -> tuple[Frame, str]:
+        stamp = self._checked_stamp(message)
+        try:
+            image = messages.image_from(message)
+        except InputError as error:
+            raise Refused(Reason.BAD_IMAGE, str(error)) from None
+        camera = self._camera(image)
+        mask, kind = self._mask(stamp, image)
+        return Frame(stamp, image, camera, mask), kind
+
+    def _checked_stamp(self, message: Image | CompressedImage) -> int:
+        stamp = messages.stamp_ns(message.header.stamp)
+        if stamp == 0:
+            raise Refused(Reason.BAD_IMAGE, "image.header.stamp: expected a time, got 0")
+        if stamp < self._last_stamp_ns - _JUMP_BACK_NS:
+            self._on_jump_back()
+        self._last_stamp_ns = stamp
+        return stamp
+
+    def _camera(self, image: NDArray[np.uint8]) -> Camera:
+        info = self._stages.inputs.camera_info
+        if info is None:
+            raise Refused(Reason.NO_CAMERA_INFO, "camera_info: expected a message, got none yet")
+        try:
+            camera = messages.camera_from(info, self._config().rectified)
+            messages.check_size(camera, image)
+        except InputError as error:
+            raise Refused(Reason.BAD_CAMERA_INFO, str(error)) from None
+        return camera
+
+    def _mask(
+        self, stamp_ns: int, image: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8] | None, str]:
+        config = self._config()
+        try:
+            mask, kind = self._stages.inputs.mask_for(
+                stamp_ns, config.mask_wait_ms / 1e3, config.mask_max_age
+            )
+            if mask is not None and mask.shape != image.shape[:2]:
+                raise InputError(f"mask: expected shape {image.shape[:2]}, got {mask.shape}")
+        except InputError as error:  # masks never gate tracking
+            self._faults.say("mask", str(error))
+            return None, "none"
+        return mask, kind
+
+    def _sighting(self, message: Image | CompressedImage, stamp_ns: int) -> Sighting:
+        config = self._config()
+        wait = config.odometry_wait_ms / 1e3
+        odom_from_base = self._stages.odometry.at(stamp_ns, wait)
+        camera_frame = message.header.frame_id
+        if not camera_frame:
+            raise Refused(Reason.BAD_IMAGE, "image.header.frame_id: expected a frame, got ''")
+        try:
+            base_from_camera = self._stages.transforms.lookup(
+                config.base_frame, camera_frame, stamp_ns, wait
+            )
+        except InputError as error:
+            raise Refused(Reason.MISSING_TRANSFORM, str(error)) from None
+        return Sighting(stamp_ns, base_from_camera, odom_from_base)
+
+    def _publish(self, frame: Frame, outcome: Outcome) -> None:
+        config, outputs = self._config(), self._stages.outputs
+        if outcome.fix is not None:
+            outputs.publish_fix(outcome.fix, config.map_frame)
+            if config.odometry == "none" and config.publish_tf:
+                self._stages.broadcaster.send(
+                    outcome.fix.map_from_base, config.base_frame, frame.stamp_ns
+                )
+        outputs.publish_hypotheses(outcome.hypotheses, config.map_frame, frame.stamp_ns)
+
+    def _report(
+        self,
+        frame: Frame,
+        result: PoseEstimate | NoPose,
+        outcome: Outcome,
+        values: dict[str, object],
+    ) -> None:
+        if isinstance(result, NoPose):
+            reason = result.reason.value
+            self._faults.say(reason, f"no pose: {reason}: {result.detail}")
+        session, standing = self._stages.session, outcome.standing
+        numbers = {
+            "fix_age_s": standing.fix_age_s(frame.stamp_ns),
+            "spread_m": session.spread_m,
+        }
+        self._stages.outputs.publish_status(standing, {**values, **numbers})
+
+    def _refuse(self, arrival: Arrival, refused: Refused) -> None:
+        if self._stopping.is_set():
+            return
+        self._faults.say(refused.reason.value, refused.text)
+        stamp = messages.stamp_ns(arrival.message.header.stamp)
+        session = self._stages.session
+        outcome = session.refuse(refused.reason.value, stamp)
+        values = {
+            "stamp": stamp,
+            "detail": refused.text,
+            "fix_age_s": outcome.standing.fix_age_s(stamp),
+            "spread_m": session.spread_m,
+        }
+        self._stages.outputs.publish_status(outcome.standing, values)
+        self._on_outcome(outcome, refused.text)
+
+    def _draw(
+        self, arrival: Arrival, frame: Frame, result: PoseEstimate | NoPose, outcome: Outcome
+    ) -> None:
+        if self._stages.outputs.wants_overlay():
+            drawn = draw_overlay(frame.image, frame.camera, result, outcome.standing)
+            self._stages.outputs.publish_overlay(drawn, arrival.message.header)
+
+
+def _masked_fraction(mask: NDArray[np.uint8] | None) -> float:
+    return 0.0 if mask is None else float(np.count_nonzero(mask)) / mask.size
