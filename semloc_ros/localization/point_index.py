@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from semloc_ros.geometry import se3
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.types import FloatArray
 
@@ -62,9 +63,7 @@ def _sizes(semantic_map: SemanticMap) -> NDArray[np.float32]:
     """Mean over the track of the feature's diameter times distance over focal length."""
     offsets = np.asarray(semantic_map.track_offsets)
     views = np.asarray(semantic_map.track_views)
-    centres = -np.einsum(
-        "vji,vj->vi", semantic_map.camera_from_map[:, :3, :3], semantic_map.camera_from_map[:, :3, 3]
-    )
+    centres = se3.inverse(np.asarray(semantic_map.camera_from_map))[:, :3, 3]
     focal = np.array([camera.fx for camera in semantic_map.cameras])[semantic_map.view_cameras]
     points = np.repeat(np.asarray(semantic_map.points_map), np.diff(offsets), axis=0)
     distances: FloatArray = np.linalg.norm(points - centres[views], axis=1)

@@ -32,7 +32,9 @@ class Residuals:
     seen: NDArray[np.bool_]
 
 
-def pose_jacobian(camera: Camera, camera_from_map: FloatArray, points_map: FloatArray) -> FloatArray:
+def pose_jacobian(
+    camera: Camera, camera_from_map: FloatArray, points_map: FloatArray
+) -> FloatArray:
     """Derivative (N, 2, 6) of the pixels of map points (N, 3) by the error of the pose."""
     rotation = camera_from_map[:3, :3]
     centre = -rotation.T @ camera_from_map[:3, 3]
