@@ -58,7 +58,8 @@ def error_cdf(run: Run, judged: Judged) -> Figure:
 def errors_over_time(run: Run, judged: Judged) -> Figure:
     """Position and rotation error of each fix over the run, above the states."""
     figure = Figure(figsize=(5.2, 4.6), layout="constrained")
-    upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=[4, 4, 0.8])
+    heights = {"height_ratios": [4, 4, 0.8]}
+    upper, middle, lower = figure.subplots(3, 1, sharex=True, gridspec_kw=heights)
     seconds = _seconds(run)
     upper.plot(seconds, judged.per_frame(judged.position_m) * 100, ".-", color=_BLUE, **_THIN)
     upper.set_ylabel("position (cm)")
@@ -187,4 +188,4 @@ def _states(axes: Axes, seconds: FloatArray, judged: Judged) -> None:
             axes.vlines(chosen, 0, 1, color=color, linewidth=2.5, label=state)
     axes.set(yticks=[], xlabel="time (s)", ylim=(0, 1))
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -1.3), ncols=3, fontsize=8, frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -1.3), ncol=3, fontsize=8, frameon=False)
