@@ -1,4 +1,4 @@
-"""A ROS context for each test that needs one, in the test run's own domain."""
+"""ROS for each test that needs it, in the test run's own domain."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from rclpy.node import Node
 
 @pytest.fixture
 def context(ros_domain: int) -> Iterator[Context]:
-    """A context of this test alone."""
-    context = Context()
-    rclpy.init(context=context, domain_id=ros_domain)
-    yield context
-    context.try_shutdown()
+    """The process's context, up during one test."""
+    rclpy.init(domain_id=ros_domain)
+    yield rclpy.get_default_context()
+    rclpy.try_shutdown()
 
 
 @pytest.fixture
 def node(context: Context) -> Iterator[Node]:
     """A node that nobody spins."""
-    node = Node("contract_test", context=context)
+    node = Node("contract_test")
     yield node
     node.destroy_node()

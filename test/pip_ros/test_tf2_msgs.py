@@ -72,10 +72,10 @@ while True:
 """
 
 
-def test_arrives_from_another_process(node, context):
+def test_arrives_from_another_process(node):
     received: list[TFMessage] = []
     node.create_subscription(TFMessage, "/between", received.append, 10)
-    executor = SingleThreadedExecutor(context=context)
+    executor = SingleThreadedExecutor()
     executor.add_node(node)
     other = subprocess.Popen([sys.executable, "-c", PUBLISHER])
     try:

@@ -23,7 +23,6 @@ from tf2_py.rigid import IDENTITY, Pose, compose, inverse
 from tf2_py.time_cache import StaticCache, TimeCache, seconds
 
 MAX_DEPTH = 1000
-NORM_TOLERANCE = 0.01
 _logger = get_logger("tf2_buffer")
 
 
@@ -148,11 +147,13 @@ class BufferCore:
         parent = header.frame_id.removeprefix("/")
         child = transform.child_frame_id.removeprefix("/")
         shift, turn = transform.transform.translation, transform.transform.rotation
-        pose = (shift.x, shift.y, shift.z, turn.x, turn.y, turn.z, turn.w)
-        fault = _fault_of(parent, child, pose)
+        length = math.hypot(turn.x, turn.y, turn.z, turn.w)
+        fault = _fault_of(parent, child, (length, shift.x, shift.y, shift.z))
         if fault:
             _logger.error(f"transform {parent!r} to {child!r} from {authority!r} ignored: {fault}")
             return
+        rotation = (turn.x / length, turn.y / length, turn.z / length, turn.w / length)
+        pose = (shift.x, shift.y, shift.z, *rotation)
         with self._changed:
             cache = self._caches.get(child)
             if cache is None or cache.is_static != is_static:
@@ -270,16 +271,16 @@ def stamp_ns(time: object) -> int:
     raise TypeError(f"time: expected rclpy.time.Time or a Time message, got {type(time).__name__}")
 
 
-def _fault_of(parent: str, child: str, pose: Pose) -> str | None:
-    """Why a transform cannot be stored, or None."""
+def _fault_of(parent: str, child: str, numbers: tuple[float, ...]) -> str | None:
+    """Why a transform of (quaternion's length, x, y, z) cannot be stored, or None."""
     if not parent or not child:
         return "a frame id is empty"
     if parent == child:
         return "a frame cannot be its own parent"
-    if any(map(math.isnan, pose)):
-        return f"it holds NaN: {pose}"
-    if abs(sum(value * value for value in pose[3:]) - 1.0) >= NORM_TOLERANCE:
-        return f"its quaternion is not of length 1: {pose[3:]}"
+    if not all(map(math.isfinite, numbers)):
+        return "it holds numbers that are not finite"
+    if numbers[0] == 0.0:
+        return "its quaternion is zero"
     return None
 
 
