@@ -1,0 +1,1 @@
+"""A subset of the command `ros2`: launch, run, and pkg list, prefix and executables."""
