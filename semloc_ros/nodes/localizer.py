@@ -76,12 +76,12 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         self._localizer: FrameLocalizer | None = None
         self._start_pose: tuple[FloatArray, FloatArray] | None = None
         self._active: Active | None = None
-        self._parameters = NodeParameters(
+        self._options = NodeParameters(
             self, LocalizerNodeConfig, lambda: self._localizer is not None, self._adjust
         )
         self._faults = Faults(self)
         self._outputs = Outputs(self)
-        self._services = LocalizerServices(
+        self._answering = LocalizerServices(
             self, lambda: self._active and self._active.stages.session, lambda: self.config
         )
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -92,7 +92,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
     @property
     def config(self) -> LocalizerNodeConfig:
         """The parameters as they are now."""
-        return self._parameters.config
+        return self._options.config
 
     def close(self) -> None:
         """Stop the worker; nothing is published afterwards."""
@@ -180,7 +180,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         )
         worker = Worker(
             self, stages, self._faults, lambda: self.config,
-            self._services.on_outcome, self._on_jump_back, lambda: self._services.is_paused,
+            self._answering.on_outcome, self._on_jump_back, lambda: self._answering.is_paused,
         )
         self._jump_handle = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=_JUMP_BACK), post_callback=self._on_jump
@@ -212,7 +212,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
             self.destroy_timer(timer)
         active.stages.inputs.close()
         active.stages.transforms.close()
-        self._services.give_up("the node was deactivated")
+        self._answering.give_up("the node was deactivated")
 
     def _broadcast(self) -> None:
         config = self.config
@@ -224,13 +224,13 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         self._active.stages.broadcaster.send(pose, config.odom_frame, stamp)
 
     def _tick(self) -> None:
-        self._services.check_deadlines()
+        self._answering.check_deadlines()
         now = self.get_clock().now().nanoseconds
         if self._active is None or now == 0:
             return
         session = self._active.stages.session
         standing = session.tick(now)
-        if self._services.is_paused:
+        if self._answering.is_paused:
             standing = replace(standing, reason=Reason.PAUSED.value)
         if self._outputs.is_news(standing):
             self._outputs.publish_status(

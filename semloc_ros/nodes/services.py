@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
@@ -36,7 +37,11 @@ class LocalizerServices:
         self._waiting: list[tuple[Future, float]] = []
         self._lock = threading.Lock()
         self.is_paused = False
-        node.create_service(Trigger, "~/global_localization", self._localize_globally)
+        # its answer waits for a frame; in the node's own group it would hold up all else
+        waiting = ReentrantCallbackGroup()
+        node.create_service(
+            Trigger, "~/global_localization", self._localize_globally, callback_group=waiting
+        )
         node.create_service(SetBool, "~/pause", self._pause)
         node.create_service(Trigger, "~/save_pose", self._save_pose)
 

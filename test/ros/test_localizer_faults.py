@@ -1,0 +1,224 @@
+"""Bad input to the localizer node: one clear line, a reason in the status, and it lives on."""
+
+import numpy as np
+import pytest
+from lifecycle_msgs.msg import State as LifecycleState
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from nav_msgs.msg import Odometry
+from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
+
+from semloc_ros.errors import MapError
+from semloc_ros.nodes import faults, messages
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """Every warning line, before throttling counts: (reason, text)."""
+    lines = []
+    real = faults.Faults.say
+
+    def say(self, reason, text):
+        lines.append((reason, text))
+        real(self, reason, text)
+
+    monkeypatch.setattr(faults.Faults, "say", say)
+    return lines
+
+
+def change(robot, transition):
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return robot.call(ChangeState, "change_state", request).success
+
+
+def lifecycle(robot):
+    return robot.call(GetState, "get_state", GetState.Request()).current_state.id
+
+
+def test_a_bad_map_is_a_failed_transition_and_the_node_lives(make_rig):
+    maps = {}
+
+    def load(config):
+        if config.map not in maps:
+            raise MapError(f"{config.map}: expected a map folder, got no such folder")
+        return maps[config.map]
+
+    rig = make_rig(load=load, map="/nowhere")
+    maps["/somewhere"] = rig.fake
+    robot = rig.robot
+    robot.until(lambda: robot.is_in("UNINITIALIZED", "bad_map"))
+    assert robot.last()["detail"] == "/nowhere: expected a map folder, got no such folder"
+    assert lifecycle(robot) == LifecycleState.PRIMARY_STATE_UNCONFIGURED
+    assert not change(robot, Transition.TRANSITION_CONFIGURE)
+    answer = robot.trigger("global_localization")
+    assert not answer.success and answer.message == "the localizer is not active"
+    assert not robot.pause(True).success
+    # mended while running: unconfigured, so the map may be changed
+    assert rig.node.set_parameters([Parameter("map", value="/somewhere")])[0].successful
+    assert change(robot, Transition.TRANSITION_CONFIGURE)
+    assert change(robot, Transition.TRANSITION_ACTIVATE)
+    rig.ready()
+    robot.until(lambda: robot.is_in("TRACKING"), every=robot.send_frame)
+
+
+def test_the_whole_lifecycle_twice(make_rig):
+    rig = make_rig(autostart=False)
+    robot = rig.robot
+    robot.until(lambda: robot.is_in("UNINITIALIZED", "unconfigured"))
+    for _ in range(2):
+        assert change(robot, Transition.TRANSITION_CONFIGURE)
+        robot.until(lambda: robot.is_in("UNINITIALIZED", "inactive"))
+        assert robot.image_pub.get_subscription_count() == 0
+        assert change(robot, Transition.TRANSITION_ACTIVATE)
+        rig.track()
+        assert change(robot, Transition.TRANSITION_DEACTIVATE)
+        robot.until(lambda: robot.is_in("UNINITIALIZED", "inactive"))
+        robot.until(lambda: robot.image_pub.get_subscription_count() == 0)
+        assert change(robot, Transition.TRANSITION_CLEANUP)
+        robot.until(lambda: robot.is_in("UNINITIALIZED", "unconfigured"))
+    assert change(robot, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+
+
+BAD_IMAGES = {
+    "16 bits": dict(pixels=np.full((48, 64), 9, np.uint16), encoding="mono16"),
+    "empty": dict(pixels=np.zeros((0, 0), np.uint8)),
+    "torn": dict(pixels=np.zeros((48, 64), np.uint8), encoding="rgb8"),
+    "unknown": dict(pixels=np.zeros((48, 64), np.uint8), encoding="yuv9000"),
+}
+
+
+def test_bad_images_are_refused_and_good_ones_work_again(make_rig, said):
+    rig = make_rig().track()
+    robot = rig.robot
+    for name, image in BAD_IMAGES.items():
+        said.clear()
+        bad = []
+        robot.until(
+            lambda: robot.last()["reason"] == "bad_image",
+            every=lambda image=image, bad=bad: bad.append(robot.send_frame(**image)),
+        )
+        assert not set(bad) & {frame.stamp_ns for frame, _ in rig.fake.calls}, name
+        assert said[0][1].startswith("image") and "expected" in said[0][1], said
+        assert robot.last()["detail"] == said[-1][1]
+        robot.until(lambda: robot.is_in("TRACKING", "ok"), every=robot.send_frame)
+
+
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        (dict(focal=0.0), "camera_info.k: expected focal lengths > 0"),
+        (dict(focal=float("nan")), "camera_info.k: expected focal lengths > 0"),
+        (dict(width=640, height=480), "camera_info: expected 64x48, the size of the image"),
+        (dict(distortion_model="magic", d=[0.1]), "camera_info.distortion_model: expected"),
+    ],
+)
+def test_bad_camera_info_gives_no_pose(make_rig, said, info, words):
+    rig = make_rig().ready()
+    robot = rig.robot
+
+    def frame():
+        robot.send_info(**info)
+        robot.send_image(robot.now_ns())
+
+    robot.until(lambda: robot.is_in("BOOTSTRAPPING", "bad_camera_info"), every=frame)
+    assert words in robot.last()["detail"]
+    assert any(text.startswith(words) for _, text in said)
+    assert not robot.poses and not rig.fake.calls
+
+
+def test_no_camera_info_is_said(make_rig):
+    robot = make_rig().ready().robot
+    robot.until(
+        lambda: robot.is_in("BOOTSTRAPPING", "no_camera_info"),
+        every=lambda: robot.send_image(robot.now_ns()),
+    )
+
+
+def test_nan_odometry_is_refused_and_the_node_lives(make_rig, said):
+    rig = make_rig().track()
+    robot = rig.robot
+
+    def frame():
+        message = Odometry(
+            header=messages.header("odom", robot.now_ns()), child_frame_id="base_link"
+        )
+        message.pose.pose.position.x = float("nan")
+        robot.odom_pub.publish(message)
+
+    robot.until(lambda: [text for reason, text in said if reason == "odom"], every=frame)
+    assert "finite" in next(text for reason, text in said if reason == "odom")
+    robot.until(lambda: robot.is_in("TRACKING", "ok"), every=robot.send_frame)
+
+
+def test_frames_without_odometry_are_degraded(make_rig):
+    robot = make_rig(odometry_wait_ms=10.0).track().robot
+    robot.until(
+        lambda: robot.is_in("DEGRADED", "no_odometry"),
+        every=lambda: robot.send_frame(odom=False),
+    )
+
+
+def test_missing_tf_names_the_frames_and_is_waited_for(make_rig, said):
+    rig = make_rig(mount=False, odometry_wait_ms=10.0).ready()
+    robot = rig.robot
+    robot.until(
+        lambda: robot.is_in("BOOTSTRAPPING", "missing_transform"), every=robot.send_frame
+    )
+    line = next(text for reason, text in said if reason == "missing_transform")
+    assert line.startswith("tf from camera to base_link: ")
+    assert not robot.poses and not robot.transforms and not rig.fake.calls
+    robot.mount_camera()
+    robot.until(lambda: robot.is_in("TRACKING", "ok"), every=robot.send_frame)
+
+
+def test_image_stamps_that_jump_back_start_anew(make_rig):
+    rig = make_rig().track()
+    robot = rig.robot
+    past = robot.now_ns() - 100_000_000_000
+    rig.fake.answer = rig.fake.nothing
+    robot.until(
+        lambda: "clock_jump" in [v.value for s in robot.statuses for v in s.values],
+        every=lambda: robot.send_frame(past),
+    )
+    rig.fake.answer = rig.fake.right
+    robot.until(lambda: robot.is_in("TRACKING", "ok"), every=lambda: robot.send_frame(past))
+    assert rig.fake.calls[-1][0].stamp_ns == past
+
+
+def test_a_simulated_clock_that_jumps_back_starts_anew(make_rig):
+    rig = make_rig(use_sim_time=True)
+    robot = rig.robot
+    clock = robot.node.create_publisher(Clock, "/clock", 10)
+    now = [robot.now_ns()]
+
+    def step():
+        now[0] += 100_000_000
+        clock.publish(Clock(clock=messages.to_stamp(now[0])))
+        robot.send_frame(now[0] - 30_000_000)
+
+    rig.ready()
+    robot.until(lambda: robot.is_in("TRACKING", "ok"), every=step)
+    robot.until(lambda: [one for _, one in robot.transforms if one.header.frame_id == "map"])
+    ahead = messages.stamp_ns(robot.transforms[-1][1].header.stamp) - now[0]
+    assert abs(ahead) < 0.3e9, "tf is stamped by /clock"
+    now[0] -= 50_000_000_000
+    robot.statuses.clear()
+    clock.publish(Clock(clock=messages.to_stamp(now[0])))
+    robot.until(lambda: "clock_jump" in [v.value for s in robot.statuses for v in s.values])
+    robot.until(lambda: robot.is_in("TRACKING", "ok"), every=step)
+
+
+def test_a_bug_in_the_localizer_is_logged_and_does_not_end_the_worker(make_rig):
+    rig = make_rig().track()
+    robot = rig.robot
+
+    def broken(frame, prior):
+        raise ZeroDivisionError("a bug")
+
+    rig.fake.answer = broken
+    calls = len(rig.fake.calls)
+    robot.until(lambda: len(rig.fake.calls) > calls, every=robot.send_frame)
+    rig.fake.answer = rig.fake.right
+    poses = len(robot.poses)
+    robot.until(lambda: len(robot.poses) > poses, every=robot.send_frame)
