@@ -1,0 +1,176 @@
+"""A robot's recording as a ROS 2 bag, without ROS.
+
+Topics and frames are those of any robot with a camera and wheels (REP-103, REP-105):
+/camera/image_raw/compressed, /camera/camera_info, /odom, /tf (odom to base_link), /tf_static
+(base_link to camera_optical), and the truth: /ground_truth/pose (base_link in map). A message
+is recorded when it would arrive: images `IMAGE_DELAY_NS` after they are taken.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from semloc_ros.geometry import cameras, se3
+from semloc_ros.types import Camera, FloatArray
+
+IMAGE_DELAY_NS = 20_000_000
+_BAG_VERSION = 9
+_DISTORTION_MODELS = {"pinhole": "plumb_bob", "radtan": "plumb_bob", "fisheye": "equidistant"}
+_TOPICS = {
+    "/camera/image_raw/compressed": "sensor_msgs/msg/CompressedImage",
+    "/camera/camera_info": "sensor_msgs/msg/CameraInfo",
+    "/odom": "nav_msgs/msg/Odometry",
+    "/tf": "tf2_msgs/msg/TFMessage",
+    "/tf_static": "tf2_msgs/msg/TFMessage",
+    "/ground_truth/pose": "geometry_msgs/msg/PoseStamped",
+}
+
+
+class RobotBagWriter:
+    """Writes one bag; a context manager. Messages must come in the order of their stamps."""
+
+    def __init__(self, folder: Path, storage: str) -> None:
+        self._store = get_typestore(Stores.ROS2_JAZZY)
+        plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
+        self._writer = Writer(folder, version=_BAG_VERSION, storage_plugin=plugin)
+        self._delayed: list[tuple[int, str, Any]] = []
+
+    def __enter__(self) -> RobotBagWriter:
+        self._writer.open()
+        self._connections = {
+            topic: self._writer.add_connection(
+                topic, kind, typestore=self._store, offered_qos_profiles=[_qos(topic)]
+            )
+            for topic, kind in _TOPICS.items()
+        }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        if kind is None:
+            self._flush(None)
+        self._writer.close()
+
+    def static_transform(self, stamp_ns: int, base_from_camera: FloatArray) -> None:
+        """The camera's place on the robot."""
+        transform = self._transform(stamp_ns, "base_link", "camera_optical", base_from_camera)
+        self._write("/tf_static", stamp_ns, self._message("tf2_msgs/msg/TFMessage", [transform]))
+
+    def truth(self, stamp_ns: int, map_from_base: FloatArray) -> None:
+        """The true pose of the robot."""
+        header = self._header(stamp_ns, "map")
+        pose = self._message("geometry_msgs/msg/PoseStamped", header, self._pose(map_from_base))
+        self._write("/ground_truth/pose", stamp_ns, pose)
+
+    def odometry(
+        self, stamp_ns: int, odom_from_base: FloatArray, covariance: FloatArray, twist: FloatArray
+    ) -> None:
+        """Wheel odometry and its transform; `twist` = forward m/s, turn rad/s."""
+        transform = self._transform(stamp_ns, "odom", "base_link", odom_from_base)
+        self._write("/tf", stamp_ns, self._message("tf2_msgs/msg/TFMessage", [transform]))
+        pose = self._message(
+            "geometry_msgs/msg/PoseWithCovariance", self._pose(odom_from_base), covariance.ravel()
+        )
+        linear, angular = self._vector(twist[0], 0.0, 0.0), self._vector(0.0, 0.0, twist[1])
+        velocity = self._message(
+            "geometry_msgs/msg/TwistWithCovariance",
+            self._message("geometry_msgs/msg/Twist", linear, angular),
+            np.diag([1e-3, 1e-3, 1e-6, 1e-6, 1e-6, 1e-3]).ravel(),
+        )
+        header = self._header(stamp_ns, "odom")
+        message = self._message("nav_msgs/msg/Odometry", header, "base_link", pose, velocity)
+        self._write("/odom", stamp_ns, message)
+
+    def image(self, stamp_ns: int, jpeg: NDArray[np.uint8], camera: Camera) -> None:
+        """One picture and its calibration; both arrive `IMAGE_DELAY_NS` later."""
+        header = self._header(stamp_ns, "camera_optical")
+        kind = "sensor_msgs/msg/CompressedImage"
+        # The wording of image_transport, which cv_bridge reads the encoding from.
+        picture = self._message(kind, header, "rgb8; jpeg compressed bgr8", jpeg)
+        arrival = stamp_ns + IMAGE_DELAY_NS
+        self._delayed.append((arrival, "/camera/camera_info", self._camera_info(header, camera)))
+        self._delayed.append((arrival, "/camera/image_raw/compressed", picture))
+
+    def _write(self, topic: str, stamp_ns: int, message: Any) -> None:
+        self._flush(stamp_ns)
+        self._record(topic, stamp_ns, message)
+
+    def _flush(self, until_ns: int | None) -> None:
+        """Records what was delayed and has arrived before `until_ns`."""
+        while self._delayed and (until_ns is None or self._delayed[0][0] < until_ns):
+            stamp_ns, topic, message = self._delayed.pop(0)
+            self._record(topic, stamp_ns, message)
+
+    def _record(self, topic: str, stamp_ns: int, message: Any) -> None:
+        raw = self._store.serialize_cdr(message, message.__msgtype__)
+        self._writer.write(self._connections[topic], stamp_ns, raw)
+
+    def _message(self, kind: str, *fields: Any) -> Any:
+        return self._store.types[kind](*fields)
+
+    def _header(self, stamp_ns: int, frame: str) -> Any:
+        stamp = self._message("builtin_interfaces/msg/Time", *divmod(int(stamp_ns), 10**9))
+        return self._message("std_msgs/msg/Header", stamp, frame)
+
+    def _vector(self, x: float, y: float, z: float) -> Any:
+        return self._message("geometry_msgs/msg/Vector3", float(x), float(y), float(z))
+
+    def _pose(self, pose: FloatArray) -> Any:
+        position, quaternion = se3.to_quaternion_xyzw(pose)
+        return self._message(
+            "geometry_msgs/msg/Pose",
+            self._message("geometry_msgs/msg/Point", *map(float, position)),
+            self._message("geometry_msgs/msg/Quaternion", *map(float, quaternion)),
+        )
+
+    def _transform(self, stamp_ns: int, parent: str, child: str, pose: FloatArray) -> Any:
+        position, quaternion = se3.to_quaternion_xyzw(pose)
+        turn = self._message("geometry_msgs/msg/Quaternion", *map(float, quaternion))
+        move = self._message("geometry_msgs/msg/Transform", self._vector(*position), turn)
+        header = self._header(stamp_ns, parent)
+        return self._message("geometry_msgs/msg/TransformStamped", header, child, move)
+
+    def _camera_info(self, header: Any, camera: Camera) -> Any:
+        matrix = cameras.intrinsic_matrix(camera)
+        return self._message(
+            "sensor_msgs/msg/CameraInfo", header, camera.height, camera.width,
+            _DISTORTION_MODELS[camera.model], np.array(camera.distortion or (0.0,) * 5),
+            matrix.ravel(), np.eye(3).ravel(), np.column_stack([matrix, np.zeros(3)]).ravel(),
+            0, 0, self._message("sensor_msgs/msg/RegionOfInterest", 0, 0, 0, 0, False),
+        )  # fmt: skip
+
+
+def encode_jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """JPEG bytes (N,) of an RGB image."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.ravel()
+
+
+def _qos(topic: str) -> Qos:
+    """Profiles as drivers offer them; /tf_static is latched."""
+    latched = topic == "/tf_static"
+    forever = QosTime(2147483647, 4294967295)
+    return Qos(
+        QosHistory.KEEP_LAST, 1 if latched else 10, QosReliability.RELIABLE,
+        QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+        forever, forever, QosLiveliness.AUTOMATIC, forever, False,
+    )  # fmt: skip

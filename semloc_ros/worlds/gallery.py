@@ -1,0 +1,270 @@
+"""The gallery: rooms in a ring, joined by doorways, hung with paintings.
+
+Rooms stand in a grid of `columns` by two; a loop through their doorways passes all of them.
+Everything is drawn from one seed. Objects have instance ids: 1 is the building, each
+painting, bench and plinth has its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.config import GalleryConfig
+from semloc_ros.types import FloatArray
+from semloc_ros.worlds import materials, paintings
+from semloc_ros.worlds.building import (
+    Room,
+    Span,
+    Wall,
+    add_frame,
+    add_reveal,
+    add_wall_box,
+    make_room,
+)
+from semloc_ros.worlds.lighting import Lamp
+from semloc_ros.worlds.scene import Scene, SceneBuilder
+
+WALL_THICKNESS = 0.2
+_DOOR = (1.7, 2.35)  # width, height
+_FRAME = (0.06, 0.045)  # width, thickness of a picture frame
+_CANVAS = 0.03  # metres off the wall
+_EYE_LEVEL = 1.5  # height of a painting's middle
+_WALL_COLORS = ((206, 198, 184), (178, 196, 200), (204, 180, 168), (190, 200, 176), (198, 190, 206))
+_WOODS = ((120, 78, 46), (164, 120, 76), (70, 46, 34), (190, 160, 96))
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """`corners_map` (4, 3): top left, top right, bottom right, bottom left of the canvas;
+    `texture` (H, W, 3) its picture, texel corners on those corners."""
+
+    instance: int
+    style: str
+    corners_map: FloatArray
+    texture: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The scene and what is known of it. `loop_xy` (N, 2): corners of the ring of rooms,
+    counter-clockwise, so that a camera looking right sees the outer walls. `obstacles`
+    (N, 4): x, y, x, y of furniture on the floor."""
+
+    scene: Scene
+    lamps: tuple[Lamp, ...]
+    ambient: float
+    paintings: tuple[Painting, ...]
+    loop_xy: FloatArray
+    obstacles: FloatArray
+
+
+def build_gallery(config: GalleryConfig) -> Gallery:
+    """The gallery of a configuration: same configuration, same gallery, bit for bit."""
+    decorator = _Decorator(config, np.random.default_rng([config.seed, 0]))
+    rooms = _floor_plan(config)
+    for room in rooms:
+        decorator.add_shell(room)
+        decorator.hang_paintings(room)
+        decorator.add_furniture(room, _outward(room, rooms))
+    return Gallery(
+        scene=decorator.builder.build(),
+        lamps=tuple(decorator.lamps),
+        ambient=0.55,
+        paintings=tuple(decorator.paintings),
+        loop_xy=_ring_corners(rooms),
+        obstacles=np.array(decorator.obstacles),
+    )
+
+
+def _floor_plan(config: GalleryConfig) -> list[Room]:
+    width, depth, height = config.room_width_m, config.room_depth_m, config.room_height_m
+    rooms = []
+    for row in range(2):
+        for column in range(config.columns):
+            x, y = column * (width + WALL_THICKNESS), row * (depth + WALL_THICKNESS)
+            end = column in (0, config.columns - 1)
+            doors = (row == 0 and end, column < config.columns - 1, row == 1 and end, column > 0)
+            rooms.append(make_room((x, y), (x + width, y + depth), height, doors, *_DOOR))
+    return rooms
+
+
+def _ring_corners(rooms: list[Room]) -> FloatArray:
+    centres = np.array([room.centre for room in rooms])
+    (x0, y0), (x1, y1) = centres.min(axis=0), centres.max(axis=0)
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
+def _outward(room: Room, rooms: list[Room]) -> FloatArray:
+    """Signs (x, y) of the direction from the middle of the building to this room."""
+    middle = np.mean([other.centre for other in rooms], axis=0)
+    return np.sign(np.round(room.centre - middle, 3))
+
+
+class _Decorator:
+    """Fills a scene room by room; every random choice comes from one generator, in order."""
+
+    def __init__(self, config: GalleryConfig, rng: np.random.Generator) -> None:
+        self.builder = SceneBuilder()
+        self.lamps: list[Lamp] = []
+        self.paintings: list[Painting] = []
+        self.obstacles: list[tuple[float, float, float, float]] = []
+        self._config, self._rng = config, rng
+        self._scale = 1000.0 / config.texel_mm
+        self._building = self.builder.new_instance()
+        self._styles: list[str] = []
+
+    def add_shell(self, room: Room) -> None:
+        """Floor, ceiling, walls, skirting, door frames and lamps."""
+        rng, builder, instance = self._rng, self.builder, self._building
+        (x0, y0), (x1, y1) = room.low, room.high
+        width, depth = x1 - x0, y1 - y0
+        flooring = materials.parquet if rng.uniform() < 0.55 else materials.tiles
+        stone = (176, 170, 160) if flooring is materials.tiles else _choose(rng, _WOODS[:2])
+        floor = builder.add_texture(flooring(self._size(width, depth), rng, self._scale, stone))
+        above = builder.add_texture(
+            materials.ceiling(self._size(width, depth, 0.5), rng, self._scale / 2)
+        )
+        builder.add_rectangle([x0, y1, 0], [width, 0, 0], [0, -depth, 0], floor, instance)
+        builder.add_rectangle([x0, y0, room.height], [width, 0, 0], [0, depth, 0], above, instance)
+        color = np.array(_choose(rng, _WALL_COLORS)) * rng.normal(1, 0.02, 3)
+        trim = self._wood(3.0, 0.12, _choose(rng, _WOODS))
+        for k, wall in enumerate(room.walls):
+            self._add_wall(wall, color, trim)
+            if k < 2:  # a doorway is shared: the room to the south or west makes its inside
+                add_reveal(builder, wall, WALL_THICKNESS, trim, trim, instance)
+        self._add_lamps(room)
+
+    def hang_paintings(self, room: Room) -> None:
+        """Paintings in the middle of the free stretches of wall, windowless walls first."""
+        walls = sorted(room.walls, key=lambda wall: wall.door is not None)
+        slots = [(wall, span) for wall in walls for span in _slots(wall)]
+        for wall, span in slots[: self._config.paintings_per_room]:
+            self._hang(wall, span)
+
+    def add_furniture(self, room: Room, outward: FloatArray) -> None:
+        """A bench and a plinth, on the outer side of the room, away from the path."""
+        rng = self._rng
+        half = (np.array(room.high) - room.low) / 2
+        self._bench(room.centre + outward * (half - 1.5) + rng.uniform(-0.15, 0.15, 2))
+        self._plinth(room.centre + outward * (half - 0.7) + rng.uniform(-0.15, 0.15, 2))
+
+    def _add_wall(self, wall: Wall, color: FloatArray, trim: int) -> None:
+        builder, rng, instance = self.builder, self._rng, self._building
+        image = materials.plaster(self._size(wall.length, wall.height), rng, self._scale, color)
+        across, down = wall.length * wall.right, np.array([0, 0, -wall.height])
+        texture = builder.add_texture(image)
+        builder.add_rectangle(wall.top_left, across, down, texture, instance, wall.pieces())
+        frame = 0.11 if wall.door else 0.0
+        for start, end in wall.spans():
+            inner = (start + frame * (start > 0), end - frame * (end < wall.length))
+            skirting = (inner[0], wall.height - 0.1, inner[1], wall.height)
+            add_wall_box(builder, wall, skirting, 0.018, trim, trim, instance)
+        if wall.door:
+            opening = (wall.door[0], wall.height - wall.door_height, wall.door[1], wall.height)
+            add_frame(builder, wall, opening, frame, 0.035, trim, instance, sill=False)
+
+    def _add_lamps(self, room: Room) -> None:
+        panel = self.builder.add_texture(materials.plain((255, 252, 244)))
+        low, size = np.array(room.low), np.array(room.high) - room.low
+        power = 1.15 * room.height**2 / 4
+        for share in ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)):
+            x, y = low + size * share
+            self.lamps.append(Lamp((x, y, room.height - 0.35), power * self._rng.uniform(0.8, 1.2)))
+            corner = [x - 0.3, y - 0.3, room.height - 0.04]
+            self.builder.add_rectangle(
+                corner, [0.6, 0, 0], [0, 0.6, 0], panel, self._building, glow=0.6
+            )
+
+    def _hang(self, wall: Wall, span: Span) -> None:
+        rng, builder = self._rng, self.builder
+        room_for = span[1] - span[0] - 0.5
+        height = rng.uniform(0.85, 1.35)
+        width = min(height * rng.uniform(0.75, 1.7), room_for)
+        left = (span[0] + span[1] - width) / 2 + rng.uniform(-0.1, 0.1)
+        top = wall.height - _EYE_LEVEL - height / 2 + rng.uniform(-0.08, 0.08)
+        area = (left, top, left + width, top + height)
+        style = self._next_style()
+        picture = paintings.paint(style, self._size(width, height, 1.6), rng)
+        instance, texture = builder.new_instance(), builder.add_texture(picture)
+        bars = self._wood(0.8, 0.06, _choose(rng, (*_WOODS, (200, 170, 80), (40, 38, 36))))
+        add_wall_box(builder, wall, area, _CANVAS, texture, bars, instance)
+        add_frame(builder, wall, area, *_FRAME, bars, instance)
+        corners = [wall.point(u, v, _CANVAS) for u, v in _corners(area)]
+        self.paintings.append(Painting(instance, style, np.array(corners), picture))
+        self._add_label(wall, left + width + 0.12, top + height - 0.2)
+
+    def _add_label(self, wall: Wall, left: float, top: float) -> None:
+        plate = materials.label(self._size(0.13, 0.17, 3.0), self._rng)
+        texture = self.builder.add_texture(plate)
+        area = (left, top, left + 0.13, top + 0.17)
+        add_wall_box(self.builder, wall, area, 0.005, texture, texture, self._building)
+
+    def _next_style(self) -> str:
+        """Styles in shuffled rounds, so that each room shows several."""
+        if not self._styles:
+            self._styles = [str(s) for s in self._rng.permutation(list(paintings.STYLES))]
+        return self._styles.pop()
+
+    def _bench(self, centre: FloatArray) -> None:
+        builder, instance = self.builder, self.builder.new_instance()
+        long, short = (0.75, 0.24) if self._rng.uniform() < 0.5 else (0.24, 0.75)
+        x, y = centre
+        color = _choose(self._rng, ((96, 44, 38), (52, 60, 74), (70, 74, 50)))
+        seat = materials.leather(self._size(1.5, 0.5), self._rng, self._scale, color)
+        top, legs = builder.add_texture(seat), self._wood(0.4, 0.08, _WOODS[2])
+        builder.add_box([x - long, y - short, 0.36], [x + long, y + short, 0.46], [top], instance)
+        for sx, sy in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+            foot = np.array([x + sx * (long - 0.06), y + sy * (short - 0.06), 0.0])
+            builder.add_box(foot - [0.03, 0.03, 0], foot + [0.03, 0.03, 0.36], [legs], instance)
+        self.obstacles.append((x - long, y - short, x + long, y + short))
+
+    def _plinth(self, centre: FloatArray) -> None:
+        builder, rng, instance = self.builder, self._rng, self.builder.new_instance()
+        x, y = centre
+        stone = materials.plaster(self._size(0.4, 1.0), rng, self._scale, (228, 226, 220))
+        base = builder.add_texture(stone)
+        builder.add_box([x - 0.2, y - 0.2, 0], [x + 0.2, y + 0.2, 0.95], [base], instance)
+        top = 0.95
+        for _ in range(int(rng.integers(2, 5))):
+            half, height = rng.uniform(0.06, 0.17, 2), rng.uniform(0.1, 0.28)
+            style = str(rng.choice(["marble", "blocks", "dots"]))
+            block = builder.add_texture(paintings.paint(style, self._size(0.3, 0.25), rng))
+            builder.add_box(
+                [x, y, top] - np.append(half, 0),
+                [x, y, top + height] + np.append(half, 0),
+                [block],
+                instance,
+            )
+            top += height
+        self.obstacles.append((x - 0.2, y - 0.2, x + 0.2, y + 0.2))
+
+    def _wood(self, length: float, width: float, color: tuple[int, ...]) -> int:
+        image = materials.wood(self._size(length, width), self._rng, self._scale, color)
+        return self.builder.add_texture(image)
+
+    def _size(self, width: float, height: float, finer: float = 1.0) -> tuple[int, int]:
+        """Texels (rows, columns) of an area in metres."""
+        scale = finer * self._scale
+        return max(4, round(height * scale)), max(4, round(width * scale))
+
+
+def _slots(wall: Wall) -> list[Span]:
+    """Stretches of wall, each for one painting."""
+    slots = []
+    for start, end in wall.spans():
+        number = max(1, round((end - start) / 2.5))
+        edges = np.linspace(start, end, number + 1)
+        slots += [(float(a), float(b)) for a, b in zip(edges, edges[1:], strict=False)]
+    return slots
+
+
+def _corners(area: tuple[float, float, float, float]) -> tuple[Span, ...]:
+    left, top, right, bottom = area
+    return (left, top), (right, top), (right, bottom), (left, bottom)
+
+
+def _choose(rng: np.random.Generator, options: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
+    return options[int(rng.integers(len(options)))]
