@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 import semloc_ros
-from semloc_ros.cli import config
+from semloc_ros.cli import config, doctor, replay
 from semloc_ros.errors import SemlocError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("config")(config.show)
+app.command("doctor")(doctor.doctor)
+app.command("replay", context_settings=replay.SETTINGS)(replay.replay)
 
 
 def _version(asked: bool) -> None:
