@@ -62,6 +62,16 @@ def set_level(debug: bool) -> None:
     logging.getLogger(PREFIX.rstrip(".")).setLevel(logging.DEBUG if debug else logging.INFO)
 
 
+def reset() -> None:
+    """Forget screen and log: the next line goes to the present stdout and to a new folder."""
+    root = logging.getLogger(PREFIX.rstrip("."))
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    _set_up.cache_clear()
+    log_dir.cache_clear()
+
+
 @functools.cache
 def log_dir() -> Path:
     """The folder of this launch's log, made at the first call."""

@@ -3,7 +3,7 @@
 from launch.event import Event
 from launch.events import process
 
-__all__ = ["IncludeLaunchDescription", "Shutdown", "process"]
+__all__ = ["IncludeLaunchDescription", "Shutdown", "matches_action", "process"]
 
 
 class Shutdown(Event):
@@ -25,3 +25,8 @@ class IncludeLaunchDescription(Event):
 
     def __init__(self, launch_description: object) -> None:
         self.launch_description = launch_description
+
+
+def matches_action(target_action: object) -> process.Matcher:
+    """Matches the process of one action."""
+    return lambda action: action is target_action

@@ -11,11 +11,6 @@ from launch.event import Event
 Matcher = Callable[[Any], bool]
 
 
-def matches_action(target_action: object) -> Matcher:
-    """Matches the process of one action."""
-    return lambda action: action is target_action
-
-
 class RunningProcessEvent(Event):
     """Base: what is known of the process."""
 
