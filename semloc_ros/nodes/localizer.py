@@ -185,7 +185,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         self._jump_handle = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=_JUMP_BACK), post_callback=self._on_jump
         )
-        self._outputs.publish_status(session.standing, {})
+        self._say(session.standing)
         return Active(stages, worker, self._make_timers(config))
 
     def _make_odometry(
@@ -233,9 +233,8 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         if self._answering.is_paused:
             standing = replace(standing, reason=Reason.PAUSED.value)
         if self._outputs.is_news(standing):
-            self._outputs.publish_status(
-                standing,
-                {"fix_age_s": standing.fix_age_s(now), "spread_m": session.spread_m},
+            self._say(
+                standing, fix_age_s=standing.fix_age_s(now), spread_m=session.spread_m
             )
 
     def _on_jump(self, jump: TimeJump) -> None:
@@ -252,14 +251,19 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         stages.inputs.clear()
         self._active.worker.forget_stamps()
         self._faults.say(Reason.CLOCK_JUMP.value, "time jumped back: starting anew")
-        self._outputs.publish_status(stages.session.standing, {})
+        self._say(stages.session.standing)
 
     def _adjust(self, config: LocalizerNodeConfig) -> None:
         if self._active is not None:
             self._active.stages.session.adjust(config.tracking, config.motion)
 
     def _say_idle(self, reason: Reason, detail: str = "") -> None:
-        self._outputs.publish_status(Standing(reason=reason.value), {"detail": detail})
+        self._say(Standing(reason=reason.value), detail=detail)
+
+    def _say(self, standing: Standing, **values: object) -> None:
+        """A status that is not of a frame: its stamp is now."""
+        now = self.get_clock().now().nanoseconds
+        self._outputs.publish_status(standing, {"stamp": now, **values})
 
 
 def main() -> int:

@@ -2,13 +2,14 @@
 
 `predictions.jsonl` has one object per message, in the order of arrival:
 
+    {"kind": "frame", "stamp_ns", "received_ns"}
     {"kind": "pose", "stamp_ns", "received_ns", "position", "quaternion_xyzw", "covariance"}
     {"kind": "status", "stamp_ns", "received_ns", "state", "reason", "values"}
     {"kind": "tf", "stamp_ns", "received_ns", "child", "position", "quaternion_xyzw"}
 
-`stamp_ns` is that of the message (of a status, its frame's; null where it tells of none),
-`received_ns` the steady clock at arrival. `poses.tum` has the poses as
-`stamp tx ty tz qx qy qz qw`.
+`stamp_ns` is that of the message (of a status, its frame's, or when it was said),
+`received_ns` the steady clock at arrival. A frame is a camera_info, which goes with each image
+and costs a thousandth of it. `poses.tum` has the poses as `stamp tx ty tz qx qy qz qw`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo
 from tf2_msgs.msg import TFMessage
 
 from semloc_ros.config import RecorderNodeConfig
@@ -55,12 +57,18 @@ class RecorderNode(Node):  # type: ignore[misc]
         )
         self.create_subscription(DiagnosticStatus, f"{name}/status", self._record_status, _LATCHED)
         self.create_subscription(TFMessage, "/tf", self._record_tf, 100)
+        self.create_subscription(
+            CameraInfo, "camera_info", self._record_frame, qos_profile_sensor_data
+        )
         self.create_timer(_FLUSH_S, self._flush, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def close(self) -> None:
         """Finish the files."""
         self._lines.close()
         self._tum.close()
+
+    def _record_frame(self, message: CameraInfo) -> None:
+        self._write("frame", stamp_ns(message.header.stamp))
 
     def _record_pose(self, message: PoseWithCovarianceStamped) -> None:
         pose, stamp = message.pose.pose, stamp_ns(message.header.stamp)
@@ -77,7 +85,7 @@ class RecorderNode(Node):  # type: ignore[misc]
 
     def _record_status(self, message: DiagnosticStatus) -> None:
         values = {pair.key: pair.value for pair in message.values}
-        stamp = int(values["stamp"]) if values.get("stamp") else None
+        stamp = int(values.pop("stamp", 0))
         state, reason = values.pop("state", ""), values.pop("reason", "")
         self._write("status", stamp, state=state, reason=reason, values=values)
 
@@ -95,7 +103,7 @@ class RecorderNode(Node):  # type: ignore[misc]
             quaternion_xyzw=_xyzw(message.transform.rotation),
         )
 
-    def _write(self, kind: str, stamp: int | None, **values: Any) -> None:
+    def _write(self, kind: str, stamp: int, **values: Any) -> None:
         line = {"kind": kind, "stamp_ns": stamp, "received_ns": time.monotonic_ns(), **values}
         self._lines.write(json.dumps(line) + "\n")
 
