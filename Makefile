@@ -34,7 +34,7 @@ lint: setup
 	$(BIN)/mypy
 
 config: setup
-	$(BIN)/semloc config --write
+	$(BIN)/semloc config > config/localize.yaml
 
 setup: $(STAMPS)/package
 

@@ -1,13 +1,25 @@
-"""`semloc config`: the defaults, as a commented yaml file."""
+"""`semloc config`: the defaults, as commented yaml; the package's own file is made the same way."""
 
 from __future__ import annotations
 
 import typer
 
-from semloc_ros.config import LocalizerConfig
+from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.options import commented_yaml
+
+_HEAD = """\
+# Parameters of the localizer, with their defaults. Generated from semloc_ros/config.py by
+# `semloc config > config/localize.yaml` (`make config`); a test compares the two.
+/**:
+  ros__parameters:
+"""
 
 
 def show() -> None:
-    """Print every option with its default, unit and range, as yaml."""
-    typer.echo(commented_yaml(LocalizerConfig))
+    """Print every parameter of the localizer with default, unit and range, as a ROS yaml file."""
+    typer.echo(parameter_file(), nl=False)
+
+
+def parameter_file() -> str:
+    """The text of config/localize.yaml."""
+    return f"{_HEAD}{commented_yaml(LocalizerNodeConfig, indent='    ')}\n"

@@ -1,0 +1,101 @@
+"""The localizer on a robot.
+
+    ros2 launch semloc_ros localize.launch.py map:=/maps/office image_topic:=/camera/image_raw
+
+Every option of the localizer is an argument (`--show-args` lists them all). One that is not given
+keeps the value of `config`, and where that file says nothing, of the package's
+config/localize.yaml, which is generated from semloc_ros/config.py.
+"""
+
+from pathlib import Path
+
+import yaml
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
+
+from semloc_ros.config import LocalizerNodeConfig
+from semloc_ros.options import describe, help_line
+
+OPTIONS = list(describe(LocalizerNodeConfig))
+TOPICS = {  # argument: the name that the node uses
+    "image_topic": "image",
+    "camera_info_topic": "camera_info",
+    "odom_topic": "odom",
+    "mask_topic": "mask",
+}
+
+
+def generate_launch_description():
+    return LaunchDescription([*arguments(), OpaqueFunction(function=localizer), rviz()])
+
+
+def arguments():
+    """All arguments; an empty one is one that was not given."""
+    for one in OPTIONS:
+        yield optional(one.name, f"{help_line(one)} (default: {one.default!r})")
+    for argument, name in TOPICS.items():
+        yield optional(argument, f"topic to take for {name}")
+    yield optional("config", "yaml file of parameters that replace those of the package")
+    yield optional("use_sim_time", "true: time comes from /clock")
+    yield optional("namespace", "namespace of the node and its topics")
+    yield optional("log_level", "debug, info, warn or error")
+    yield DeclareLaunchArgument("rviz", default_value="false", description="also start RViz")
+
+
+def optional(name, description):
+    return DeclareLaunchArgument(name, default_value="", description=description)
+
+
+def localizer(context):
+    """The node, with what was given and nothing else."""
+    given = {name: value for name, value in context.launch_configurations.items() if value != ""}
+    level = ["--log-level", given["log_level"]] if "log_level" in given else []
+    return [
+        Node(
+            package="semloc_ros",
+            executable="localizer",
+            name="localizer",
+            namespace=given.get("namespace", ""),
+            parameters=[package_file("config", "localize.yaml"), *parameters(given)],
+            remappings=[(name, given[topic]) for topic, name in TOPICS.items() if topic in given],
+            ros_arguments=level,
+            output="screen",
+            emulate_tty=True,
+            on_exit=Shutdown(reason="the localizer has ended"),
+        )
+    ]
+
+
+def parameters(given):
+    """The user's file, then the options of the command line, which win."""
+    if "config" in given:
+        if not Path(given["config"]).is_file():
+            raise RuntimeError(f"config: expected a yaml file, got {given['config']}")
+        yield given["config"]
+    values = {one.name: value(one, given[one.name]) for one in OPTIONS if one.name in given}
+    if "use_sim_time" in given:
+        values["use_sim_time"] = yaml.safe_load(given["use_sim_time"])
+    if values:
+        yield values
+
+
+def value(option, text):
+    """Texts stay as they are, even such as `007`; the node checks type and range."""
+    return text if option.kind is str else yaml.safe_load(text)
+
+
+def rviz():
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", package_file("rviz", "localize.rviz")],
+        condition=IfCondition(LaunchConfiguration("rviz")),
+    )
+
+
+def package_file(*parts):
+    return PathJoinSubstitution([FindPackageShare("semloc_ros"), *parts])

@@ -1,0 +1,94 @@
+"""A recorded drive: plays a bag with /clock, and localizes in it.
+
+    ros2 launch semloc_ros replay.launch.py bag:=drive map:=/maps/office out:=predictions
+
+All arguments of localize.launch.py are taken too. With `out` the localizer's answers are recorded
+(predictions.jsonl, poses.tum). Everything ends when the bag does.
+"""
+
+from launch import LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    Shutdown,
+)
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
+
+from semloc_ros.config import ReplayConfig
+from semloc_ros.options import describe, help_line
+
+OPTIONS = list(describe(ReplayConfig))
+
+
+def generate_launch_description():
+    return LaunchDescription(
+        [*arguments(), localizer(), OpaqueFunction(function=recorder), OpaqueFunction(function=bag)]
+    )
+
+
+def arguments():
+    """The bag, how it is played, and where the answers go; empty is not given."""
+    yield DeclareLaunchArgument("bag", description="folder of a ROS 2 bag (mcap or sqlite3)")
+    yield optional("out", "folder to record the localizer's answers to")
+    for one in OPTIONS:
+        yield optional(one.name, f"{help_line(one)} (default: {one.default!r})")
+
+
+def optional(name, description):
+    return DeclareLaunchArgument(name, default_value="", description=description)
+
+
+def localizer():
+    path = PathJoinSubstitution(
+        [FindPackageShare("semloc_ros"), "launch", "localize.launch.py"]
+    )
+    source = PythonLaunchDescriptionSource(path)
+    return IncludeLaunchDescription(source, launch_arguments={"use_sim_time": "true"}.items())
+
+
+def recorder(context):
+    """Records only where a folder was given."""
+    given = context.launch_configurations
+    if not given["out"]:
+        return []
+    topic = given["camera_info_topic"]
+    frame = {"map_frame": given["map_frame"]} if given["map_frame"] else {}
+    return [
+        Node(
+            package="semloc_ros",
+            executable="recorder",
+            namespace=given["namespace"],
+            parameters=[{"out": given["out"], "use_sim_time": True, **frame}],
+            remappings=[("camera_info", topic)] if topic else [],
+            output="screen",
+            emulate_tty=True,
+        )
+    ]
+
+
+def bag(context):
+    """The player; the launch ends with it."""
+    given = context.launch_configurations
+    return [
+        Node(
+            package="semloc_ros",
+            executable="replay",
+            arguments=[given["bag"], *flags(given)],
+            output="screen",
+            on_exit=Shutdown(reason="the bag has ended"),
+        )
+    ]
+
+
+def flags(given):
+    """What was given, as options of the command `replay`."""
+    for one in OPTIONS:
+        flag = "--" + one.name.replace("_", "-")
+        if one.kind is bool and given[one.name].lower() in ("true", "1"):
+            yield flag
+        elif one.kind is not bool and given[one.name]:
+            yield from (flag, given[one.name])
