@@ -30,7 +30,6 @@ from semloc_ros.geometry import cameras, se3
 from semloc_ros.types import Camera, FloatArray
 
 IMAGE_DELAY_NS = 20_000_000
-_BAG_VERSION = 9
 _DISTORTION_MODELS = {"pinhole": "plumb_bob", "radtan": "plumb_bob", "fisheye": "equidistant"}
 _TOPICS = {
     "/camera/image_raw/compressed": "sensor_msgs/msg/CompressedImage",
@@ -48,7 +47,7 @@ class RobotBagWriter:
     def __init__(self, folder: Path, storage: str) -> None:
         self._store = get_typestore(Stores.ROS2_JAZZY)
         plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
-        self._writer = Writer(folder, version=_BAG_VERSION, storage_plugin=plugin)
+        self._writer = Writer(folder, version=9, storage_plugin=plugin)
         self._delayed: list[tuple[int, str, Any]] = []
 
     def __enter__(self) -> RobotBagWriter:

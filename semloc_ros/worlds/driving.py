@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter1d
 
 from semloc_ros.geometry import se3
@@ -36,14 +35,14 @@ class Trajectory:
         """Seconds until the robot stands again."""
         return float(self.times[-1])
 
-    def map_from_base(self, times: ArrayLike) -> FloatArray:
+    def map_from_base(self, times: FloatArray) -> FloatArray:
         """Poses (N, 4, 4) at the times (N,) in seconds."""
         x, y, heading = self.planar(times).T
         tangent = np.zeros((len(x), 6))
         tangent[:, 5] = heading
         return se3.make_pose(se3.exp(tangent)[:, :3, :3], np.stack([x, y, 0 * x], axis=1))
 
-    def planar(self, times: ArrayLike) -> FloatArray:
+    def planar(self, times: FloatArray) -> FloatArray:
         """x, y, heading (N, 3) at the times (N,)."""
         columns = (self.xy[:, 0], self.xy[:, 1], self.heading)
         return np.stack([np.interp(times, self.times, column) for column in columns], axis=1)
@@ -61,7 +60,7 @@ def drive_loop(
     tangent = np.roll(loop, -1, axis=0) - np.roll(loop, 1, axis=0)
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    way = np.arange(len(index)) * _STEP
+    way = _STEP * np.arange(len(index), dtype=np.float64)
     offset = _wander(way, length, rng) * spread
     return _timed(loop[index] + offset[:, None] * normal[index], speed)
 
@@ -73,7 +72,8 @@ def _rounded(corners: FloatArray) -> FloatArray:
     distance = np.concatenate([[0], np.cumsum(sides)])
     at = np.arange(0, distance[-1], _STEP)
     path = np.stack([np.interp(at, distance, ring[:, k]) for k in range(2)], axis=1)
-    return gaussian_filter1d(path, 0.5 * _CORNER_RADIUS / _STEP, axis=0, mode="wrap")
+    smooth = gaussian_filter1d(path, 0.5 * _CORNER_RADIUS / _STEP, axis=0, mode="wrap")
+    return np.asarray(smooth, dtype=np.float64)
 
 
 def _wander(way: FloatArray, length: float, rng: np.random.Generator) -> FloatArray:
@@ -102,7 +102,7 @@ def _timed(path: FloatArray, speed: float) -> Trajectory:
 
 def _limited(squared: FloatArray, gain: FloatArray) -> FloatArray:
     """Squared speeds that rise by no more than `gain` from sample to sample."""
-    limited = squared.copy()
+    limited: FloatArray = squared.copy()
     for i in range(1, len(limited)):
         limited[i] = min(limited[i], limited[i - 1] + gain[i])
     return limited

@@ -100,7 +100,8 @@ def _ring_corners(rooms: list[Room]) -> FloatArray:
 def _outward(room: Room, rooms: list[Room]) -> FloatArray:
     """Signs (x, y) of the direction from the middle of the building to this room."""
     middle = np.mean([other.centre for other in rooms], axis=0)
-    return np.sign(np.round(room.centre - middle, 3))
+    outward: FloatArray = np.sign(np.round(room.centre - middle, 3))
+    return outward
 
 
 class _Decorator:

@@ -74,7 +74,7 @@ def _openness(caster: RayCaster, positions: FloatArray, normals: FloatArray) -> 
     across = np.cross(helper, normals)
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     along = np.cross(normals, across)
-    total = np.zeros(len(positions))
+    total: FloatArray = np.zeros(len(positions))
     for x, y in _disc(_HEMISPHERE_RAYS):
         height = np.sqrt(max(0.0, 1 - x * x - y * y))
         directions = x * across + y * along + height * normals
@@ -97,7 +97,7 @@ def _lamp_light(
     directions = towards / distance[:, None]
     cosine = np.einsum("ij,ij->i", directions, normals)
     beam = np.maximum(directions[:, 2], _STRAY_LIGHT)
-    light = lamp.power * beam * np.maximum(cosine, 0.0) / np.maximum(distance, 0.3) ** 2
+    light: FloatArray = lamp.power * beam * np.maximum(cosine, 0.0) / np.maximum(distance, 0.3) ** 2
     near = light > 2e-3
     free = caster.distances(positions[near], directions[near], 100.0) > distance[near] - 0.02
     light[near] *= free

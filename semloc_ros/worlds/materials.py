@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from semloc_ros.worlds.noise import Size, fractal_noise, smooth_noise, to_image
 
 Image = NDArray[np.uint8]
-Color = Sequence[float]
+Color = Sequence[float] | NDArray[np.float64]
 
 
 def plaster(size: Size, rng: np.random.Generator, scale: float, color: Color) -> Image:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +21,8 @@ def smooth_noise(size: Size, rng: np.random.Generator, cell: tuple[float, float]
     y = (np.arange(height, dtype=np.float32) / np.float32(cell[0])) + 1.5
     x = (np.arange(width, dtype=np.float32) / np.float32(cell[1])) + 1.5
     across, along = np.meshgrid(x, y)
-    field: Field = cv2.remap(grid, across, along, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    return field
+    field = cv2.remap(grid, across, along, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(field, dtype=np.float32)
 
 
 def fractal_noise(
@@ -40,16 +42,16 @@ def fractal_noise(
         weight = roughness**octave
         total += np.float32(weight) * smooth_noise(size, rng, (blob, blob * stretch))
         power += weight**2
-    return total / np.float32(np.sqrt(max(power, 1e-9)) * 0.6)
+    return np.asarray(total / (np.sqrt(max(power, 1e-9)) * 0.6), dtype=np.float32)
 
 
-def colorize(field: Field, palette: NDArray[np.float32]) -> NDArray[np.float32]:
+def colorize(field: NDArray[np.floating[Any]], palette: NDArray[np.float32]) -> NDArray[np.float32]:
     """Colours (H, W, 3) by interpolating the palette (N, 3) over a field in [0, 1]."""
     stops = np.linspace(0, 1, len(palette))
     channels = [np.interp(field, stops, palette[:, c]) for c in range(3)]
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
-def to_image(color: NDArray[np.float32]) -> NDArray[np.uint8]:
+def to_image(color: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Colours 0-255 (H, W, 3) as an image."""
-    return np.clip(np.rint(color), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(color), 0, 255), dtype=np.uint8)

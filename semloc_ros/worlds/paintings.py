@@ -233,7 +233,7 @@ def _color(rng: np.random.Generator, colors: NDArray[np.float32]) -> tuple[float
 
 
 def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
-    return np.rint(points * 2**_FRACTION_BITS).astype(np.int32)
+    return np.asarray(np.rint(points * 2**_FRACTION_BITS), dtype=np.int32)
 
 
 def _at(point: NDArray[np.float64]) -> tuple[int, int]:

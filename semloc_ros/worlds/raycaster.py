@@ -31,7 +31,7 @@ class RayCaster:
         found: NDArray[np.float32] = self._scene.run(
             *_rays(origins, directions), reach, query="DISTANCE"
         )
-        return np.minimum(found, np.float32(farthest))
+        return np.asarray(np.minimum(found, farthest), dtype=np.float32)
 
 
 def _rays(

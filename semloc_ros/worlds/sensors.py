@@ -74,7 +74,7 @@ def expose(
     light = np.clip(color * falloff[:, :, None], 0, 255)
     sigma = np.float32(config.image_noise) * np.sqrt(0.35 + 0.65 * light / 128)
     noisy = light + sigma * rng.standard_normal(light.shape, dtype=np.float32)
-    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(noisy), 0, 255), dtype=np.uint8)
 
 
 def _moves(planar: FloatArray) -> FloatArray:

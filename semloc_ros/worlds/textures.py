@@ -54,7 +54,5 @@ def build_atlas(images: list[NDArray[np.uint8]]) -> TextureAtlas:
 def _halve(image: NDArray[np.float32]) -> NDArray[np.float32]:
     odd = [(0, image.shape[0] % 2), (0, image.shape[1] % 2), (0, 0)]
     even = np.pad(image, odd, mode="edge")
-    half: NDArray[np.float32] = (
-        even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]
-    ) / 4
-    return half
+    total = even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]
+    return np.asarray(total / 4, dtype=np.float32)
