@@ -107,41 +107,46 @@ def _generate(package: InterfacePackage, source: Path, share: Path, work: Path) 
 
 def _compile(package: InterfacePackage, prefix: Path, work: Path, libraries: Path) -> None:
     """Compile the five shared libraries, then the three extension modules that link to them."""
-    stem = f"{package.name}__"
-    uses = lambda suffix: [f"{name}__{suffix}" for name in package.dependencies]  # noqa: E731
-    plan = {
-        "rosidl_generator_c": ("c", [*uses("rosidl_generator_c"), "rosidl_runtime_c", "rcutils"]),
-        "rosidl_typesupport_fastrtps_c": (
-            "fastrtps",
-            [
-                *uses("rosidl_typesupport_fastrtps_c"),
-                "rosidl_typesupport_fastrtps_c",
-                "rosidl_typesupport_fastrtps_cpp",
-                "rmw",
-                ":libfastcdr.so.2",
-            ],
-        ),
-        "rosidl_typesupport_introspection_c": (
-            "introspection",
-            [*uses("rosidl_typesupport_introspection_c"), "rosidl_typesupport_introspection_c"],
-        ),
-        "rosidl_typesupport_c": ("dispatch", ["rosidl_typesupport_c", "rosidl_runtime_c"]),
-        "rosidl_generator_py": ("py", uses("rosidl_generator_py")),
-    }
     linker = _Linker(prefix, work, libraries)
-    first = f"{stem}rosidl_generator_c"
-    linker.link(work / "c", libraries / f"lib{first}.so", plan["rosidl_generator_c"][1])
+    structures, *others = _libraries(package)
+    linker.link(structures)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [
-            pool.submit(
-                linker.link, work / folder, libraries / f"lib{stem}{name}.so", [first, *needs]
-            )
-            for name, (folder, needs) in plan.items()
-            if name != "rosidl_generator_c"
-        ]
-        for job in jobs:
-            job.result()
-    linker.link_extensions(package, pool_size=os.cpu_count() or 1)
+        list(pool.map(linker.link, others))
+        list(pool.map(linker.link_extension, [package] * len(TYPESUPPORTS), TYPESUPPORTS))
+
+
+@dataclass(frozen=True)
+class _Library:
+    """A shared library: its name, the folder with its sources, the libraries that it needs."""
+
+    name: str
+    folder: str
+    needs: tuple[str, ...]
+
+
+def _libraries(package: InterfacePackage) -> list[_Library]:
+    """The package's libraries; the first holds the structures that all others need."""
+    structures = f"{package.name}__rosidl_generator_c"
+
+    def library(suffix: str, folder: str, *needs: str) -> _Library:
+        name = f"{package.name}__{suffix}"
+        used = [f"{dependency}__{suffix}" for dependency in package.dependencies]
+        first = [] if name == structures else [structures]
+        return _Library(name, folder, (*first, *used, *needs))
+
+    fastrtps, introspection, dispatch = (
+        "rosidl_typesupport_fastrtps_c",
+        "rosidl_typesupport_introspection_c",
+        "rosidl_typesupport_c",
+    )
+    fast_dds = (fastrtps, "rosidl_typesupport_fastrtps_cpp", "rmw", ":libfastcdr.so.2")
+    return [
+        library("rosidl_generator_c", "c", "rosidl_runtime_c", "rcutils"),
+        library(fastrtps, "fastrtps", *fast_dds),
+        library(introspection, "introspection", introspection),
+        library(dispatch, "dispatch", dispatch, "rosidl_runtime_c"),
+        library("rosidl_generator_py", "py"),
+    ]
 
 
 class _Linker:
@@ -157,30 +162,22 @@ class _Linker:
         folders += [Path(sysconfig.get_paths()["include"]), Path(numpy.get_include())]
         self.includes = [f"-I{folder}" for folder in folders]
 
-    def link(self, sources: Path, output: Path, needs: Iterable[str]) -> None:
-        """Compile every source below `sources`, except extension modules, into `output`."""
-        files = [
-            path
-            for path in (*sources.rglob("*.c"), *sources.rglob("*.cpp"))
-            if ".ep." not in path.name
-        ]
-        self._run(files, output, needs, "$ORIGIN")
+    def link(self, library: _Library) -> None:
+        """Compile every source in the library's folder, except those of extension modules."""
+        folder = self.work / library.folder
+        found = (*folder.rglob("*.c"), *folder.rglob("*.cpp"))
+        sources = [path for path in found if ".ep." not in path.name]
+        self._run(sources, self.libraries / f"lib{library.name}.so", library.needs, "$ORIGIN")
 
-    def link_extensions(self, package: InterfacePackage, pool_size: int) -> None:
-        """Compile the module that hands each type support of the package to rclpy."""
+    def link_extension(self, package: InterfacePackage, support: str) -> None:
+        """Compile the module that hands one type support of the package to rclpy."""
         python = self.work / "py" / package.name
-        needs = ["rosidl_generator_py", "rosidl_typesupport_c", "rosidl_generator_c"]
-        needs = [f"{package.name}__{name}" for name in needs]
-        suffix = sysconfig.get_config_var("EXT_SUFFIX")
-
-        def extension(support: str) -> None:
-            source = python / f"_{package.name}_s.ep.{support}.c"
-            output = python / f"{package.name}_s__{support}{suffix}"
-            extra = [] if support == TYPESUPPORTS[0] else [f"{package.name}__{support}"]
-            self._run([source], output, [*needs, *extra], "$ORIGIN/../../..")
-
-        with ThreadPoolExecutor(pool_size) as pool:
-            list(pool.map(extension, TYPESUPPORTS))
+        source = python / f"_{package.name}_s.ep.{support}.c"
+        output = python / f"{package.name}_s__{support}{sysconfig.get_config_var('EXT_SUFFIX')}"
+        needs = ("rosidl_generator_py", "rosidl_generator_c", TYPESUPPORTS[0], support)
+        # From site-packages/<package> up to the environment's lib.
+        names = [f"{package.name}__{name}" for name in dict.fromkeys(needs)]
+        self._run([source], output, names, "$ORIGIN/../../..")
 
     def _run(
         self, sources: Sequence[Path], output: Path, needs: Iterable[str], runpath: str
@@ -196,7 +193,7 @@ class _Linker:
 
 
 def _compiler(variable: str) -> list[str]:
-    default = {"CC": "gcc", "CXX": "g++"}[variable]
+    default = {"CC": "cc", "CXX": "c++"}[variable]
     return shlex.split(os.environ.get(variable, default))
 
 

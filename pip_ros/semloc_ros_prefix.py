@@ -18,10 +18,10 @@ def prefixes(environ: MutableMapping[str, str]) -> list[str]:
 
 
 def distribution_prefix(environ: MutableMapping[str, str], prefix: str) -> str | None:
-    """The sourced prefix other than `prefix` that carries tf2_ros: a distribution's."""
+    """The sourced prefix other than `prefix` that carries rclpy: a distribution's."""
     own = os.path.realpath(prefix)
     for entry in prefixes(environ):
-        carries = os.path.exists(os.path.join(entry, MARKER, "tf2_ros"))
+        carries = os.path.exists(os.path.join(entry, MARKER, "rclpy"))
         if carries and os.path.realpath(entry) != own:
             return entry
     return None
