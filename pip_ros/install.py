@@ -42,37 +42,49 @@ def main() -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--uninstall", action="store_true", help="remove what this installed")
+    parser.add_argument(
+        "--only-messages", action="store_true", help="tf2_msgs alone, for upstream's packages"
+    )
     options = parser.parse_args()
     sourced = distribution_prefix(os.environ, sys.prefix)
     if sourced:
         print(f"pip_ros: a ROS distribution is sourced ({sourced}), it is used: nothing to do")
         return 0
     try:
-        uninstall() if options.uninstall else install()
+        if options.uninstall:
+            uninstall()
+        else:
+            install([] if options.only_messages else python_packages())
     except (InstallFault, BuildFault) as fault:
         print(f"pip_ros: {fault}", file=sys.stderr)
         return 1
     return 0
 
 
-def install() -> None:
-    """Bring both distributions up to date."""
+def install(packages: list[Path]) -> None:
+    """Bring the pure Python packages, where there are any, and tf2_msgs up to date."""
     check_environment()
-    packages = python_packages()
-    check_not_foreign([*(package.name for package in packages), TF2_MSGS.name])
-    python = python_wheel(packages)
+    names = [*(package.name for package in packages), TF2_MSGS.name]
+    check_not_foreign(names)
     with tempfile.TemporaryDirectory(prefix="pip_ros_") as folder:
         work = Path(folder)
-        stale = [] if is_current(python) else [write_wheel(python, work)]
-        compiled = tf2_msgs_wheel()
-        if not is_current(compiled):
-            print("pip_ros: compiling tf2_msgs")
-            add_build(compiled, work / "build")
-            stale.append(write_wheel(compiled, work))
-        if stale:
-            pip("install", "--no-index", "--no-deps", "--force-reinstall", *map(str, stale))
-    names = ", ".join([*(package.name for package in packages), TF2_MSGS.name])
-    print(f"pip_ros: {'installed' if stale else 'up to date'}: {names}")
+        wheels = stale_wheels(packages, work)
+        if wheels:
+            pip("install", "--no-index", "--no-deps", "--force-reinstall", *map(str, wheels))
+    print(f"pip_ros: {'installed' if wheels else 'up to date'}: {', '.join(names)}")
+
+
+def stale_wheels(packages: list[Path], work: Path) -> list[Path]:
+    """The wheels, written below `work`, of the distributions that are not up to date."""
+    wheels = []
+    python, compiled = python_wheel(packages), tf2_msgs_wheel()
+    if packages and not is_current(python):
+        wheels.append(write_wheel(python, work))
+    if not is_current(compiled):
+        print("pip_ros: compiling tf2_msgs")
+        add_build(compiled, work / "build")
+        wheels.append(write_wheel(compiled, work))
+    return wheels
 
 
 def uninstall() -> None:
