@@ -15,7 +15,7 @@ class FeaturesConfig:
 
     max_features: int = option(4000, "strongest features kept per image", low=16, high=100_000)
     contrast_threshold: float = option(
-        0.01, "smallest response of a feature", low=0.0, high=1.0
+        0.005, "smallest response of a feature", low=0.0, high=1.0
     )
 
 
@@ -63,6 +63,23 @@ class PnpConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CovarianceConfig:
+    """How sure a pose is."""
+
+    cells: int = option(
+        8, "cells across the image within which errors may be alike", low=2, high=64
+    )
+    least_position_sigma_m: float = option(
+        0.0005, "standard deviation of the position that is always added", unit="m",
+        low=1e-6, high=10.0,
+    )
+    least_rotation_sigma_deg: float = option(
+        0.005, "standard deviation of the rotation that is always added", unit="deg",
+        low=1e-6, high=10.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class GateConfig:
     """What a pose must fulfil to be believed."""
 
@@ -92,6 +109,7 @@ class LocalizerConfig:
     features: FeaturesConfig = section(FeaturesConfig)
     matching: MatchingConfig = section(MatchingConfig)
     pnp: PnpConfig = section(PnpConfig)
+    covariance: CovarianceConfig = section(CovarianceConfig)
     gate: GateConfig = section(GateConfig)
 
 
@@ -255,6 +273,23 @@ class PairsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RefinementConfig:
+    """Bundle adjustment that mends the given poses of a mapping session."""
+
+    poses: bool = option(False, "mend the given poses (off: they are believed exactly)")
+    position_sigma_m: float = option(
+        0.02, "standard deviation of a given position", unit="m", low=1e-6, high=10.0
+    )
+    rotation_sigma_deg: float = option(
+        1.0, "standard deviation of a given rotation", unit="deg", low=1e-5, high=90.0
+    )
+    extrinsics: bool = option(False, "seek one correction of the camera's mounting")
+    time_offset: bool = option(False, "seek one offset of the images' stamps to the poses")
+    focal_length: bool = option(False, "seek the focal lengths")
+    iterations: int = option(15, "iterations at most, in each of two rounds", low=1, high=1000)
+
+
+@dataclass(frozen=True, slots=True)
 class MapBuilderConfig:
     """From posed images to a map."""
 
@@ -277,6 +312,7 @@ class MapBuilderConfig:
     keypoint_sigma_px: float = option(
         1.0, "standard deviation of a keypoint", unit="px", low=0.01, high=100.0
     )
+    refine: RefinementConfig = section(RefinementConfig)
     keep_unmatched: bool = option(False, "also store the features that have no point")
 
 
@@ -354,3 +390,41 @@ class DoctorConfig:
     base_frame: str = option("base_link", "frame of the robot")
     localizer: str = option("localizer", "name of the localizer node")
     seconds: float = option(3.0, "how long to listen", unit="s", low=0.5, high=600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class GoalsConfig:
+    """What the demo must reach; a run that does not is a failure."""
+
+    min_availability: float = option(0.98, "share of frames with a fix", low=0.0, high=1.0)
+    max_position_median_m: float = option(0.02, "median position error", unit="m", low=0.0)
+    max_rotation_median_deg: float = option(0.2, "median rotation error", unit="deg", low=0.0)
+    max_position_tracking_m: float = option(
+        0.20, "worst position error of a pose that is offered as good", unit="m", low=0.0
+    )
+    min_tf_rate_hz: float = option(20.0, "rate of map to odom", unit="Hz", low=0.0)
+    min_coverage95: float = option(
+        0.90, "share of errors within the 95 % ellipsoid, at least", low=0.0, high=1.0
+    )
+    max_coverage95: float = option(
+        0.99, "share of errors within the 95 % ellipsoid, at most", low=0.0, high=1.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DemoConfig:
+    """`semloc demo`: world, map, nodes, replay, report."""
+
+    domain: int = option(
+        0, "ROS_DOMAIN_ID of the demo alone; 0 takes one by process number", low=0, high=101
+    )
+    ready_timeout: float = option(
+        90.0, "longest wait for the localizer to load the map", unit="s", low=1.0, high=3600.0
+    )
+    settle: float = option(
+        2.0, "wait for the last poses after the bag's end", unit="s", low=0.0, high=60.0
+    )
+    world: GalleryConfig = section(GalleryConfig)
+    map: MapBuilderConfig = section(MapBuilderConfig)
+    evaluation: EvaluationConfig = section(EvaluationConfig)
+    goals: GoalsConfig = section(GoalsConfig)

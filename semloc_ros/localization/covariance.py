@@ -1,24 +1,87 @@
-"""How sure a pose is: from its inliers, honestly."""
+"""How sure a pose is, from its inliers.
+
+J^T W J alone would count every inlier as an independent witness. They are not: the points of
+one painting share the errors of the few views that triangulated them, and neighbouring features
+share the blur. Errors that are alike within a part of the image add up instead of averaging
+out. How much is measured: the scores J^T W e are summed by cells of the image, and the
+variance of these sums is compared with what independent errors would give (cluster-robust
+covariance, Liang and Zeger, Biometrika 1986; the ratio is Kish's design effect). The number of
+inliers divided by it is the effective number of observations.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from semloc_ros.localization.resection import normal_matrix, residuals, robust_scale, robust_weights
+from semloc_ros.config import CovarianceConfig
+from semloc_ros.localization.resection import (
+    Residuals,
+    normal_matrix,
+    residuals,
+    robust_scale,
+    robust_weights,
+)
 from semloc_ros.types import Camera, Correspondences, FloatArray
+
+_POSE_FREEDOMS = 6
 
 
 def pose_covariance(
-    camera: Camera, camera_from_map: FloatArray, inliers: Correspondences
+    camera: Camera, camera_from_map: FloatArray, inliers: Correspondences, config: CovarianceConfig
 ) -> FloatArray | None:
     """(6, 6) covariance of map_from_camera (see `types`), or None if the inliers leave a
     direction open."""
     found = residuals(camera, camera_from_map, inliers)
+    weights = robust_weights(found, inliers.sigmas_px)
+    covariance = _independent(found, weights, inliers)
+    if covariance is None:
+        return None
+    cells = image_cells(camera, inliers.points_image, config.cells)
+    effect = design_effect(found, weights, covariance, cells)
+    floor = np.diag([config.least_position_sigma_m**2] * 3 + [
+        np.radians(config.least_rotation_sigma_deg) ** 2] * 3)
+    return covariance * effect + floor
+
+
+def image_cells(camera: Camera, pixels: FloatArray, across: int) -> NDArray[np.int64]:
+    """Number (N,) of the cell of each pixel (N, 2), `across` cells by `across`."""
+    shares = (pixels + 0.5) / (camera.width, camera.height)
+    columns, rows = np.clip((shares * across).astype(np.int64), 0, across - 1).T
+    return np.asarray(rows * across + columns)
+
+
+def design_effect(
+    found: Residuals, weights: FloatArray, covariance: FloatArray, cells: NDArray[np.int64]
+) -> float:
+    """By how much errors that are alike within cells raise the variance of the pose, >= 1.
+
+    The mean over the six directions, since each alone is measured badly by a few cells.
+    `covariance` (6, 6) is that of independent errors.
+    """
+    scores = np.einsum(
+        "nki,n,nk->ni", found.jacobian[found.seen], weights[found.seen],
+        found.errors_px[found.seen],
+    )
+    _, number = np.unique(cells[found.seen], return_inverse=True)
+    sums = np.stack([np.bincount(number, column) for column in scores.T], axis=1)
+    count = len(sums)
+    if count <= _POSE_FREEDOMS:
+        return float(count)  # too few cells to tell: each counts as one observation at most
+    matrix = normal_matrix(found, weights)
+    clustered = sums.T @ sums * count / (count - 1.0)
+    bread = np.linalg.inv(matrix)
+    ratio = np.trace(np.linalg.solve(covariance, bread @ clustered @ bread)) / _POSE_FREEDOMS
+    return max(1.0, float(ratio) * count / (count - _POSE_FREEDOMS))
+
+
+def _independent(
+    found: Residuals, weights: FloatArray, inliers: Correspondences
+) -> FloatArray | None:
     squared = (found.errors_px**2).sum(1) / inliers.sigmas_px**2
     scale = robust_scale(squared[found.seen])
-    matrix = normal_matrix(found, robust_weights(found, inliers.sigmas_px))
     try:
-        covariance: FloatArray = np.linalg.inv(matrix) * scale**2
+        covariance: FloatArray = np.linalg.inv(normal_matrix(found, weights)) * scale**2
     except np.linalg.LinAlgError:
         return None
     healthy = np.isfinite(covariance).all() and np.linalg.eigvalsh(covariance)[0] > 0

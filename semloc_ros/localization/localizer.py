@@ -128,7 +128,9 @@ class Localizer:
     def _covariance(
         self, frame: Frame, pose: FloatArray, inliers: Correspondences
     ) -> FloatArray:
-        covariance = pose_covariance(frame.camera, pose, inliers)
+        covariance = pose_covariance(
+            frame.camera, pose, inliers, self._config.covariance
+        )
         if covariance is None or not np.isfinite(covariance).all():
             detail = f"{len(inliers)} inliers leave a direction of the pose open"
             raise Refused(NoPoseReason.DEGENERATE, detail, num_inliers=len(inliers))
