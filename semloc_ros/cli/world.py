@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.config import GalleryConfig
 from semloc_ros.options import from_mapping
 
@@ -27,18 +28,9 @@ def gallery(
     ),
 ) -> None:
     """Rooms with paintings, driven through twice by a robot with a camera and wheels."""
-    import yaml
-
-    from semloc_ros.errors import ConfigError, expected
     from semloc_ros.worlds.recording import make_gallery
 
-    values: dict[str, object] = {"seed": seed}
-    for assignment in set_:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise ConfigError(expected("--set", "NAME=VALUE", assignment))
-        values[name] = yaml.safe_load(value)
-    config = from_mapping(GalleryConfig, values)
+    config = from_mapping(GalleryConfig, {"seed": seed, **parse_assignments(set_)})
     with _bar() as bar:
         task = bar.add_task("gallery", total=None)
         written = make_gallery(

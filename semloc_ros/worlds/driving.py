@@ -91,7 +91,7 @@ def _timed(path: FloatArray, speed: float) -> Trajectory:
     heading = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
     curvature = np.abs(np.gradient(heading)) / lengths
     limit = np.minimum(speed, _TURN_RATE / np.maximum(curvature, 1e-6))
-    limit[[0, -1]] = np.sqrt(2 * _ACCELERATION * _STEP)  # from rest within the first step
+    limit[[0, -1]] = 0.0
     squared = _limited(limit**2, 2 * _ACCELERATION * lengths)
     velocity = np.sqrt(_limited(squared[::-1], 2 * _ACCELERATION * lengths[::-1])[::-1])
     between = 0.5 * (velocity[1:] + velocity[:-1])

@@ -29,8 +29,8 @@ from semloc_ros.worlds.scene import Scene, SceneBuilder
 
 WALL_THICKNESS = 0.2
 _DOOR = (1.7, 2.35)  # width, height
-_FRAME = (0.06, 0.045)  # width, thickness of a picture frame
-_CANVAS = 0.03  # metres off the wall
+_FRAME = (0.06, 0.034)  # width, thickness of a picture frame
+_CANVAS = 0.04  # metres off the wall: proud of its frame, so that no view hides its border
 _EYE_LEVEL = 1.5  # height of a painting's middle
 _WALL_COLORS = ((206, 198, 184), (178, 196, 200), (204, 180, 168), (190, 200, 176), (198, 190, 206))
 _WOODS = ((120, 78, 46), (164, 120, 76), (70, 46, 34), (190, 160, 96))
@@ -116,6 +116,7 @@ class _Decorator:
         self._scale = 1000.0 / config.texel_mm
         self._building = self.builder.new_instance()
         self._styles: list[str] = []
+        self._wall_colors: list[tuple[int, ...]] = []
 
     def add_shell(self, room: Room) -> None:
         """Floor, ceiling, walls, skirting, door frames and lamps."""
@@ -130,7 +131,7 @@ class _Decorator:
         )
         builder.add_rectangle([x0, y1, 0], [width, 0, 0], [0, -depth, 0], floor, instance)
         builder.add_rectangle([x0, y0, room.height], [width, 0, 0], [0, depth, 0], above, instance)
-        color = np.array(_choose(rng, _WALL_COLORS)) * rng.normal(1, 0.02, 3)
+        color = np.array(self._next_wall_color()) * rng.normal(1, 0.02, 3)
         trim = self._wood(3.0, 0.12, _choose(rng, _WOODS))
         for k, wall in enumerate(room.walls):
             self._add_wall(wall, color, trim)
@@ -208,6 +209,13 @@ class _Decorator:
         if not self._styles:
             self._styles = [str(s) for s in self._rng.permutation(list(paintings.STYLES))]
         return self._styles.pop()
+
+    def _next_wall_color(self) -> tuple[int, ...]:
+        """Like the styles: neighbours differ."""
+        if not self._wall_colors:
+            order = self._rng.permutation(len(_WALL_COLORS))
+            self._wall_colors = [_WALL_COLORS[i] for i in order]
+        return self._wall_colors.pop()
 
     def _bench(self, centre: FloatArray) -> None:
         builder, instance = self.builder, self.builder.new_instance()

@@ -66,7 +66,7 @@ def _blocks(size: Size, rng: np.random.Generator) -> Image:
     colors = palette(rng, 8)
     picture = np.full((*size, 3), 240, dtype=np.uint8)
     areas = [(0, 0, size[1], size[0])]
-    for _ in range(42):
+    for _ in range(64):
         x, y, w, h = areas.pop(int(np.argmax([a[2] * a[3] * rng.uniform(0.2, 1) for a in areas])))
         cut = rng.uniform(0.25, 0.75)
         if w > h:
@@ -76,7 +76,8 @@ def _blocks(size: Size, rng: np.random.Generator) -> Image:
     for x, y, w, h in areas:
         cv2.rectangle(picture, (x, y), (x + w, y + h), _color(rng, colors), -1)
         cv2.rectangle(picture, (x, y), (x + w, y + h), (20, 18, 16), int(rng.integers(1, 7)))
-    return picture
+    brushed = 1 + 0.1 * fractal_noise(size, rng, 0.1 * min(size), 5, 0.7, stretch=3.0)
+    return to_image(picture * brushed[:, :, None])
 
 
 def _strokes(size: Size, rng: np.random.Generator) -> Image:

@@ -20,7 +20,10 @@ from semloc_ros.worlds.raycaster import RayCaster
 from semloc_ros.worlds.scene import Scene
 from semloc_ros.worlds.shading import shade
 
-_EDGE_SAMPLES = 4  # per side of a pixel that sees more than one patch
+# Where a pixel that sees more than one patch is sampled: a lattice of which every row and every
+# column holds one point, so that upright edges are as exact as slanted ones.
+_EDGE_SAMPLES = 8
+_LATTICE = (np.stack([np.arange(8), 3 * np.arange(8) % 8], axis=1) + 0.5) / 8 - 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +85,15 @@ class Renderer:
     def _supersample(
         self, eye: FloatArray, rays: FloatArray, by_x: FloatArray, by_y: FloatArray
     ) -> NDArray[np.float32]:
-        """Mean colour (N, 3) of a grid of rays within each pixel."""
-        steps = (np.arange(_EDGE_SAMPLES) + 0.5) / _EDGE_SAMPLES - 0.5
-        offsets = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-        number = len(offsets)
-        inner = (
-            rays[:, None]
-            + offsets[None, :, :1] * by_x[:, None]
-            + offsets[None, :, 1:] * by_y[:, None]
-        ).reshape(-1, 3)
-        small_x, small_y = (np.repeat(a / _EDGE_SAMPLES, number, axis=0) for a in (by_x, by_y))
+        """Mean colour (N, 3) of several rays within each pixel."""
+        across = _LATTICE[:, :1] * by_x[:, None]
+        along = _LATTICE[:, 1:] * by_y[:, None]
+        inner = (rays[:, None] + across + along).reshape(-1, 3)
+        small_x, small_y = (
+            np.repeat(a / np.sqrt(_EDGE_SAMPLES), _EDGE_SAMPLES, axis=0) for a in (by_x, by_y)
+        )
         colors, _ = self._shade(eye, inner, small_x, small_y, self._hit(eye, inner))
-        mean: NDArray[np.float32] = colors.reshape(-1, number, 3).mean(axis=1)
+        mean: NDArray[np.float32] = colors.reshape(-1, _EDGE_SAMPLES, 3).mean(axis=1)
         return mean
 
 

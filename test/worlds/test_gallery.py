@@ -1,0 +1,55 @@
+"""The gallery is a place where a camera can know where it is."""
+
+import cv2
+import numpy as np
+import pytest
+
+from semloc_ros.config import GalleryConfig
+from semloc_ros.geometry import se3
+from semloc_ros.worlds import paintings, sensors
+from semloc_ros.worlds.gallery import build_gallery
+from semloc_ros.worlds.recording import gallery_renderer, plan_runs
+
+
+@pytest.mark.parametrize("style", paintings.STYLES)
+def test_paintings_are_rich_and_unlike_each_other(style):
+    one, two, again = (
+        paintings.paint(style, (300, 400), np.random.default_rng(seed)) for seed in (1, 2, 1)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one.astype(float) - two).mean() > 15
+    assert len(cv2.SIFT_create().detect(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY))) > 150
+
+
+def test_every_room_has_its_paintings_and_closed_walls(gallery, renderer, tiny_config):
+    assert len(gallery.paintings) == 4 * 2
+    assert len({painting.instance for painting in gallery.paintings}) == len(gallery.paintings)
+    for corner in gallery.loop_xy:
+        for yaw in np.linspace(0, 2 * np.pi, 5)[:4]:
+            base = se3.exp(np.array([0, 0, 0, 0, 0, yaw]))
+            base[:2, 3] = corner
+            pose = se3.inverse(base @ sensors.base_from_camera(tiny_config))
+            rendering = renderer.render(pose)
+            assert np.isfinite(rendering.depth).all(), "one can look out of the building"
+            assert 30 < rendering.color.mean() < 200
+
+
+def test_more_columns_are_more_rooms():
+    config = GalleryConfig(columns=3, texel_mm=40.0, paintings_per_room=1)
+    gallery = build_gallery(config)
+    assert len(gallery.paintings) == 6
+    assert np.ptp(gallery.loop_xy[:, 0]) == pytest.approx(2 * 7.2)
+
+
+@pytest.mark.slow
+def test_every_view_of_the_demo_has_features():
+    config = GalleryConfig()
+    gallery = build_gallery(config)
+    renderer = gallery_renderer(gallery, sensors.camera_of(config))
+    run = plan_runs(config, gallery)[1]
+    bases = run.trajectory.map_from_base(run.image_times[::8])
+    detector = cv2.SIFT_create(4000, contrastThreshold=0.02)
+    for index, pose in enumerate(se3.inverse(bases @ sensors.base_from_camera(config))):
+        picture = sensors.expose(renderer.render(pose).color, config, np.random.default_rng(index))
+        count = len(detector.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)))
+        assert count >= 300, f"image {8 * index} shows {count} features"
