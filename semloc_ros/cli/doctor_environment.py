@@ -17,7 +17,8 @@ from semloc_ros.errors import SemlocError
 
 _PACKAGES = {  # module: distribution on PyPI
     "numpy": "numpy", "scipy": "scipy", "cv2": "opencv-python-headless", "poselib": "poselib",
-    "pycolmap": "pycolmap", "rosbags": "rosbags", "yaml": "PyYAML", "rich": "rich",
+    "pycolmap": "pycolmap", "numba": "numba", "rosbags": "rosbags", "yaml": "PyYAML",
+    "rich": "rich",
 }  # fmt: skip
 _ROS_MODULES = (
     "rclpy", "sensor_msgs", "nav_msgs", "geometry_msgs", "diagnostic_msgs", "std_srvs",

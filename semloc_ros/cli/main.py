@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 import semloc_ros
-from semloc_ros.cli import config, doctor, replay
+from semloc_ros.cli import config, demo, doctor, replay, world
 from semloc_ros.errors import SemlocError
 
 app = typer.Typer(
@@ -23,7 +23,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("config")(config.show)
+app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.add_typer(world.app, name="world")
 app.command("replay", context_settings=replay.SETTINGS)(replay.replay)
 
 
@@ -64,7 +66,7 @@ def _fail(line: str) -> None:
 
 def _mend(module: str) -> str:
     """What to install for a module that is not there."""
-    extras = {"cv2": "opencv", "matplotlib": "demo", "trimesh": "demo", "embreex": "demo"}
+    extras = {"cv2": "opencv", "matplotlib": "demo", "embreex": "demo"}
     if module in extras:
         return f"{module} is not installed: pip install 'semloc_ros[{extras[module]}]'"
     return f"{module} is not installed: `semloc doctor` says what is missing"

@@ -1,0 +1,188 @@
+"""`semloc demo`: a robot in a synthetic gallery is localized over ROS 2, and judged.
+
+World → map → nodes → replay → record → metrics → report; what is there already is reused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from semloc_ros.cli import demo_nodes
+from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.config import DemoConfig, GoalsConfig
+from semloc_ros.options import from_mapping, to_mapping
+
+if TYPE_CHECKING:
+    from semloc_ros.evaluation.goals import Goal, Outcome
+
+_console = Console(highlight=False)
+
+
+def demo(
+    out: Path = typer.Option(Path("out/demo"), help="Folder of the world, the map and the result."),
+    set_: list[str] = typer.Option(
+        [], "--set", metavar="NAME=VALUE", help="An option of the demo, e.g. world.columns=3."
+    ),
+) -> None:
+    """Make a world and a map, localize a robot in it over ROS 2, write metrics and a report."""
+    config = from_mapping(DemoConfig, parse_assignments(set_))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, cleanly
+    outcomes = run_demo(config, out)
+    if not all(outcome.ok for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def run_demo(config: DemoConfig, out: Path) -> list[Outcome]:
+    """The whole demo in folder `out`; the outcome of each goal."""
+    out.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with _step("1/4 world", out / "world"):
+        _make_world(config, out / "world")
+    with _step("2/4 map", out / "map"):
+        _make_map(config, out)
+    with _step("3/4 localize over ROS 2, at real rate", out / "predictions"):
+        _localize(config, out)
+    with _step("4/4 judge", out / "report.html"):
+        outcomes = judge_predictions(config, out)
+    _print_outcomes(outcomes)
+    _console.print(f"report: {out / 'report.html'} ({time.monotonic() - began:.0f} s in all)")
+    return outcomes
+
+
+def goals_of(config: GoalsConfig) -> list[Goal]:
+    """The goals as bounds on metrics."""
+    from semloc_ros.evaluation.goals import Goal
+
+    return [
+        Goal("availability", "frames with a fix", low=config.min_availability, scale=100, unit="%"),
+        Goal(
+            "position_median_m", "position error, median", high=config.max_position_median_m,
+            scale=100, unit="cm",
+        ),
+        Goal(
+            "rotation_median_deg", "rotation error, median", high=config.max_rotation_median_deg,
+            unit="deg",
+        ),
+        Goal(
+            "position_max_tracking_m", "position error, worst",
+            high=config.max_position_tracking_m, scale=100, unit="cm",
+        ),
+        Goal("tf_rate_hz", "tf map → odom", low=config.min_tf_rate_hz, unit="Hz"),
+        Goal(
+            "coverage95", "errors inside the 95 % ellipsoid", low=config.min_coverage95,
+            high=config.max_coverage95, scale=100, unit="%",
+        ),
+    ]  # fmt: skip
+
+
+def judge_predictions(config: DemoConfig, out: Path) -> list[Outcome]:
+    """Metrics, figures and report of `out`/predictions."""
+    from semloc_ros.evaluation.goals import check_goals
+    from semloc_ros.evaluation.judging import judge
+    from semloc_ros.evaluation.metrics import compute_metrics, write_metrics
+    from semloc_ros.evaluation.predictions import load_run
+    from semloc_ros.evaluation.report import write_figures, write_report
+    from semloc_ros.maps.storage import load_map
+
+    run = load_run(out / "predictions")
+    judged = judge(run, config.evaluation)
+    metrics = compute_metrics(run, judged, config.evaluation)
+    outcomes = check_goals(metrics, goals_of(config.goals))
+    points_map = load_map(out / "map", verify=False).points_map
+    write_metrics(metrics, out / "metrics.json")
+    write_figures(out / "plots", run, judged, points_map)
+    title = "A robot in the gallery, localized over ROS 2"
+    write_report(out / "report.html", title, run, judged, metrics, outcomes, points_map)
+    return outcomes
+
+
+def _make_world(config: DemoConfig, folder: Path) -> None:
+    from semloc_ros.worlds.recording import make_gallery
+
+    with _bar() as bar:
+        task = bar.add_task("images", total=None)
+        make_gallery(
+            config.world, folder, lambda done, total: bar.update(task, completed=done, total=total)
+        )
+
+
+def _make_map(config: DemoConfig, out: Path) -> None:
+    """Build the map unless the one that is there was made of the same world and options."""
+    from semloc_ros.datasets.bags import posed_images
+    from semloc_ros.maps.builder import build_map
+    from semloc_ros.perception.features import RootSift
+
+    note, recipe = out / "map.recipe", _recipe(config)
+    if (out / "map").exists() and note.exists() and note.read_text() == recipe:
+        return
+    note.unlink(missing_ok=True)
+    images = posed_images(
+        out / "world" / "mapping", demo_nodes.IMAGE, demo_nodes.CAMERA_INFO, demo_nodes.TRUTH
+    )
+    extract = RootSift(config.map.features).extract
+    with _bar() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        build_map(images, extract, config.map, out / "map", advance, source="gallery world")
+    note.write_text(recipe)
+
+
+def _recipe(config: DemoConfig) -> str:
+    """What the map depends on, as one word."""
+    values = [to_mapping(config.world), to_mapping(config.map)]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _localize(config: DemoConfig, out: Path) -> None:
+    from semloc_ros.evaluation.reference import reference_from_bag
+
+    query, predictions = out / "world" / "query", out / "predictions"
+    reference_from_bag(query, demo_nodes.IMAGE, demo_nodes.TRUTH, predictions)
+    demo_nodes.localize_bag(config, query, out, predictions)
+
+
+@contextmanager
+def _step(name: str, result: Path) -> Iterator[None]:
+    _console.print(f"[bold]{name}[/]")
+    began = time.monotonic()
+    yield
+    _console.print(f"    {result}, {time.monotonic() - began:.1f} s")
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+
+
+def _print_outcomes(outcomes: list[Outcome]) -> None:
+    table = Table(box=None)
+    for heading in ("", "reached", "goal", ""):
+        table.add_column(heading)
+    for one in outcomes:
+        word = "[green]ok[/]" if one.ok else "[bold red]bad[/]"
+        table.add_row(one.goal.label, one.shown, one.wanted, word)
+    _console.print(table)
