@@ -283,9 +283,23 @@ class RefinementConfig:
     rotation_sigma_deg: float = option(
         1.0, "standard deviation of a given rotation", unit="deg", low=1e-5, high=90.0
     )
-    extrinsics: bool = option(False, "seek one correction of the camera's mounting")
-    time_offset: bool = option(False, "seek one offset of the images' stamps to the poses")
-    focal_length: bool = option(False, "seek the focal lengths")
+    mounting_position_sigma_m: float = option(
+        0.0, "standard deviation of the camera's mounting that all images share; 0: exact",
+        unit="m", low=0.0, high=10.0,
+    )
+    mounting_rotation_sigma_deg: float = option(
+        0.0, "the same of its rotation; 0: exact", unit="deg", low=0.0, high=90.0
+    )
+    time_offset_sigma_s: float = option(
+        0.0, "standard deviation of the offset of the images' stamps to the poses; 0: exact",
+        unit="s", low=0.0, high=10.0,
+    )
+    focal_length_sigma: float = option(
+        0.0, "relative standard deviation of the focal lengths; 0: exact", low=0.0, high=0.5
+    )
+    max_points: int = option(
+        15_000, "points that take part, those of the longest tracks", low=100, high=10_000_000
+    )
     iterations: int = option(15, "iterations at most, in each of two rounds", low=1, high=1000)
 
 

@@ -18,18 +18,19 @@ def assemble(
     manifest: Manifest,
     images: Sequence[PosedImage],
     features: Sequence[Features],
-    colors: Sequence[NDArray[np.uint8]],
+    colors_rgb: NDArray[np.uint8],
     tracks: Tracks,
     sigma_px: float,
     keep_unmatched: bool = True,
 ) -> SemanticMap:
-    """The map of these views; `colors` are the (N, 3) RGB of each view's features.
+    """The map of these views; `colors_rgb` (P, 3) are those of the points.
 
     Points whose uncertainty is infinite are left out. Features without a point are left out
     unless `keep_unmatched`.
     """
     sigmas = points.point_sigmas(tracks, images, sigma_px)
-    tracks, sigmas = tracks.select(np.isfinite(sigmas)), sigmas[np.isfinite(sigmas)]
+    sure = np.isfinite(sigmas)
+    tracks, sigmas, colors_rgb = tracks.select(sure), sigmas[sure], colors_rgb[sure]
     ranges, directions = points.viewing_cones(tracks, images)
     kinds = list(dict.fromkeys(image.camera for image in images))
     owners = _owners(tracks, [len(one) for one in features])
@@ -40,7 +41,7 @@ def assemble(
         view_names=tuple(image.name for image in images),
         cameras=tuple(kinds),
         points_map=tracks.points_map,
-        colors_rgb=points.mean_colors(tracks, colors),
+        colors_rgb=colors_rgb,
         viewing_range=ranges,
         viewing_direction=directions,
         point_sigma=sigmas,

@@ -1,47 +1,38 @@
 """From posed images to a map: features, pairs, matches, triangulation, filtering, storage.
 
-The poses are given and stay (a robot's SLAM or the ground truth of a data set decides them),
-so every step may use them: for choosing pairs, for throwing out matches, for triangulating.
+The poses are given (a robot's SLAM or the ground truth of a data set decides them), so every step
+uses them: for choosing pairs, for throwing out matches, for triangulating. They stay as they
+are unless the configuration says that they may be mended (`refine.poses`).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semloc_ros.config import MapBuilderConfig
-from semloc_ros.errors import MapError, expected
+from semloc_ros.errors import MapError, SemlocError, expected
 from semloc_ros.geometry import cameras, se3
-from semloc_ros.maps import matching, points, workspace
+from semloc_ros.maps import points, workspace
 from semloc_ros.maps.assembly import assemble
 from semloc_ros.maps.manifest import Manifest
-from semloc_ros.maps.pairs import choose_pairs
+from semloc_ros.maps.refinement import Refiner, State
 from semloc_ros.maps.semantic_map import SemanticMap
-from semloc_ros.maps.storage import load_map, save_map
-from semloc_ros.maps.tracks import Tracks
+from semloc_ros.maps.storage import check_replaceable, load_map, save_map
+from semloc_ros.maps.tracks import Tracks, longest
 from semloc_ros.maps.triangulation import triangulate
+from semloc_ros.maps.view_matching import Matches, match_views, near_epipolar
+from semloc_ros.maps.views import Extract, Progress, Views, extract_views
 from semloc_ros.maps.workspace import Workspace
-from semloc_ros.types import Features, FloatArray, PosedImage
+from semloc_ros.types import PosedImage
 
-Extract = Callable[[NDArray[np.uint8]], Features]
-Progress = Callable[[str, int, int], None]  # stage, done, total
-
-
-@dataclass(frozen=True, slots=True)
-class _Views:
-    """The images of a build with what was extracted from them."""
-
-    images: list[PosedImage]
-    features: list[Features]
-    colors: list[NDArray[np.uint8]]
-    keys: list[str]
+_LOOSE = (3.0, 1.5)  # factors on the pixel limits while the poses are still being mended
 
 
 def build_map(
@@ -57,25 +48,24 @@ def build_map(
 
     Finished pieces are kept in `<out>.work` until the map is written, so that a killed build
     goes on where it was. `progress(stage, done, total)` is called along the way. Raises
-    MapError if there are fewer than two images, names repeat, a pose is not rigid, or
+    MapError if there are fewer than two images, names repeat, a pose or camera is none, or
     nothing could be triangulated.
     """
     _check_images(images)
+    check_replaceable(out)
     tell = progress or (lambda stage, done, total: None)
     work = Workspace(workspace.work_folder(out))
-    views = _extract_all(images, extract, config, work, tell)
-    matches = _match_all(views, config, work, tell)
-    tracks = triangulate(
-        views.images, views.features, matches, config,
-        lambda done, total: tell("triangulate", done, total),
-    )
-    tracks = _filtered(tracks, views, config)
-    if not len(tracks):
-        raise MapError(expected("map", "points seen from two places", "none triangulated"))
-    model = views.features[0].model
-    manifest = Manifest(model, map_frame, source, build=_report(tracks, views, config))
+    views = extract_views(images, extract, config, work, tell)
+    slack = _LOOSE[0] if config.refine.poses else 1.0
+    matches = match_views(views, config, config.epipolar_px * slack, work, tell)
+    refined: dict[str, Any] = {}
+    if config.refine.poses:
+        views, matches, refined = _mend_poses(views, matches, config, tell)
+    tracks = _triangulate(views, matches, config, 1.0, tell)
+    report = _report(tracks, views, config) | refined
+    manifest = Manifest(views.features[0].model, map_frame, source, build=report)
     semantic_map = assemble(
-        manifest, views.images, views.features, views.colors, tracks,
+        manifest, views.images, views.features, points.mean_colors(tracks, views.colors), tracks,
         config.keypoint_sigma_px, config.keep_unmatched,
     )
     save_map(semantic_map, out)
@@ -91,107 +81,67 @@ def _check_images(images: Sequence[PosedImage]) -> None:
         twice = next(name for name in names if names.count(name) > 1)
         raise MapError(expected("images", "different names", f"{twice} twice"))
     for image in images:
-        se3.check_pose(f"pose of {image.name}", image.camera_from_map)
-        cameras.check_camera(f"camera of {image.name}", image.camera)
+        try:
+            se3.check_pose(f"pose of {image.name}", image.camera_from_map)
+            cameras.check_camera(f"camera of {image.name}", image.camera)
+        except SemlocError as error:
+            raise MapError(str(error)) from None
 
 
-def _extract_all(
-    images: Sequence[PosedImage], extract: Extract, config: MapBuilderConfig,
-    work: Workspace, tell: Progress,
-) -> _Views:
-    model = str(getattr(getattr(extract, "__self__", extract), "model", ""))
-    views = _Views(list(images), [], [], [])
-    for index, image in enumerate(images):
-        key = workspace.features_key(image, model, config.features)
-        arrays = work.remembered(key, lambda image=image: _extract_one(image, extract))
-        one, colors = workspace.unpack_features(arrays)
-        views.features.append(one)
-        views.colors.append(colors)
-        views.keys.append(key)
-        tell("features", index + 1, len(images))
-    return views
+def _triangulate(
+    views: Views, matches: Matches, config: MapBuilderConfig, slack: float, tell: Progress
+) -> Tracks:
+    """Tracks within `slack` times the limits of the configuration; MapError if there are none."""
+    limits = dataclasses.replace(config, max_error_px=config.max_error_px * slack)
+    tracks = triangulate(
+        views.images, views.features, matches, limits,
+        lambda done, total: tell("triangulation", done, total),
+    )
+    tracks = _filtered(tracks, views, limits)
+    if not len(tracks):
+        raise MapError(expected("images", "points seen from two places", "none triangulated"))
+    return tracks
 
 
-def _extract_one(image: PosedImage, extract: Extract) -> dict[str, NDArray[Any]]:
-    pixels = image.read()
-    size = (image.camera.height, image.camera.width)
-    if pixels.shape[:2] != size:
-        wanted = f"{size[1]}x{size[0]} as its camera"
-        raise MapError(expected(image.name, wanted, f"{pixels.shape[1]}x{pixels.shape[0]}"))
-    features = extract(pixels)
-    u, v = np.rint(features.keypoints).astype(int).T.reshape(2, -1)
-    colors = pixels[np.clip(v, 0, size[0] - 1), np.clip(u, 0, size[1] - 1)]
-    if colors.ndim == 1:
-        colors = np.repeat(colors[:, None], 3, axis=1)
-    return workspace.pack_features(features, colors)
-
-
-def _match_all(
-    views: _Views, config: MapBuilderConfig, work: Workspace, tell: Progress
-) -> dict[tuple[int, int], matching.Pairs]:
-    """Matches of all pairs, computed (and remembered) image by image on all cores."""
-    pairs = choose_pairs(views.images, config.pairs)
-    groups = np.split(pairs, np.flatnonzero(np.diff(pairs[:, 0])) + 1)
-    rays = [
-        cameras.unproject(image.camera, one.keypoints)
-        for image, one in zip(views.images, views.features, strict=True)
-    ]
-
-    def match_group(group: matching.Pairs) -> dict[str, NDArray[Any]]:
-        key = workspace.matches_key(group, views.keys, views.images, config)
-        return work.remembered(key, lambda: _match_group(group, views, rays, config))
-
-    matches = {}
-    with ThreadPoolExecutor() as pool:
-        for done, (group, found) in enumerate(zip(groups, pool.map(match_group, groups)), 1):
-            ends = np.split(found["rows"], found["ends"][:-1])
-            matches.update({(int(a), int(b)): rows for (a, b), rows in zip(group, ends)})
-            tell("matches", done, len(groups))
-    return matches
-
-
-def _match_group(
-    group: matching.Pairs, views: _Views, rays: list[FloatArray], config: MapBuilderConfig
-) -> dict[str, NDArray[Any]]:
-    first = int(group[0, 0])
-    own = matching.unit_descriptors(views.features[first].descriptors)
-    found = []
-    for second in group[:, 1]:
-        other = matching.unit_descriptors(views.features[second].descriptors)
-        rows = matching.mutual_matches(own, other, config.ratio)
-        found.append(rows[_near_epipolar(first, int(second), rows, views, rays, config)])
-    ends = np.cumsum([len(rows) for rows in found])
-    return {"rows": np.concatenate(found), "ends": ends}
-
-
-def _near_epipolar(
-    first: int, second: int, rows: matching.Pairs, views: _Views, rays: list[FloatArray],
-    config: MapBuilderConfig,
-) -> NDArray[np.bool_]:
-    one, other = views.images[first], views.images[second]
-    pose = matching.relative_pose(one.camera_from_map, other.camera_from_map)
-    error = matching.epipolar_error(rays[first][rows[:, 0]], rays[second][rows[:, 1]], pose)
-    focal = min(one.camera.fx, other.camera.fx)
-    near: NDArray[np.bool_] = error < config.epipolar_px / focal
-    return near
-
-
-def _filtered(tracks: Tracks, views: _Views, config: MapBuilderConfig) -> Tracks:
+def _filtered(tracks: Tracks, views: Views, config: MapBuilderConfig) -> Tracks:
     """Without observations of large error, and points seen too seldom or too narrowly."""
-    keypoints = [one.keypoints for one in views.features]
-    error = np.linalg.norm(points.reprojection_residuals(tracks, views.images, keypoints), axis=1)
+    error = _reprojection_errors(tracks, views)
     tracks = tracks.select_observations(error <= config.max_error_px)
     tracks = tracks.select(np.diff(tracks.offsets) >= config.min_views)
     wide = points.widest_angles(tracks, views.images) >= np.radians(config.min_angle_deg)
     return tracks.select(wide)
 
 
-def _report(tracks: Tracks, views: _Views, config: MapBuilderConfig) -> dict[str, Any]:
+def _mend_poses(
+    views: Views, matches: Matches, config: MapBuilderConfig, tell: Progress
+) -> tuple[Views, Matches, dict[str, Any]]:
+    """Rounds of triangulation and bundle adjustment, with ever tighter limits.
+
+    Returns views with mended poses and cameras, the matches that fit them, and the report.
+    """
+    refiner = Refiner(views.images, views.features, config.refine)
+    state = State.initial(len(views.images), np.empty((0, 3)))
+    mended, fitting = views, matches
+    for number, slack in enumerate(_LOOSE):
+        tracks = _triangulate(mended, fitting, config, slack, tell)
+        some = longest(tracks, config.refine.max_points, len(views.images))
+        stage = f"refinement {number + 1}"
+        state = refiner.refine(some, state, lambda done, total, s=stage: tell(s, done, total))
+        mended = views.with_images(refiner.images_of(state))
+        limit = config.epipolar_px * (*_LOOSE[1:], 1.0)[number]
+        fitting = near_epipolar(matches, mended, limit)
+    return mended, fitting, {"refinement": refiner.report(state)}
+
+
+def _reprojection_errors(tracks: Tracks, views: Views) -> np.ndarray:
+    residuals = points.reprojection_residuals(tracks, views.images, views.keypoints)
+    return np.linalg.norm(residuals, axis=1)
+
+
+def _report(tracks: Tracks, views: Views, config: MapBuilderConfig) -> dict[str, Any]:
     """Options and figures for people, stored in the manifest."""
-    keypoints = [one.keypoints for one in views.features]
-    error = np.linalg.norm(points.reprojection_residuals(tracks, views.images, keypoints), axis=1)
     return {
         "options": asdict(config),
-        "median_error_px": round(float(np.median(error)), 4),
+        "median_error_px": round(float(np.median(_reprojection_errors(tracks, views))), 4),
         "mean_track_length": round(float(np.diff(tracks.offsets).mean()), 3),
     }

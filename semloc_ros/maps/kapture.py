@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from semloc_ros.errors import MapError, SemlocError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.maps.colmap_cameras import HALF_PIXEL, from_colmap
+from semloc_ros.maps.image_files import image_reader
 from semloc_ros.types import Camera, FloatArray, PosedImage
 
 Rigs = dict[str, list[tuple[str, FloatArray]]]  # rig → (sensor, sensor_from_rig)
@@ -51,18 +50,6 @@ def read_kapture(folder: Path, corner_pixels: bool = False) -> list[PosedImage]:
     if not images:
         raise MapError(expected(str(records), "images with a pose in trajectories.txt", "none"))
     return images
-
-
-def image_reader(path: Path) -> Callable[[], NDArray[np.uint8]]:
-    """A function that reads the image file as (H, W, 3) RGB; MapError if it cannot."""
-
-    def read() -> NDArray[np.uint8]:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-        if image is None:
-            raise MapError(expected(str(path), "an image", "no such file or not readable"))
-        return np.asarray(image, np.uint8)
-
-    return read
 
 
 def _read_cameras(folder: Path, corner_pixels: bool) -> dict[str, Camera]:

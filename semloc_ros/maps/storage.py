@@ -37,7 +37,7 @@ def save_map(semantic_map: SemanticMap, folder: Path) -> None:
     """
     counts = check_layout({name: getattr(semantic_map, name) for name in ARRAYS})
     check_content(semantic_map)
-    _check_replaceable(folder)
+    check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = folder.parent / f".{folder.name}.new-{os.getpid()}"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -97,7 +97,8 @@ def _write_files(semantic_map: SemanticMap, folder: Path) -> dict[str, FileEntry
     return files
 
 
-def _check_replaceable(folder: Path) -> None:
+def check_replaceable(folder: Path) -> None:
+    """Raise MapError if `folder` holds something that is no map: it will not be overwritten."""
     if not folder.exists() or (folder / FILE_NAME).is_file():
         return
     if not folder.is_dir() or any(folder.iterdir()):

@@ -53,3 +53,21 @@ def sum_by_point(values: NDArray[np.float64], tracks: Tracks) -> NDArray[np.floa
     if len(filled):
         total[filled] = np.add.reduceat(values, tracks.offsets[filled], axis=0)
     return total
+
+
+def longest(tracks: Tracks, count: int, num_views: int, per_view: int = 100) -> Tracks:
+    """About `count` points of the longest tracks, and at least `per_view` of each view's.
+
+    Equally long tracks go by their row, so that the choice is always the same.
+    """
+    order = np.argsort(-np.diff(tracks.offsets), kind="stable")
+    kept = np.zeros(len(tracks), bool)
+    kept[order[:count]] = True
+    rank = np.empty(len(tracks), np.int64)
+    rank[order] = np.arange(len(tracks))
+    point_of = tracks.point_of
+    by_view = np.lexsort((rank[point_of], tracks.views))
+    starts = np.searchsorted(tracks.views[by_view], np.arange(num_views))
+    place = np.arange(len(by_view)) - starts[tracks.views[by_view]]
+    kept[point_of[by_view[place < per_view]]] = True
+    return tracks.select(kept)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.config import FeaturesConfig, MapBuilderConfig
+from semloc_ros.config import FeaturesConfig
 from semloc_ros.maps.matching import Pairs
 from semloc_ros.types import Features, PosedImage
 
@@ -58,16 +58,16 @@ class Workspace:
 
 def features_key(image: PosedImage, model: str, config: FeaturesConfig) -> str:
     """The hash of what decides an image's features."""
-    return _hash("features", image.name, image.stamp_ns, asdict(image.camera), model, asdict(config))
+    camera = asdict(image.camera)
+    return _hash("features", image.name, image.stamp_ns, camera, model, asdict(config))
 
 
 def matches_key(
-    pairs: Pairs, keys: list[str], images: list[PosedImage], config: MapBuilderConfig
+    pairs: Pairs, keys: list[str], images: list[PosedImage], options: tuple[float, ...]
 ) -> str:
     """The hash of what decides the matches of one image's pairs."""
     rows = sorted({int(index) for index in pairs.ravel()})
     poses = [images[index].camera_from_map.round(9).tolist() for index in rows]
-    options = (config.ratio, config.epipolar_px)
     return _hash("matches", pairs.tolist(), [keys[index] for index in rows], poses, options)
 
 

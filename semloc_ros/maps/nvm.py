@@ -1,0 +1,173 @@
+"""VisualSFM's N-View Match files (.nvm): in as a full map, or as posed images.
+
+Format: ccwu.me/vsfm/doc.html#nvm. One line per camera: name, focal length, quaternion
+(w x y z) of `camera_from_map`, camera CENTRE in the map, radial distortion, 0; one per point: xyz, rgb,
+measurements (image, feature, x, y).
+
+- Measurements are relative to the image's middle; VisualSFM (SiftGPU) counts pixels from the
+  corner, so the middle is (width / 2, height / 2) there and half a pixel less here. Image sizes
+  are not in the file: the images are needed.
+- Its distortion goes the other way: undistorted = measured * (1 + r * |measured|²), in units
+  of the focal length. It becomes radtan coefficients that undo it to far below a pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from semloc_ros.errors import MapError, SemlocError, expected
+from semloc_ros.geometry import se3
+from semloc_ros.maps.assembly import assemble
+from semloc_ros.maps.colmap import NO_FEATURES
+from semloc_ros.maps.colmap_cameras import HALF_PIXEL
+from semloc_ros.maps.image_files import image_reader, read_image
+from semloc_ros.maps.manifest import Manifest
+from semloc_ros.maps.semantic_map import SemanticMap
+from semloc_ros.maps.tracks import Tracks
+from semloc_ros.types import Camera, Features, FloatArray, PosedImage
+
+
+@dataclass(slots=True)
+class _Lines:
+    """The non-empty lines of the file, one after the other, with their numbers."""
+
+    path: Path
+    lines: Iterator[tuple[int, str]]
+    number: int = field(default=0)
+
+    def next(self, wanted: str) -> list[str]:
+        for self.number, line in self.lines:
+            if line.strip():
+                return line.split()
+        raise MapError(expected(str(self.path), wanted, "the end of the file"))
+
+    def count(self, wanted: str) -> int:
+        words = self.next(wanted)
+        if len(words) != 1 or not words[0].isdigit():
+            raise self.fault(wanted, " ".join(words))
+        return int(words[0])
+
+    def fault(self, wanted: str, got: object) -> MapError:
+        return MapError(expected(f"{self.path} line {self.number}", wanted, got))
+
+
+def read_nvm_images(path: Path, images: Path) -> list[PosedImage]:
+    """The posed images of the first model of the file, whose files lie under `images`."""
+    return _read_images(_open(path), images)
+
+
+def read_nvm(path: Path, images: Path, sigma_px: float = 1.0) -> SemanticMap:
+    """The first model of the file as a map without descriptors (see `colmap.read_colmap`).
+
+    Raises MapError, with the line, where the file is not as the format says.
+    """
+    lines = _open(path)
+    posed = _read_images(lines, images)
+    rows, xyz, colors = _read_points(lines, len(posed))
+    offsets = np.cumsum([0] + [len(one) for one in rows]).astype(np.int64)
+    flat = np.concatenate([*rows, np.empty((0, 3))])
+    features, local = _features(flat, posed)
+    tracks = Tracks(xyz, offsets, flat[:, 0].astype(np.int32), local)
+    manifest = Manifest(NO_FEATURES, source=f"nvm {path}")
+    return assemble(manifest, posed, features, colors, tracks, sigma_px)
+
+
+def _open(path: Path) -> _Lines:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MapError(expected(str(path), "an NVM file", " ".join(str(error).split()))) from None
+    lines = _Lines(path, enumerate(text.splitlines(), 1).__iter__())
+    first = lines.next("NVM_V3")
+    if first[0] != "NVM_V3":
+        raise lines.fault("NVM_V3", first[0])
+    return lines
+
+
+def _read_images(lines: _Lines, images: Path) -> list[PosedImage]:
+    count = lines.count("the number of cameras")
+    if count == 0:
+        raise lines.fault("at least one camera", 0)
+    return [_read_image(lines, images) for _ in range(count)]
+
+
+def _read_image(lines: _Lines, images: Path) -> PosedImage:
+    words = lines.next("a camera")
+    name = words[0].replace('"', " ")  # VisualSFM's mark for a blank
+    numbers = _floats(lines, words[1:], 10)
+    w, x, y, z = numbers[1:5]
+    try:
+        turn = se3.from_quaternion_xyzw(np.zeros(3), np.array([x, y, z, w]))
+    except SemlocError as error:
+        raise lines.fault("a pose", error) from None
+    pose = se3.make_pose(turn[:3, :3], -turn[:3, :3] @ numbers[5:8])
+    height, width = read_image(images / name).shape[:2]
+    camera = _camera(width, height, numbers[0], numbers[8])
+    return PosedImage(name, 0, camera, pose, image_reader(images / name))
+
+
+def _camera(width: int, height: int, focal: float, radial: float) -> Camera:
+    middle = (width / 2 - HALF_PIXEL, height / 2 - HALF_PIXEL)
+    if radial == 0.0:
+        return Camera("pinhole", width, height, focal, focal, *middle)
+    corner = float(np.hypot(width, height)) / 2 / focal
+    k1, k2, k3 = _inverted(radial, corner)
+    return Camera("radtan", width, height, focal, focal, *middle, (k1, k2, 0.0, 0.0, k3))
+
+
+def _inverted(radial: float, corner: float) -> list[float]:
+    """k1, k2, k3 that undo u = m (1 + radial m²) for m up to the image corner."""
+    measured = np.linspace(0.0, corner, 200)[1:]
+    ideal = measured * (1 + radial * measured**2)
+    powers = np.stack([ideal**3, ideal**5, ideal**7], axis=1)
+    solution: list[float] = np.linalg.lstsq(powers, measured - ideal, rcond=None)[0].tolist()
+    return solution
+
+
+def _read_points(
+    lines: _Lines, num_views: int
+) -> tuple[list[FloatArray], FloatArray, np.ndarray]:
+    """Per point its (view, x, y) rows; positions (P, 3); colours (P, 3)."""
+    rows, xyz, colors = [], [], []
+    for _ in range(lines.count("the number of points")):
+        words = lines.next("a point")
+        head = _floats(lines, words[:7], 7)
+        seen = _floats(lines, words[7:], 4 * int(head[6])).reshape(-1, 4)
+        if len(seen) and not (0 <= seen[:, 0].min() and seen[:, 0].max() < num_views):
+            raise lines.fault(f"image numbers from 0 to {num_views - 1}", seen[:, 0])
+        rows.append(seen[:, [0, 2, 3]])
+        xyz.append(head[:3])
+        colors.append(head[3:6])
+    return (
+        rows,
+        np.array(xyz, np.float64).reshape(-1, 3),
+        np.clip(np.array(colors).reshape(-1, 3), 0, 255).astype(np.uint8),
+    )
+
+
+def _features(flat: FloatArray, posed: list[PosedImage]) -> tuple[list[Features], np.ndarray]:
+    """Each measurement becomes a feature of its view; also its row there, (T,)."""
+    local = np.zeros(len(flat), np.int32)
+    features = []
+    for view, image in enumerate(posed):
+        mine = np.flatnonzero(flat[:, 0] == view)
+        local[mine] = np.arange(len(mine))
+        keypoints = flat[mine, 1:] + (image.camera.cx, image.camera.cy)
+        empty = np.empty((len(mine), 0), np.uint8)
+        scales = np.zeros(len(mine), np.float32)
+        features.append(Features(NO_FEATURES, keypoints.astype(np.float32), scales, empty))
+    return features, local
+
+
+def _floats(lines: _Lines, words: list[str], count: int) -> FloatArray:
+    try:
+        numbers = np.array([float(word) for word in words])
+    except ValueError:
+        raise lines.fault(f"{count} numbers", " ".join(words)[:60]) from None
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise lines.fault(f"{count} finite numbers", f"{len(numbers)} numbers")
+    return numbers

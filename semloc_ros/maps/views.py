@@ -1,0 +1,71 @@
+"""The images of a build with what was extracted from them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.config import MapBuilderConfig
+from semloc_ros.errors import MapError, expected
+from semloc_ros.maps import workspace
+from semloc_ros.maps.workspace import Workspace
+from semloc_ros.types import Features, PosedImage
+
+Extract = Callable[[NDArray[np.uint8]], Features]
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Row by row: an image, its features, their RGB (N, 3), and the key of what decided them."""
+
+    images: list[PosedImage]
+    features: list[Features]
+    colors: list[NDArray[np.uint8]]
+    keys: list[str]
+
+    @property
+    def keypoints(self) -> list[NDArray[np.float32]]:
+        """The keypoints (N, 2) of each view."""
+        return [one.keypoints for one in self.features]
+
+    def with_images(self, images: list[PosedImage]) -> Views:
+        """The same features, seen from other poses or by other cameras."""
+        return dataclasses.replace(self, images=images)
+
+
+def extract_views(
+    images: Sequence[PosedImage], extract: Extract, config: MapBuilderConfig,
+    work: Workspace, tell: Progress,
+) -> Views:
+    """Features of all images, computed or remembered."""
+    model = str(getattr(getattr(extract, "__self__", extract), "model", ""))
+    views = Views(list(images), [], [], [])
+    for index, image in enumerate(images):
+        key = workspace.features_key(image, model, config.features)
+        arrays = work.remembered(key, lambda image=image: _extract_one(image, extract))
+        one, colors = workspace.unpack_features(arrays)
+        views.features.append(one)
+        views.colors.append(colors)
+        views.keys.append(key)
+        tell("features", index + 1, len(images))
+    return views
+
+
+def _extract_one(image: PosedImage, extract: Extract) -> dict[str, NDArray[Any]]:
+    pixels = image.read()
+    height, width = pixels.shape[:2]
+    if (width, height) != (image.camera.width, image.camera.height):
+        wanted = f"{image.camera.width}x{image.camera.height} as its camera"
+        raise MapError(expected(image.name, wanted, f"{width}x{height}"))
+    features = extract(pixels)
+    u, v = np.rint(features.keypoints).astype(int).T.reshape(2, -1)
+    colors = pixels[np.clip(v, 0, height - 1), np.clip(u, 0, width - 1)]
+    if colors.ndim == 1:
+        colors = np.repeat(colors[:, None], 3, axis=1)
+    return workspace.pack_features(features, colors)
