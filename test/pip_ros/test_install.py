@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -174,7 +173,8 @@ def test_an_environment_without_the_wheels_is_refused(installer, tmp_path):
 
 
 def test_python_outside_an_environment_is_refused(installer):
-    python = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    version = sysconfig.get_python_version()
+    python = Path(sys.base_prefix, "bin", f"python{version}")
     if not python.exists():
         pytest.skip(f"no {python}")
     result = run([python, installer])
@@ -203,4 +203,3 @@ def test_the_prefix_is_not_mixed_with_a_distribution(prefix_module, tmp_path):
     variables = {"AMENT_PREFIX_PATH": other}
     prefix_module.join_prefix_path(variables, own)
     assert variables == {"AMENT_PREFIX_PATH": other}
-    assert shutil.which("python3")

@@ -478,6 +478,25 @@ def test_transforms_arrive_from_another_process(node, broadcaster):
     listener.dedicated_listener_thread.join()
 
 
+LISTENER = """
+import rclpy
+from tf2_ros import Buffer, TransformListener
+rclpy.init()
+node = rclpy.create_node("listener")
+buffer = Buffer()
+listener = TransformListener(buffer, node, spin_thread=True)
+print(buffer.can_transform("a", "b", node.get_clock().now()))
+rclpy.shutdown()
+"""
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_listening_process_ends_cleanly(ros_domain, attempt):
+    command = [sys.executable, "-c", LISTENER]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (result.returncode, result.stdout) in ((0, "False\n"), (0, "0\n"))
+
+
 def test_a_callback_may_wait_while_another_thread_spins(context, broadcaster):
     spun = Node("spun")
     buffer = Buffer()

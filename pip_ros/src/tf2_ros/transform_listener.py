@@ -1,6 +1,7 @@
 """Fills a buffer from /tf and /tf_static."""
 
 import contextlib
+import weakref
 from threading import Thread
 
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -52,11 +53,10 @@ class TransformListener:
                 target=_spin, args=(self.executor,), daemon=True
             )
             self.dedicated_listener_thread.start()
+            # At exit too: a thread that still waits in C++ when Python ends aborts the process.
+            weakref.finalize(self, _stop, self.executor, self.dedicated_listener_thread)
 
     def __del__(self) -> None:
-        if hasattr(self, "dedicated_listener_thread"):
-            self.executor.shutdown()
-            self.dedicated_listener_thread.join()
         self.unregister()
 
     def unregister(self) -> None:
@@ -83,3 +83,8 @@ def _spin(executor: SingleThreadedExecutor) -> None:
     # Where the context goes down first, nothing is left to listen to.
     with contextlib.suppress(ExternalShutdownException):
         executor.spin()
+
+
+def _stop(executor: SingleThreadedExecutor, thread: Thread) -> None:
+    executor.shutdown()
+    thread.join()
