@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,5 @@ def _feature_rows(
     return np.asarray(row[starts[tracks.views] + tracks.features], np.int32)
 
 
-def _stacked(
-    parts: Sequence[NDArray[np.generic]], kept: Sequence[NDArray[np.bool_]]
-) -> NDArray[np.generic]:
+def _stacked(parts: Sequence[NDArray[Any]], kept: Sequence[NDArray[np.bool_]]) -> NDArray[Any]:
     return np.concatenate([part[rows] for part, rows in zip(parts, kept, strict=True)])

@@ -11,6 +11,7 @@ import dataclasses
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from semloc_ros.maps.triangulation import triangulate
 from semloc_ros.maps.view_matching import Matches, match_views, near_epipolar
 from semloc_ros.maps.views import Extract, Progress, Views, extract_views
 from semloc_ros.maps.workspace import Workspace
-from semloc_ros.types import PosedImage
+from semloc_ros.types import FloatArray, PosedImage
 
 _LOOSE = (3.0, 1.5)  # factors on the pixel limits while the poses are still being mended
 
@@ -95,7 +96,7 @@ def _triangulate(
     limits = dataclasses.replace(config, max_error_px=config.max_error_px * slack)
     tracks = triangulate(
         views.images, views.features, matches, limits,
-        lambda done, total: tell("triangulation", done, total),
+        partial(tell, "triangulation"),
     )
     tracks = _filtered(tracks, views, limits)
     if not len(tracks):
@@ -126,16 +127,17 @@ def _mend_poses(
         tracks = _triangulate(mended, fitting, config, slack, tell)
         some = longest(tracks, config.refine.max_points, len(views.images))
         stage = f"refinement {number + 1}"
-        state = refiner.refine(some, state, lambda done, total, s=stage: tell(s, done, total))
+        state = refiner.refine(some, state, partial(tell, stage))
         mended = views.with_images(refiner.images_of(state))
         limit = config.epipolar_px * (*_LOOSE[1:], 1.0)[number]
         fitting = near_epipolar(matches, mended, limit)
     return mended, fitting, {"refinement": refiner.report(state)}
 
 
-def _reprojection_errors(tracks: Tracks, views: Views) -> np.ndarray:
+def _reprojection_errors(tracks: Tracks, views: Views) -> FloatArray:
     residuals = points.reprojection_residuals(tracks, views.images, views.keypoints)
-    return np.linalg.norm(residuals, axis=1)
+    errors: FloatArray = np.linalg.norm(residuals, axis=1)
+    return errors
 
 
 def _report(tracks: Tracks, views: Views, config: MapBuilderConfig) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def point_steps(problem: Linearization, reduced: Reduced, step: FloatArray) -> F
     return steps
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _normal_equations(by_columns, errors, weights, columns, num_columns):  # type: ignore[no-untyped-def]
     matrix = np.zeros((num_columns, num_columns))
     gradient = np.zeros(num_columns)
@@ -87,7 +87,7 @@ def _normal_equations(by_columns, errors, weights, columns, num_columns):  # typ
     return matrix, gradient
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _subtract_points(matrix, right, coupling, columns, offsets, inverses, gradient):  # type: ignore[no-untyped-def]
     """matrix -= W C⁻¹ Wᵀ and right -= W C⁻¹ g, point by point, in place."""
     width = coupling.shape[1]

@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from semloc_ros.errors import MapError, expected
 from semloc_ros.maps.assembly import assemble
@@ -101,7 +101,7 @@ def _posed_images(
 
 def _camera(camera: pycolmap.Camera) -> Camera:
     name = f"COLMAP camera {camera.camera_id}"
-    return from_colmap(name, camera.model.name, camera.width, camera.height, camera.params)
+    return from_colmap(name, camera.model.name, camera.width, camera.height, list(camera.params))
 
 
 def _features(image: pycolmap.Image) -> Features:
@@ -113,7 +113,7 @@ def _features(image: pycolmap.Image) -> Features:
 
 def _tracks(
     reconstruction: pycolmap.Reconstruction, registered: list[pycolmap.Image]
-) -> tuple[Tracks, np.ndarray]:
+) -> tuple[Tracks, NDArray[np.uint8]]:
     view_of = {image.image_id: view for view, image in enumerate(registered)}
     points = [reconstruction.point3D(number) for number in sorted(reconstruction.point3D_ids())]
     lists = [

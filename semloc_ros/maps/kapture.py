@@ -12,9 +12,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -40,7 +39,7 @@ def read_kapture(folder: Path, corner_pixels: bool = False) -> list[PosedImage]:
     records = folder / "sensors" / "records_camera.txt"
     images = []
     for where, row in _rows(records, 3):
-        stamp, sensor, name = _parse(where, lambda row=row: (int(row[0]), row[1], row[2]))
+        stamp, sensor, name = _integer(where, row[0]), row[1], row[2]
         if sensor not in cameras:
             raise MapError(expected(where, "a camera of sensors.txt", sensor))
         if (stamp, sensor) in poses:
@@ -61,7 +60,7 @@ def _read_cameras(folder: Path, corner_pixels: bool) -> dict[str, Camera]:
             continue
         if len(row) < 6:
             raise MapError(expected(where, "model, width, height and parameters", row[3:]))
-        numbers = _parse(where, lambda row=row: [float(value) for value in row[4:]])
+        numbers = _floats(where, row[4:])
         width, height = int(numbers[0]), int(numbers[1])
         cameras[row[0]] = from_colmap(where, row[3], width, height, numbers[2:], shift)
     return cameras
@@ -74,7 +73,7 @@ def _read_poses(folder: Path) -> dict[tuple[int, str], FloatArray]:
     for where, row in _rows(folder / "sensors" / "trajectories.txt", 9):
         if "" in row[2:9]:
             continue  # kapture leaves unknown rotations or translations empty
-        stamp = _parse(where, lambda row=row: int(row[0]))
+        stamp = _integer(where, row[0])
         for sensor, pose in _resolve(row[1], _pose(where, row[2:9]), rigs):
             poses[stamp, sensor] = pose
     return poses
@@ -103,7 +102,7 @@ def _resolve(
 
 
 def _pose(where: str, fields: list[str]) -> FloatArray:
-    w, x, y, z, *translation = _parse(where, lambda: [float(value) for value in fields])
+    w, x, y, z, *translation = _floats(where, fields)
     try:
         return se3.from_quaternion_xyzw(np.array(translation), np.array([x, y, z, w]))
     except SemlocError as error:
@@ -126,8 +125,15 @@ def _rows(path: Path, fields: int) -> Iterator[tuple[str, list[str]]]:
             yield f"{path} line {number}", row
 
 
-def _parse(where: str, convert: Callable[[], Any]) -> Any:
+def _floats(where: str, fields: list[str]) -> list[float]:
     try:
-        return convert()
+        return [float(field) for field in fields]
     except ValueError as error:
         raise MapError(expected(where, "numbers", str(error))) from None
+
+
+def _integer(where: str, field: str) -> int:
+    try:
+        return int(field)
+    except ValueError:
+        raise MapError(expected(where, "an integer timestamp", repr(field))) from None

@@ -55,7 +55,8 @@ def epipolar_error(
     turned = rays_first @ second_from_first[:3, :3].T
     baseline = second_from_first[:3, 3]
     if np.linalg.norm(baseline) < 1e-9:
-        return np.linalg.norm(turned - rays_second, axis=1)
+        apart: FloatArray = np.linalg.norm(turned - rays_second, axis=1)
+        return apart
     from_first, from_second = np.cross(baseline, turned), np.cross(baseline, rays_second)
     triple = np.abs((from_first * rays_second).sum(1))
     lengths = np.minimum(

@@ -1,8 +1,8 @@
 """VisualSFM's N-View Match files (.nvm): in as a full map, or as posed images.
 
 Format: ccwu.me/vsfm/doc.html#nvm. One line per camera: name, focal length, quaternion
-(w x y z) of `camera_from_map`, camera CENTRE in the map, radial distortion, 0; one per point: xyz, rgb,
-measurements (image, feature, x, y).
+(w x y z) of `camera_from_map`, camera CENTRE in the map, radial distortion, 0; one per point:
+xyz, rgb, measurements (image, feature, x, y).
 
 - Measurements are relative to the image's middle; VisualSFM (SiftGPU) counts pixels from the
   corner, so the middle is (width / 2, height / 2) there and half a pixel less here. Image sizes
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semloc_ros.errors import MapError, SemlocError, expected
 from semloc_ros.geometry import se3
@@ -40,7 +41,8 @@ class _Lines:
     number: int = field(default=0)
 
     def next(self, wanted: str) -> list[str]:
-        for self.number, line in self.lines:
+        for number, line in self.lines:
+            self.number = number
             if line.strip():
                 return line.split()
         raise MapError(expected(str(self.path), wanted, "the end of the file"))
@@ -130,14 +132,14 @@ def _inverted(radial: float, corner: float) -> list[float]:
 
 def _read_points(
     lines: _Lines, num_views: int
-) -> tuple[list[FloatArray], FloatArray, np.ndarray]:
+) -> tuple[list[FloatArray], FloatArray, NDArray[np.uint8]]:
     """Per point its (view, x, y) rows; positions (P, 3); colours (P, 3)."""
     rows, xyz, colors = [], [], []
     for _ in range(lines.count("the number of points")):
         words = lines.next("a point")
         head = _floats(lines, words[:7], 7)
         seen = _floats(lines, words[7:], 4 * int(head[6])).reshape(-1, 4)
-        if len(seen) and not (0 <= seen[:, 0].min() and seen[:, 0].max() < num_views):
+        if len(seen) and not (seen[:, 0].min() >= 0 and seen[:, 0].max() < num_views):
             raise lines.fault(f"image numbers from 0 to {num_views - 1}", seen[:, 0])
         rows.append(seen[:, [0, 2, 3]])
         xyz.append(head[:3])
@@ -149,7 +151,9 @@ def _read_points(
     )
 
 
-def _features(flat: FloatArray, posed: list[PosedImage]) -> tuple[list[Features], np.ndarray]:
+def _features(
+    flat: FloatArray, posed: list[PosedImage]
+) -> tuple[list[Features], NDArray[np.int32]]:
     """Each measurement becomes a feature of its view; also its row there, (T,)."""
     local = np.zeros(len(flat), np.int32)
     features = []

@@ -1,4 +1,4 @@
-"""What is known about each point from its observations: error, uncertainty, viewing cone, colour."""
+"""What a point's observations tell about it: error, uncertainty, viewing cone, colour."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """Mending the given poses: bundle adjustment that believes them only as far as they deserve.
 
-Poses of SLAM or depth tracking err by centimetres, and what they have in common errs too: the mounting
-of the camera (extrinsic), its trigger time, its focal length. The true pose of view i is modelled as
+Poses of SLAM or depth tracking err by centimetres, and what they have in common errs too: the
+mounting of the camera (extrinsic), its trigger time, its focal length. The true pose of view i is
 
     camera_from_map = exp(error_i) · correction · exp(time_offset · velocity_i) · given_i
 
-with one correction, time offset and focal length for all, and errors that are small in units
-of the given standard deviations. The map frame stays that of the given poses.
+with one correction, time offset and focal length for all; everything is small in units of the
+standard deviations of the configuration. The map frame stays that of the given poses.
 """
 
 from __future__ import annotations
@@ -128,10 +128,11 @@ class Refiner:
             config.time_offset_sigma_s,
             np.full(2, config.focal_length_sigma),
         ]
-        return np.r_[np.tile(pose, num_views), np.maximum(shared, _EXACT) ** -2.0]
+        return np.concatenate([np.tile(pose, num_views), np.maximum(shared, _EXACT) ** -2.0])
 
     def _poses(self, state: State) -> FloatArray:
-        return se3.exp(state.errors) @ self._shared_poses(state)
+        poses: FloatArray = se3.exp(state.errors) @ self._shared_poses(state)
+        return poses
 
     def _shared_poses(self, state: State) -> FloatArray:
         shifted = se3.exp(state.time_offset_s * self._velocities) @ self._given

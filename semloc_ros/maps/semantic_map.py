@@ -105,7 +105,7 @@ class SemanticMap:
 
     def camera_of(self, view: int) -> Camera:
         """The camera that took one view."""
-        return self.cameras[self.view_cameras[view]]
+        return self.cameras[int(self.view_cameras[view])]
 
     def track_of(self, point: int) -> slice:
         """The rows of `track_views` and `track_features` that belong to one point."""

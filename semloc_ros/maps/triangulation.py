@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from semloc_ros.config import MapBuilderConfig
 from semloc_ros.maps.colmap_cameras import HALF_PIXEL, to_colmap
 from semloc_ros.maps.matching import Pairs
 from semloc_ros.maps.tracks import Tracks
-from semloc_ros.types import Camera, Features, FloatArray, PosedImage
+from semloc_ros.types import Camera, Features, PosedImage
 
 Progress = Callable[[int, int], None]
 
@@ -46,7 +47,7 @@ def triangulate(
 
 
 def to_reconstruction(
-    images: Sequence[PosedImage], keypoints: Sequence[FloatArray]
+    images: Sequence[PosedImage], keypoints: Sequence[NDArray[np.float32]]
 ) -> pycolmap.Reconstruction:
     """COLMAP's object of the views, without points. Image ids are 1 + index."""
     reconstruction = pycolmap.Reconstruction()

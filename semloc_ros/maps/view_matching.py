@@ -48,7 +48,7 @@ def near_epipolar(matches: Matches, views: Views, epipolar_px: float) -> Matches
         for view in (first, second):
             if view not in rays:
                 image = views.images[view]
-                rays[view] = cameras.unproject(image.camera, views.features[view].keypoints)
+                rays[view] = cameras.unproject(image.camera, views.pixels(view))
         one, other = views.images[first], views.images[second]
         error = matching.epipolar_error(
             rays[first][rows[:, 0]], rays[second][rows[:, 1]],

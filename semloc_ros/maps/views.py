@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from semloc_ros.config import MapBuilderConfig
 from semloc_ros.errors import MapError, expected
 from semloc_ros.maps import workspace
 from semloc_ros.maps.workspace import Workspace
-from semloc_ros.types import Features, PosedImage
+from semloc_ros.types import Features, FloatArray, PosedImage
 
 Extract = Callable[[NDArray[np.uint8]], Features]
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -34,6 +35,10 @@ class Views:
         """The keypoints (N, 2) of each view."""
         return [one.keypoints for one in self.features]
 
+    def pixels(self, view: int) -> FloatArray:
+        """The keypoints (N, 2) of one view in double precision."""
+        return self.features[view].keypoints.astype(np.float64)
+
     def with_images(self, images: list[PosedImage]) -> Views:
         """The same features, seen from other poses or by other cameras."""
         return dataclasses.replace(self, images=images)
@@ -48,7 +53,7 @@ def extract_views(
     views = Views(list(images), [], [], [])
     for index, image in enumerate(images):
         key = workspace.features_key(image, model, config.features)
-        arrays = work.remembered(key, lambda image=image: _extract_one(image, extract))
+        arrays = work.remembered(key, partial(_extract_one, image, extract))
         one, colors = workspace.unpack_features(arrays)
         views.features.append(one)
         views.colors.append(colors)

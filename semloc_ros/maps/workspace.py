@@ -52,7 +52,7 @@ class Workspace:
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"{path.name}.{os.getpid()}.part")
         with fresh.open("wb") as stream:
-            np.savez(stream, **arrays)
+            np.savez(stream, allow_pickle=False, **arrays)
         os.replace(fresh, path)
 
 

@@ -1,0 +1,241 @@
+"""`semloc map`: build, look at, import and export maps."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.config import MapBuilderConfig
+from semloc_ros.errors import ConfigError, expected
+from semloc_ros.options import from_mapping
+
+if TYPE_CHECKING:
+    from semloc_ros.maps.semantic_map import SemanticMap
+    from semloc_ros.types import PosedImage
+
+app = typer.Typer(help="Build, look at, import and export maps.", no_args_is_help=True)
+
+
+class Format(str, enum.Enum):
+    """Formats of other programs."""
+
+    KAPTURE = "kapture"
+    COLMAP = "colmap"
+    NVM = "nvm"
+
+
+_SET = typer.Option(
+    [], "--set", metavar="NAME=VALUE", help="An option of the builder, e.g. ratio=0.8."
+)
+_IMAGES = typer.Option(None, "--images", help="Folder of the image files (COLMAP, NVM).")
+
+
+@app.command()
+def build(
+    out: Path = typer.Option(..., help="Folder of the map; a map that is there is replaced."),
+    bag: Path = typer.Option(None, help="ROS bag (sqlite3, mcap or ROS 1) with images and poses."),
+    kapture: Path = typer.Option(None, help="kapture 1.1 folder."),
+    colmap: Path = typer.Option(None, help="COLMAP model; needs --images."),
+    nvm: Path = typer.Option(None, help="VisualSFM .nvm file; needs --images."),
+    images: Path = _IMAGES,
+    image_topic: str = typer.Option("/camera/image_raw/compressed", help="Bag: images."),
+    info_topic: str = typer.Option("/camera/camera_info", help="Bag: intrinsics."),
+    pose_topic: str = typer.Option("/ground_truth/pose", help="Bag: poses of the base, or /tf."),
+    map_frame: str = typer.Option("map", help="Name of the map's frame."),
+    every: int = typer.Option(1, min=1, help="Use every n-th image."),
+    set_: list[str] = _SET,
+) -> None:
+    """Build a map from images with known poses. A killed build goes on where it was."""
+    config = from_mapping(MapBuilderConfig, parse_assignments(set_))
+    sources: dict[str, tuple[Path | None, Callable[[Path], list[PosedImage]]]] = {
+        "--bag": (bag, lambda path: _bag_images(
+            path, image_topic, info_topic, pose_topic, map_frame
+        )),
+        "--kapture": (kapture, _kapture_images),
+        "--colmap": (colmap, lambda path: _colmap_images(path, images)),
+        "--nvm": (nvm, lambda path: _nvm_images(path, images)),
+    }
+    given = {name: (path, read) for name, (path, read) in sources.items() if path is not None}
+    if len(given) != 1:
+        raise ConfigError(expected("source", "one of " + ", ".join(sources), list(given) or "none"))
+    ((name, (path, read)),) = given.items()
+    assert path is not None
+    _build(read(path)[::every], config, out, f"{name[2:]} {path.name}", map_frame)
+
+
+@app.command()
+def info(
+    folder: Path, verify: bool = typer.Option(True, help="Check every file's sha256.")
+) -> None:
+    """What a map holds, after checking that it is whole."""
+    from semloc_ros.maps.storage import load_map
+
+    semantic_map = load_map(folder, verify)
+    table = Table(title=str(folder), show_header=False)
+    for name, value in _facts(semantic_map, folder).items():
+        table.add_row(name, str(value))
+    Console().print(table)
+
+
+@app.command("import")
+def import_(
+    source: Format,
+    path: Path,
+    out: Path = typer.Option(..., help="Folder of the map."),
+    images: Path = _IMAGES,
+    keep_points: bool = typer.Option(
+        False, help="COLMAP, NVM: take the points as they are; they have no descriptors."
+    ),
+    set_: list[str] = _SET,
+) -> None:
+    """Make a map of another program's reconstruction.
+
+    Its poses are kept and the points made anew, with our features, so that the map can be
+    localized in. With --keep-points (or a COLMAP model without --images) the points are kept
+    instead: a map to look at and to export.
+    """
+    from semloc_ros.maps.storage import save_map
+
+    config = from_mapping(MapBuilderConfig, parse_assignments(set_))
+    keep_points |= source is Format.COLMAP and images is None
+    if keep_points and source is not Format.KAPTURE:
+        save_map(_kept_points(source, path, images, config), out)
+    else:
+        readers: dict[Format, Callable[[], list[PosedImage]]] = {
+            Format.KAPTURE: lambda: _kapture_images(path),
+            Format.COLMAP: lambda: _colmap_images(path, images),
+            Format.NVM: lambda: _nvm_images(path, images),
+        }
+        _build(readers[source](), config, out, f"{source.value} {path.name}", "map")
+
+
+@app.command()
+def export(
+    folder: Path,
+    out: Path = typer.Option(..., help="Folder of the COLMAP model."),
+    text: bool = typer.Option(False, help="Write .txt instead of .bin files."),
+) -> None:
+    """Write a map as a COLMAP model (without descriptors)."""
+    from semloc_ros.maps.colmap import write_colmap
+    from semloc_ros.maps.storage import load_map
+
+    write_colmap(load_map(folder), out, text)
+    Console().print(f"{out}: written", highlight=False)
+
+
+@app.command()
+def view(
+    folder: Path,
+    out: Path = typer.Option(None, help="Picture file; the default is MAP.png beside the map."),
+) -> None:
+    """Draw a map from above and from two sides."""
+    from semloc_ros.maps.drawing import draw_map
+    from semloc_ros.maps.storage import load_map
+
+    picture = out or folder.with_name(f"{folder.resolve().name}.png")
+    draw_map(load_map(folder), picture)
+    Console().print(f"{picture}: written", highlight=False)
+
+
+def _build(
+    posed: list[PosedImage], config: MapBuilderConfig, out: Path, source: str, map_frame: str
+) -> None:
+    from semloc_ros.maps.builder import build_map
+    from semloc_ros.perception.features import RootSift
+
+    extractor = RootSift(config.features)
+    with _bar() as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        semantic_map = build_map(posed, extractor.extract, config, out, tell, source, map_frame)
+    counts = f"{semantic_map.num_points} points, {semantic_map.num_views} views"
+    Console().print(f"{out}: {counts}", highlight=False)
+
+
+def _kept_points(
+    source: Format, path: Path, images: Path | None, config: MapBuilderConfig
+) -> SemanticMap:
+    from semloc_ros.maps.colmap import read_colmap
+    from semloc_ros.maps.nvm import read_nvm
+
+    if source is Format.COLMAP:
+        return read_colmap(path, images, config.keypoint_sigma_px)
+    return read_nvm(path, _needed(images, "an NVM file"), config.keypoint_sigma_px)
+
+
+def _bag_images(
+    path: Path, image_topic: str, info_topic: str, pose_topic: str, map_frame: str
+) -> list[PosedImage]:
+    from semloc_ros.datasets.bags import posed_images
+
+    return posed_images(path, image_topic, info_topic, pose_topic, map_frame=map_frame)
+
+
+def _kapture_images(path: Path) -> list[PosedImage]:
+    from semloc_ros.maps.kapture import read_kapture
+
+    return read_kapture(path)
+
+
+def _colmap_images(path: Path, images: Path | None) -> list[PosedImage]:
+    from semloc_ros.maps.colmap import read_colmap_images
+
+    return read_colmap_images(path, _needed(images, "a COLMAP model"))
+
+
+def _nvm_images(path: Path, images: Path | None) -> list[PosedImage]:
+    from semloc_ros.maps.nvm import read_nvm_images
+
+    return read_nvm_images(path, _needed(images, "an NVM file"))
+
+
+def _needed(images: Path | None, what: str) -> Path:
+    if images is None:
+        raise ConfigError(expected("--images", f"the folder of the images of {what}", "none"))
+    return images
+
+
+def _facts(semantic_map: SemanticMap, folder: Path) -> dict[str, object]:
+    import numpy as np
+
+    manifest = semantic_map.manifest
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    facts: dict[str, object] = {
+        "points": semantic_map.num_points,
+        "views": semantic_map.num_views,
+        "features": semantic_map.num_features,
+        "cameras": "; ".join(
+            f"{one.model} {one.width}x{one.height} f={one.fx:.1f}" for one in semantic_map.cameras
+        ),
+        "feature model": manifest.feature_model,
+        "frame": f"{manifest.map_frame} ({manifest.units})",
+        "source": manifest.source,
+        "made by": f"{manifest.created_by}, schema {manifest.schema}",
+        "size": f"{size / 1e6:.1f} MB",
+    }
+    if semantic_map.num_points:
+        tracks = np.diff(semantic_map.track_offsets)
+        facts["views per point"] = f"{tracks.mean():.1f}"
+        facts["point sigma"] = f"median {np.median(semantic_map.point_sigma) * 100:.1f} cm"
+    for name in ("median_error_px", "refinement"):
+        if name in manifest.build:
+            facts[name.replace("_px", " (px)").replace("_", " ")] = manifest.build[name]
+    return facts
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
