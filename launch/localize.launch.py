@@ -36,7 +36,7 @@ def generate_launch_description():
 def arguments():
     """All arguments; an empty one is one that was not given."""
     for one in OPTIONS:
-        yield optional(one.name, f"{help_line(one)} (default: {one.default!r})")
+        yield optional(one.name, f"{help_line(one)}; {one.default!r} if not given")
     for argument, name in TOPICS.items():
         yield optional(argument, f"topic to take for {name}")
     yield optional("config", "yaml file of parameters that replace those of the package")
@@ -53,7 +53,7 @@ def optional(name, description):
 def localizer(context):
     """The node, with what was given and nothing else."""
     given = {name: value for name, value in context.launch_configurations.items() if value != ""}
-    level = ["--log-level", given["log_level"]] if "log_level" in given else []
+    level = ["--log-level", given["log_level"]] if "log_level" in given else None
     return [
         Node(
             package="semloc_ros",

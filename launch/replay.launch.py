@@ -35,7 +35,7 @@ def arguments():
     yield DeclareLaunchArgument("bag", description="folder of a ROS 2 bag (mcap or sqlite3)")
     yield optional("out", "folder to record the localizer's answers to")
     for one in OPTIONS:
-        yield optional(one.name, f"{help_line(one)} (default: {one.default!r})")
+        yield optional(one.name, f"{help_line(one)}; {one.default!r} if not given")
 
 
 def optional(name, description):

@@ -1,0 +1,131 @@
+"""The launch files give the nodes what was asked for, and nothing of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from semloc_ros.config import LocalizerNodeConfig, ReplayConfig
+from semloc_ros.options import describe, flatten
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("launch_ros", reason="needs ROS 2")
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOW = """
+import json, sys, rclpy
+rclpy.init(args=sys.argv)
+node = rclpy.create_node("unnamed")
+values = {name: one.value for name, one in node._parameter_overrides.items()}
+topics = [node.resolve_topic_name(name) for name in ("image", "camera_info", "odom", "mask")]
+print("SEEN", json.dumps([node.get_fully_qualified_name(), values, topics, sys.argv[1:]]))
+rclpy.shutdown()
+"""
+
+Launched = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def launched(tmp_path: Path, ros_domain: int, monkeypatch: pytest.MonkeyPatch) -> Launched:
+    """Runs a launch file with nodes that only tell what they were given."""
+    prefix = tmp_path / "prefix"
+    share, programs = prefix / "share" / "semloc_ros", prefix / "lib" / "semloc_ros"
+    marker = prefix / "share/ament_index/resource_index/packages/semloc_ros"
+    for folder in (share, programs, marker.parent):
+        folder.mkdir(parents=True)
+    marker.touch()
+    for folder in ("launch", "config", "rviz"):
+        shutil.copytree(ROOT / folder, share / folder)
+    for name in ("localizer", "recorder", "replay"):
+        (programs / name).write_text(f"#!{sys.executable}\n{SHOW}")
+        (programs / name).chmod(0o755)
+    known = os.environ.get("AMENT_PREFIX_PATH", "")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{prefix}{os.pathsep}{known}")
+    monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
+
+    def run(file: str, *words: str) -> dict[str, Any]:
+        command = [_ros2(), "launch", "semloc_ros", file, *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+        seen = re.findall(r"^\[(\w+)-\d+\] SEEN (.*)$", done.stdout, re.M)
+        return {name: json.loads(text) for name, text in seen} | {"shown": done.stdout}
+
+    return run
+
+
+def _ros2() -> str:
+    beside = Path(sys.executable).with_name("ros2")
+    return str(beside) if beside.exists() else "ros2"
+
+
+def test_nothing_given_means_the_defaults_of_config(launched: Launched) -> None:
+    name, values, topics, _ = launched("localize.launch.py")["localizer"]
+    assert name == "/localizer"
+    assert values == flatten(LocalizerNodeConfig())
+    assert topics == ["/image", "/camera_info", "/odom", "/mask"]
+
+
+def test_command_line_wins_over_the_file_which_wins_over_the_defaults(
+    launched: Launched, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("/**: {ros__parameters: {seed: 5, pnp: {min_inliers: 40}, map: from_file}}")
+    words = ["pnp.min_inliers:=50", "tf_rate:=25", "map_frame:=007", f"config:={file}"]
+    _, values, _, _ = launched("localize.launch.py", *words)["localizer"]
+    assert (values["seed"], values["map"]) == (5, "from_file")
+    assert values["pnp.min_inliers"] == 50
+    assert values["tf_rate"] == 25
+    assert values["map_frame"] == "007"
+
+
+def test_namespace_topics_and_time(launched: Launched) -> None:
+    words = ["namespace:=robot", "image_topic:=/cam/image", "odom_topic:=odometry"]
+    seen = launched("localize.launch.py", *words, "use_sim_time:=true", "seed:=3")["localizer"]
+    name, values, topics, _ = seen
+    assert name == "/robot/localizer"
+    assert topics == ["/cam/image", "/robot/camera_info", "/robot/odometry", "/robot/mask"]
+    assert values["use_sim_time"] is True
+    assert values["seed"] == 3
+
+
+def test_missing_config_file_is_said(launched: Launched) -> None:
+    shown = launched("localize.launch.py", "config:=/no/such.yaml")
+    assert "config: expected a yaml file, got /no/such.yaml" in shown["shown"]
+    assert "localizer" not in shown
+
+
+def test_show_args_lists_every_option(launched: Launched) -> None:
+    shown = launched("replay.launch.py", "--show-args")["shown"]
+    for kind in (LocalizerNodeConfig, ReplayConfig):
+        for one in describe(kind):
+            assert f"'{one.name}':" in shown
+            assert one.help in shown
+
+
+def test_replay_plays_localizes_and_records(launched: Launched) -> None:
+    words = ["bag:=/bags/drive", "map:=/maps/office", "out:=answers", "rate:=2.0", "loop:=true"]
+    words += ["camera_info_topic:=/cam/info", "image_transport:=compressed"]
+    seen = launched("replay.launch.py", *words)
+    _, values, topics, _ = seen["localizer"]
+    assert (values["map"], values["image_transport"]) == ("/maps/office", "compressed")
+    assert values["use_sim_time"] is True
+    assert topics[1] == "/cam/info"
+    _, values, topics, _ = seen["recorder"]
+    assert values == {"out": "answers", "use_sim_time": True}
+    assert topics[1] == "/cam/info"
+    arguments = seen["replay"][3]
+    assert arguments[:4] == ["/bags/drive", "--rate", "2.0", "--loop"]
+
+
+def test_replay_without_a_folder_records_nothing(launched: Launched) -> None:
+    seen = launched("replay.launch.py", "bag:=/bags/drive")
+    assert "recorder" not in seen and "localizer" in seen
+    assert seen["replay"][3][0] == "/bags/drive"
