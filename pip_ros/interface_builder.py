@@ -41,6 +41,7 @@ class InterfacePackage:
 
     @property
     def messages(self) -> list[Path]:
+        """The .msg files."""
         return sorted(self.folder.glob("msg/*.msg"))
 
 

@@ -34,6 +34,7 @@ class Encoding:
 
     @property
     def dtype(self) -> np.dtype:
+        """numpy's type of one channel."""
         return np.dtype(DEPTHS[self.depth])
 
     @property
