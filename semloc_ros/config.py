@@ -173,8 +173,13 @@ class TrackingConfig:
         live=True,
     )
     bootstrap_inliers: int = option(
-        40, "inliers of a first fix that is believed without a second one", low=4, high=10_000,
+        40, "inliers of a fix that is believed without knowing where to expect it",
+        low=4, high=10_000,
         live=True,
+    )
+    trusted_spread_m: float = option(
+        0.3, "position spread of the belief up to which a fix that agrees needs not be strong",
+        unit="m", low=0.0, high=100.0, live=True,
     )
     agreement_chi2: float = option(
         22.5, "largest squared Mahalanobis distance (6 degrees of freedom) of fixes that agree",

@@ -126,6 +126,16 @@ def commented_yaml(kind: type, indent: str = "") -> str:
     return "\n".join(lines)
 
 
+def markdown_table(kind: type) -> str:
+    """The options of a section as a table for a page of docs/."""
+    rows = [
+        f"| `{one.name}` | {_markdown_default(one)} | {help_line(one).replace('|', 'or')} "
+        f"| {'yes' if one.live else ''} |"
+        for one in describe(kind)
+    ]
+    return "\n".join(["| parameter | default | meaning | live |", "|---|---|---|---|", *rows])
+
+
 def help_line(one: Option) -> str:
     """Help, unit, range and choices of an option in one line."""
     extras = [one.unit] if one.unit else []
@@ -145,6 +155,10 @@ def _yaml_scalar(value: Any) -> str:
 
     text: str = yaml.safe_dump(value, default_flow_style=True)
     return text.removesuffix("...\n").strip()
+
+
+def _markdown_default(one: Option) -> str:
+    return f"`{_yaml_scalar(one.default)}`"
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from semloc_ros.config import LocalizerNodeConfig
-from semloc_ros.options import commented_yaml
+from semloc_ros.options import commented_yaml, markdown_table
 
 _HEAD = """\
 # Parameters of the localizer, with their defaults. Generated from semloc_ros/config.py by
@@ -15,9 +15,14 @@ _HEAD = """\
 """
 
 
-def show() -> None:
+def show(
+    table: bool = typer.Option(False, help="A markdown table, for docs/nodes/localizer.md."),
+) -> None:
     """Print every parameter of the localizer with default, unit and range, as a ROS yaml file."""
-    typer.echo(parameter_file(), nl=False)
+    if table:
+        typer.echo(markdown_table(LocalizerNodeConfig))
+    else:
+        typer.echo(parameter_file(), nl=False)
 
 
 def parameter_file() -> str:

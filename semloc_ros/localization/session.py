@@ -8,8 +8,8 @@ The node and every replay call these three lines. Methods are quick and thread-s
 call stands between them, and what happened meanwhile (a reset, an initial pose) makes its
 result stale instead of being overwritten by it.
 
-Fixes over the whole map are believed when they are strong and do not contradict the belief,
-or when a second one agrees with the first.
+A fix is believed when it does not contradict the belief and is strong, or lies where a sharp
+belief expects it; and when it agrees with the one before.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Session:
             if isinstance(result, NoPose):
                 return self._missed(plan.sighting.stamp_ns, result.reason.value)
             fix = _fix_of(plan.sighting, result)
-            if plan.prior is None and not self._is_believable(plan.sighting, fix, result):
+            if not self._is_believable(plan, fix, result):
                 return self._hold(plan.sighting, fix)
             return self._believe(plan.sighting, fix)
 
@@ -224,18 +224,27 @@ class Session:
             return Reason.NO_ODOMETRY
         return None
 
-    def _is_believable(self, sighting: Sighting, fix: Fix, result: PoseEstimate) -> bool:
-        if self._candidate is not None:
-            candidate = beliefs.carry(
-                self._candidate, sighting.stamp_ns, sighting.odom_from_base
-            )
-            if self._agrees(candidate, fix):
-                return True
+    def _is_believable(self, plan: Plan, fix: Fix, result: PoseEstimate) -> bool:
+        """Confirmed by the last frame; or not against the belief, and strong or expected here.
+
+        A guided fix is not against the belief: the localizer's gate has compared the two.
+        """
+        if self._is_confirmed(plan.sighting, fix):
+            return True
+        spread = self.spread_m
+        agrees = plan.prior is not None or self._belief is None or self._agrees(self._belief, fix)
+        expected = spread is not None and spread <= self._tracking.trusted_spread_m
         strong = (
             len(result.inliers) >= self._tracking.bootstrap_inliers
             and fix.spread_m <= self._tracking.max_spread_m
         )
-        return strong and (self._belief is None or self._agrees(self._belief, fix))
+        return agrees and (strong or expected)
+
+    def _is_confirmed(self, sighting: Sighting, fix: Fix) -> bool:
+        if self._candidate is None:
+            return False
+        carried = beliefs.carry(self._candidate, sighting.stamp_ns, sighting.odom_from_base)
+        return self._agrees(carried, fix)
 
     def _agrees(self, belief: Belief, fix: Fix) -> bool:
         return beliefs.agree(

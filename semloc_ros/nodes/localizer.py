@@ -110,8 +110,8 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
             self._say_idle(reason, str(error))
             self._localizer = None
             return TransitionCallbackReturn.FAILURE
-        except Exception:  # rclpy would swallow the traceback of our own bug
-            self.get_logger().error(traceback.format_exc())
+        except Exception:
+            self._log_bug()
             raise
         self._say_idle(Reason.INACTIVE)
         return super().on_configure(state)
@@ -121,7 +121,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         try:
             self._active = self._make_active()
         except Exception:
-            self.get_logger().error(traceback.format_exc())
+            self._log_bug()
             raise
         return super().on_activate(state)
 
@@ -152,8 +152,14 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
 
     def _start(self) -> None:
         self.destroy_timer(self._starter)
-        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+        configured = self.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        if configured and self.context.ok():  # reading the map may outlast the user's patience
             self.trigger_activate()
+
+    def _log_bug(self) -> None:
+        """rclpy swallows what a transition raises."""
+        if self.context.ok():
+            self.get_logger().error(traceback.format_exc())
 
     def _saved_pose(self) -> tuple[FloatArray, FloatArray] | None:
         config = self.config

@@ -25,6 +25,10 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
     except SemlocError as error:
         print(error, file=sys.stderr)
         return 1
+    except Exception:
+        if rclpy.ok():
+            raise
+        return 0  # a signal took the context away while the node was using it
     finally:
         rclpy.try_shutdown()
 

@@ -79,7 +79,7 @@ class Worker:
     ) -> None:
         self._logger, self._stages, self._faults = node.get_logger(), stages, faults
         self._config, self._on_outcome, self._on_jump_back = config, on_outcome, on_jump_back
-        self._is_paused = is_paused
+        self._is_paused, self._context = is_paused, node.context
         self._last_stamp_ns = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="localizer", daemon=True)
@@ -104,7 +104,7 @@ class Worker:
             except Refused as refused:
                 self._refuse(arrival, refused)
             except Exception:  # a bug must be seen, and must not silently end the thread
-                if not self._stopping.is_set():
+                if not self._stopping.is_set() and self._context.ok():
                     self._logger.error(traceback.format_exc())
 
     def _serve(self, arrival: Arrival) -> None:

@@ -93,6 +93,18 @@ def test_a_global_fix_that_contradicts_the_belief_needs_a_second():
     assert second.fix is not None, "a kidnapped robot is found again"
 
 
+def test_a_weak_fix_is_believed_only_where_a_sharp_belief_expects_it():
+    drive = Drive(bootstrap_inliers=40, trusted_spread_m=0.3)
+    drive.frame(estimate)
+    assert drive.frame(lambda pose: estimate(pose, 20)).fix is not None
+    drive.step += 90  # 9 m blind: the belief spreads to half a metre
+    assert drive.session.standing.state is State.TRACKING
+    outcome = drive.frame(lambda pose: estimate(pose, 20))
+    assert drive.plan.prior is not None and drive.session.spread_m > 0.3
+    assert outcome.fix is None and outcome.standing.reason == "unconfirmed"
+    assert drive.frame(lambda pose: estimate(pose, 20)).fix is not None
+
+
 def test_a_run_of_misses_alternates_between_guided_and_global():
     drive = Drive(global_after=2)
     drive.frame(estimate)
