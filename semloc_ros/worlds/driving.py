@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import CubicHermiteSpline
 from scipy.ndimage import gaussian_filter1d
 
 from semloc_ros.geometry import se3
@@ -22,10 +23,11 @@ _TURN_RATE = 0.35  # rad/s, at most
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """Samples of a drive: `times` (N,) s from 0, rising; `xy` (N, 2) m; `heading` (N,) rad,
-    unwrapped; `speed` (N,) m/s."""
+    """Samples of a drive: `times` (N,) s from 0 and `way` (N,) m driven, rising; `xy` (N, 2) m;
+    `heading` (N,) rad, unwrapped; `speed` (N,) m/s."""
 
     times: FloatArray
+    way: FloatArray
     xy: FloatArray
     heading: FloatArray
     speed: FloatArray
@@ -44,8 +46,10 @@ class Trajectory:
 
     def planar(self, times: FloatArray) -> FloatArray:
         """x, y, heading (N, 3) at the times (N,)."""
+        inside = np.clip(times, 0.0, self.duration)
+        way = CubicHermiteSpline(self.times, self.way, self.speed)(inside)
         columns = (self.xy[:, 0], self.xy[:, 1], self.heading)
-        return np.stack([np.interp(times, self.times, column) for column in columns], axis=1)
+        return np.stack([np.interp(way, self.way, column) for column in columns], axis=1)
 
 
 def drive_loop(
@@ -96,8 +100,8 @@ def _timed(path: FloatArray, speed: float) -> Trajectory:
     velocity = np.sqrt(_limited(squared[::-1], 2 * _ACCELERATION * lengths[::-1])[::-1])
     between = 0.5 * (velocity[1:] + velocity[:-1])
     gaps = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    times = np.concatenate([[0], np.cumsum(gaps / between)])
-    return Trajectory(times, path, heading, velocity)
+    times, way = (np.concatenate([[0], np.cumsum(steps)]) for steps in (gaps / between, gaps))
+    return Trajectory(times, way, path, heading, velocity)
 
 
 def _limited(squared: FloatArray, gain: FloatArray) -> FloatArray:

@@ -54,7 +54,11 @@ class Renderer:
         """What the camera sees from the pose `camera_from_map` (4, 4)."""
         map_from_camera = camera_from_map[:3, :3].T
         eye = -map_from_camera @ camera_from_map[:3, 3]
-        rays, by_x, by_y = (a @ map_from_camera.T for a in (self._rays, self._by_x, self._by_y))
+        rays, by_x, by_y = (
+            # Not `@`: its threads fight with those that render the other frames.
+            np.einsum("ij,kj->ik", a, map_from_camera)
+            for a in (self._rays, self._by_x, self._by_y)
+        )
         patches = self._hit(eye, rays)
         colors, distances = self._shade(eye, rays, by_x, by_y, patches)
         shape = (self._camera.height, self._camera.width)
