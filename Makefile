@@ -7,7 +7,6 @@
 
 PYTHON ?= python3
 VENV ?= $(if $(ROS_DISTRO),.venv-$(ROS_DISTRO),.venv)
-CC ?= cc
 ARGS ?=
 
 BIN := $(VENV)/bin
@@ -47,6 +46,13 @@ $(STAMPS)/venv:
 	  echo "semloc_ros: expected Python 3.10 or newer, got $$($(PYTHON) --version 2>&1)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "semloc_ros: this Python cannot make environments: apt install python3-venv"; exit 1; }
+ifndef ROS_DISTRO
+	@command -v $(CXX) >/dev/null || { \
+	  echo "semloc_ros: no compiler ($(CXX)), it builds tf2_msgs: apt install g++"; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig as s; \
+	  sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' || { \
+	  echo "semloc_ros: no Python.h, it builds tf2_msgs: apt install python3-dev"; exit 1; }
+endif
 	$(PYTHON) -m venv $(if $(ROS_DISTRO),--system-site-packages) $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
@@ -69,11 +75,6 @@ $(STAMPS)/requirements: $(STAMPS)/venv constraints.txt setup.cfg pip_ros/require
 
 $(STAMPS)/pip_ros: $(STAMPS)/requirements $(shell find pip_ros -type f -not -name '*.pyc')
 	@echo "== ROS packages that PyPI lacks (pip_ros/)"
-	@command -v $(CC) >/dev/null || { \
-	  echo "semloc_ros: no C compiler ($(CC)), it builds tf2_msgs: apt install gcc"; exit 1; }
-	@$(BIN)/python -c 'import os, sys, sysconfig as s; \
-	  sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' || { \
-	  echo "semloc_ros: no Python.h, tf2_msgs needs it: apt install python3-dev"; exit 1; }
 	$(BIN)/python pip_ros/install.py
 	@touch $@
 

@@ -75,7 +75,19 @@ CODE
     -L"$libraries" -lopencv_core -lopencv_imgproc "-l$boost_python" -lrcpputils
 }
 
+install_launch() {
+  local wanted=(launch/launch launch/launch_xml launch/launch_yaml launch_ros/launch_ros
+    launch_ros/ros2launch ros2cli/ros2cli ros2cli/ros2pkg ros2cli/ros2run)
+  "$venv/bin/pip" install -q lark osrf-pycommon packaging argcomplete psutil
+  "$venv/bin/pip" install -q --no-deps "${wanted[@]/#/$work/}"
+  # What launch_ros imports for component containers, which the tests do not use.
+  mkdir -p "$packages/composition_interfaces/srv"
+  echo 'from std_srvs.srv import Trigger as LoadNode' \
+    >"$packages/composition_interfaces/srv/__init__.py"
+}
+
 unset _ROS_WHEELS_BOOTSTRAP_COMPLETE
+for name in launch launch_ros ros2cli; do checkout "ros2/$name" jazzy "$name"; done
 checkout ros2/geometry2 jazzy geometry2
 checkout ros2/message_filters jazzy message_filters
 checkout ros-perception/vision_opencv rolling vision_opencv
@@ -85,10 +97,11 @@ read -r packages python_headers numpy_headers python_version < <("$venv/bin/pyth
 import numpy, sysconfig as s
 print(s.get_path("purelib"), s.get_path("include"), numpy.get_include(), s.get_python_version())')
 
+install_launch
 build_tf2
 cp -r "$work/message_filters/src/message_filters" "$work/tf_transformations/tf_transformations" \
   "$packages"
-tests=("$project"/test/pip_ros/test_{tf2_msgs,tf2_ros,message_filters,tf_transformations}.py)
+tests=("$project"/test/pip_ros/test_{launch,tf2_msgs,tf2_ros,message_filters,tf_transformations}.py)
 if [ -d "$root/usr/include/opencv4" ]; then
   build_cv_bridge
   tests+=("$project/test/pip_ros/test_cv_bridge.py")
@@ -96,9 +109,9 @@ else
   echo "cv_bridge: no OpenCV 4 headers in $root/usr/include, its tests are left out"
 fi
 "$venv/bin/python" -c '
-import importlib.metadata as m, tf2_ros, message_filters, tf_transformations as t
+import importlib.metadata as m, launch, tf2_ros, message_filters, tf_transformations as t
 assert not any(d.name == "semloc-pip-ros" for d in m.distributions()), "pip_ros is installed"
-print("upstream:", tf2_ros.__file__, message_filters.__file__, t.__file__, sep="\n  ")'
+print("upstream:", launch.__file__, tf2_ros.__file__, message_filters.__file__, t.__file__, sep="\n  ")'
 export LD_LIBRARY_PATH=$libraries:$libraries/blas:$libraries/lapack${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 cd "$project"
 AMENT_PREFIX_PATH=$venv "$venv/bin/python" -m pytest -q -p no:cacheprovider "${tests[@]}"
