@@ -23,6 +23,7 @@ from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps import points, workspace
 from semloc_ros.maps.assembly import assemble
 from semloc_ros.maps.manifest import Manifest
+from semloc_ros.maps.point_refinement import refine_points
 from semloc_ros.maps.refinement import Refiner, State
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.maps.storage import check_replaceable, load_map, save_map
@@ -98,7 +99,9 @@ def _triangulate(
         views.images, views.features, matches, limits,
         partial(tell, "triangulation"),
     )
-    tracks = _filtered(tracks, views, limits)
+    for _ in range(2):  # what was filtered out no longer pulls
+        tracks = refine_points(tracks, views.images, views.keypoints)
+        tracks = _filtered(tracks, views, limits)
     if not len(tracks):
         raise MapError(expected("images", "points seen from two places", "none triangulated"))
     return tracks

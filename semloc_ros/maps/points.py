@@ -36,6 +36,17 @@ def points_in_cameras(tracks: Tracks, images: Sequence[PosedImage]) -> FloatArra
     return se3.transform(poses, tracks.points_map[tracks.point_of][:, None])[:, 0]
 
 
+def point_jacobians(tracks: Tracks, images: Sequence[PosedImage]) -> FloatArray:
+    """Derivative (T, 2, 3) of each observation's pixel by its point in the map; NaN unseen."""
+    in_camera = points_in_cameras(tracks, images)
+    jacobians = np.zeros((len(tracks.views), 2, 3))
+    rotations = np.stack([image.camera_from_map[:3, :3] for image in images])
+    for camera, rows in _by_camera(tracks, images):
+        derivative = cameras.project_jacobian(camera, in_camera[rows])
+        jacobians[rows] = derivative @ rotations[tracks.views[rows]]
+    return jacobians
+
+
 def point_sigmas(
     tracks: Tracks, images: Sequence[PosedImage], sigma_px: float
 ) -> NDArray[np.float32]:
@@ -44,12 +55,7 @@ def point_sigmas(
     The covariance is the inverse of the sum of JᵀJ / sigma_px² over the observations, J the
     derivative of the pixel by the point, for exact poses. Infinite where it has no inverse.
     """
-    in_camera = points_in_cameras(tracks, images)
-    jacobians = np.zeros((len(tracks.views), 2, 3))
-    rotations = np.stack([image.camera_from_map[:3, :3] for image in images])
-    for camera, rows in _by_camera(tracks, images):
-        derivative = cameras.project_jacobian(camera, in_camera[rows])
-        jacobians[rows] = derivative @ rotations[tracks.views[rows]]
+    jacobians = point_jacobians(tracks, images)
     information = sum_by_point(jacobians.transpose(0, 2, 1) @ jacobians, tracks) / sigma_px**2
     least = np.linalg.eigvalsh(np.nan_to_num(information))[:, 0]
     with np.errstate(divide="ignore"):

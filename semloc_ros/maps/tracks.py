@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,10 @@ class Tracks:
         return Tracks(
             self.points_map[kept], offsets, self.views[observations], self.features[observations]
         )
+
+    def with_points(self, points_map: FloatArray) -> Tracks:
+        """The same observations of points that lie elsewhere, (P, 3)."""
+        return dataclasses.replace(self, points_map=points_map)
 
     def select_observations(self, kept: NDArray[np.bool_]) -> Tracks:
         """All points, with the observations where `kept` (T,) is true."""
