@@ -4,7 +4,7 @@
 
 Every option of the localizer is an argument (`--show-args` lists them all). One that is not given
 keeps the value of `config`, and where that file says nothing, of the package's
-config/localize.yaml, which is generated from semloc_ros/config.py.
+config/localize.yaml, which is generated from semloc_ros/config/.
 """
 
 from pathlib import Path

@@ -3,7 +3,7 @@
 A section is a frozen dataclass whose fields carry their unit, range and one line of help.
 ROS parameters, yaml files and command-line options are all made from these fields
 (`describe`, `commented_yaml`, `from_mapping`); unknown keys are errors that name the nearest.
-The sections themselves, and so every default, stand in `config.py`.
+The sections themselves, and so every default, stand in `config/`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.options import commented_yaml, markdown_table
 
 _HEAD = """\
-# Parameters of the localizer, with their defaults. Generated from semloc_ros/config.py by
+# Parameters of the localizer, with their defaults. Generated from semloc_ros/config/ by
 # `semloc config > config/localize.yaml` (`make config`); a test compares the two.
 /**:
   ros__parameters:

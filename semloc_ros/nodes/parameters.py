@@ -1,4 +1,4 @@
-"""ROS parameters made from the options of `config.py`, and checked by the same rules.
+"""ROS parameters made from the options of `config/`, and checked by the same rules.
 
 A node declares one parameter per option, with its help, unit and range as the descriptor. A
 change is accepted only if the whole configuration is valid after it; an option that is not

@@ -1,4 +1,4 @@
-"""The tables of docs/nodes/localizer.md are those of config.py."""
+"""The tables of docs/nodes/localizer.md are those of semloc_ros/config/."""
 
 import pytest
 

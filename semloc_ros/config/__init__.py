@@ -1,0 +1,45 @@
+"""The only place where defaults are written: one frozen dataclass per part of the system.
+
+`options.py` turns these fields into ROS parameters, yaml files and command-line options.
+"""
+
+from semloc_ros.config.evaluation import DemoConfig, DoctorConfig, EvaluationConfig, GoalsConfig
+from semloc_ros.config.localization import (
+    CovarianceConfig,
+    FeaturesConfig,
+    GateConfig,
+    LocalizerConfig,
+    MatchingConfig,
+    PnpConfig,
+)
+from semloc_ros.config.maps import MapBuilderConfig, PairsConfig, RefinementConfig
+from semloc_ros.config.nodes import (
+    LocalizerNodeConfig,
+    MotionConfig,
+    RecorderNodeConfig,
+    ReplayConfig,
+    TrackingConfig,
+)
+from semloc_ros.config.worlds import GalleryConfig
+
+__all__ = [
+    "CovarianceConfig",
+    "DemoConfig",
+    "DoctorConfig",
+    "EvaluationConfig",
+    "FeaturesConfig",
+    "GalleryConfig",
+    "GateConfig",
+    "GoalsConfig",
+    "LocalizerConfig",
+    "LocalizerNodeConfig",
+    "MapBuilderConfig",
+    "MatchingConfig",
+    "MotionConfig",
+    "PairsConfig",
+    "PnpConfig",
+    "RecorderNodeConfig",
+    "RefinementConfig",
+    "ReplayConfig",
+    "TrackingConfig",
+]

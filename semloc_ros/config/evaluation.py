@@ -1,0 +1,81 @@
+"""How answers are judged, and what the demo and the doctor do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from semloc_ros.config.maps import MapBuilderConfig
+from semloc_ros.config.worlds import GalleryConfig
+from semloc_ros.options import option, section
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationConfig:
+    """How predictions are judged against the truth."""
+
+    max_stamp_difference_ms: float = option(
+        1.0, "largest stamp difference of a pose and its image", unit="ms", low=0.0, high=1000.0
+    )
+    max_truth_gap_s: float = option(
+        0.5, "longest gap of the truth that is interpolated", unit="s", low=0.0, high=60.0
+    )
+    false_fix_m: float = option(
+        1.0, "a TRACKING pose worse than this is a false fix", unit="m", low=0.0, high=1000.0
+    )
+    false_fix_deg: float = option(
+        5.0, "a TRACKING pose turned more than this is a false fix", unit="deg", low=0.0, high=180.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GoalsConfig:
+    """What the demo must reach; a run that does not is a failure."""
+
+    min_availability: float = option(0.98, "share of frames with a fix", low=0.0, high=1.0)
+    max_position_median_m: float = option(0.02, "median position error", unit="m", low=0.0)
+    max_rotation_median_deg: float = option(0.2, "median rotation error", unit="deg", low=0.0)
+    max_position_tracking_m: float = option(
+        0.20, "worst position error of a pose that is offered as good", unit="m", low=0.0
+    )
+    min_tf_rate_hz: float = option(20.0, "rate of map to odom", unit="Hz", low=0.0)
+    min_coverage95: float = option(
+        0.90, "share of errors within the 95 % ellipsoid, at least", low=0.0, high=1.0
+    )
+    max_coverage95: float = option(
+        0.99, "share of errors within the 95 % ellipsoid, at most", low=0.0, high=1.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorConfig:
+    """What `semloc doctor` looks for: the topics and frames that the localizer will use."""
+
+    image_topic: str = option("/camera/image_raw", "topic of the images")
+    image_transport: str = option(
+        "raw", "kind of the image topic", choices=("raw", "compressed")
+    )
+    camera_info_topic: str = option("/camera/camera_info", "topic of the intrinsics")
+    odom_topic: str = option("/odom", "topic of the odometry")
+    odom_frame: str = option("odom", "frame of odometry")
+    base_frame: str = option("base_link", "frame of the robot")
+    localizer: str = option("localizer", "name of the localizer node")
+    seconds: float = option(3.0, "how long to listen", unit="s", low=0.5, high=600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoConfig:
+    """`semloc demo`: world, map, nodes, replay, report."""
+
+    domain: int = option(
+        0, "ROS_DOMAIN_ID of the demo alone; 0 takes one by process number", low=0, high=101
+    )
+    ready_timeout: float = option(
+        90.0, "longest wait for the localizer to load the map", unit="s", low=1.0, high=3600.0
+    )
+    settle: float = option(
+        2.0, "wait for the last poses after the bag's end", unit="s", low=0.0, high=60.0
+    )
+    world: GalleryConfig = section(GalleryConfig)
+    map: MapBuilderConfig = section(MapBuilderConfig)
+    evaluation: EvaluationConfig = section(EvaluationConfig)
+    goals: GoalsConfig = section(GoalsConfig)

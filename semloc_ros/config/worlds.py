@@ -1,0 +1,58 @@
+"""Synthetic worlds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from semloc_ros.options import option
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryConfig:
+    """The gallery world: building, runs of the robot, sensors."""
+
+    seed: int = option(0, "seed of the whole world", low=0, high=2**31 - 1)
+    columns: int = option(2, "rooms in a row; there are two rows", low=2, high=20)
+    room_width_m: float = option(7.0, "inner size of a room east to west", unit="m", low=5, high=30)
+    room_depth_m: float = option(
+        6.0, "inner size of a room north to south", unit="m", low=5, high=30
+    )
+    room_height_m: float = option(3.2, "height of the ceiling", unit="m", low=2.6, high=8)
+    paintings_per_room: int = option(8, "paintings in each room, at most", low=0, high=40)
+    texel_mm: float = option(
+        4.0, "size of a texel of the walls; paintings are finer", unit="mm", low=1, high=50
+    )
+    image_width: int = option(640, "columns of the camera", unit="px", low=32, high=4096)
+    image_height: int = option(480, "rows of the camera", unit="px", low=32, high=4096)
+    field_of_view_deg: float = option(
+        67.0, "horizontal view of the camera", unit="deg", low=20, high=110
+    )
+    camera_yaw_deg: float = option(
+        -50.0, "where the camera looks, from the robot's forward to its left",
+        unit="deg", low=-180, high=180,
+    )
+    mapping_rate: float = option(2.0, "images of the mapping run", unit="Hz", low=0.1, high=30)
+    mapping_laps: int = option(2, "times the mapping run goes round", low=1, high=10)
+    query_rate: float = option(5.0, "images of the query run", unit="Hz", low=0.1, high=30)
+    odometry_rate: float = option(50.0, "odometry and tf", unit="Hz", low=5, high=500)
+    longest_run_s: float = option(
+        3600.0, "each run ends after this time", unit="s", low=1, high=36_000
+    )
+    speed: float = option(0.4, "driving speed", unit="m/s", low=0.05, high=2)
+    lateral_spread_m: float = option(
+        0.35, "how far runs keep off the middle of the way", unit="m", low=0, high=0.5
+    )
+    odometry_scale_error: float = option(0.012, "error of the wheels' size, 1 sigma", low=0, high=0.2)
+    odometry_slip: float = option(
+        0.01, "random error of distance and of lateral slip, 1 sigma after a metre",
+        unit="m", low=0, high=0.5,
+    )
+    odometry_drift_deg: float = option(
+        0.5, "random error of heading, 1 sigma after a metre", unit="deg", low=0, high=20
+    )
+    image_noise: float = option(
+        1.5, "sensor noise at mid grey, 1 sigma", unit="grey levels", low=0, high=50
+    )
+    vignetting: float = option(0.12, "light lost in the corners", low=0, high=0.9)
+    jpeg_quality: int = option(92, "of the camera's images", low=10, high=100)
+    storage: str = option("mcap", "format of the bags", choices=("mcap", "sqlite3"))
