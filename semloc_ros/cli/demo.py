@@ -26,6 +26,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from semloc_ros import __version__
 from semloc_ros.cli import demo_nodes
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.config import DemoConfig, GoalsConfig
@@ -131,7 +132,7 @@ def _make_map(config: DemoConfig, out: Path) -> None:
     from semloc_ros.maps.builder import build_map
     from semloc_ros.perception.features import RootSift
 
-    note, recipe = out / "map.recipe", _recipe(config)
+    note, recipe = out / "map.recipe", _recipe(config, out / "world")
     if (out / "map").exists() and note.exists() and note.read_text() == recipe:
         return
     note.unlink(missing_ok=True)
@@ -151,10 +152,13 @@ def _make_map(config: DemoConfig, out: Path) -> None:
     note.write_text(recipe)
 
 
-def _recipe(config: DemoConfig) -> str:
+def _recipe(config: DemoConfig, world: Path) -> str:
     """What the map depends on, as one word."""
-    values = [to_mapping(config.world), to_mapping(config.map)]
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    from semloc_ros.worlds.recording import WORLD_FILE
+
+    options = json.dumps(to_mapping(config.map), sort_keys=True)
+    made_of = [__version__, (world / WORLD_FILE).read_text(), options]
+    return hashlib.sha256("\n".join(made_of).encode()).hexdigest()
 
 
 def _localize(config: DemoConfig, out: Path) -> None:
