@@ -58,10 +58,13 @@ endif
 
 ifdef ROS_DISTRO
 
-# What the distribution has is kept as it is: no constraints, and its own OpenCV if it has one.
+# What the distribution has is kept as it is: no constraints, its own OpenCV if it has one, and
+# the numpy generation that its cv_bridge is compiled for.
+NUMPY = $(shell $(BIN)/python -c 'import numpy as n; print("numpy<2" if n.__version__ < "2" else "numpy")')
+
 $(STAMPS)/package: $(STAMPS)/venv $(INSTALLED_FILES)
 	$(BIN)/python -c 'import cv2' 2>/dev/null || $(PIP) install opencv-python-headless
-	$(PIP) install -e '.[demo,test]'
+	$(PIP) install '$(NUMPY)' -e '.[demo,test]'
 	@touch $@
 
 else

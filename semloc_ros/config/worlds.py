@@ -42,7 +42,9 @@ class GalleryConfig:
     lateral_spread_m: float = option(
         0.35, "how far runs keep off the middle of the way", unit="m", low=0, high=0.5
     )
-    odometry_scale_error: float = option(0.012, "error of the wheels' size, 1 sigma", low=0, high=0.2)
+    odometry_scale_error: float = option(
+        0.012, "error of the wheels' size, 1 sigma", low=0, high=0.2
+    )
     odometry_slip: float = option(
         0.01, "random error of distance and of lateral slip, 1 sigma after a metre",
         unit="m", low=0, high=0.5,
