@@ -12,6 +12,7 @@ import numpy as np
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry as OdometryMessage
 from numpy.typing import NDArray
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -24,6 +25,10 @@ from semloc_ros.nodes.faults import Faults
 from semloc_ros.types import FloatArray
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+CLICKED = QoSProfile(depth=1)  # reliable: it comes only once
+# rclpy waits for QoS events one by one, at each turn of the executor; nothing that is offered
+# can be incompatible with best effort and volatile, so there is nothing to wait for
+NO_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
 _MASKS_FLOW_S = 2.0
 
 
@@ -96,13 +101,16 @@ class Inputs:
         self._on("image", CompressedImage if compressed else Image, self._store_image, NEWEST)
         self._on("camera_info", CameraInfo, self._store_camera_info, NEWEST)
         self._on("mask", Image, self._store_mask, NEWEST)
-        self._on("initialpose", PoseWithCovarianceStamped, self._store_initial_pose, 1)
+        self._on("initialpose", PoseWithCovarianceStamped, self._store_initial_pose, CLICKED)
         if self._odometry is not None:
             # every sample counts for interpolation, so the newest alone would not do
             self._on("odom", OdometryMessage, self._store_odometry, qos_profile_sensor_data)
 
-    def _on(self, topic: str, kind: type, callback: Callable[[Any], None], qos: Any) -> None:
-        self._subscriptions.append(self._node.create_subscription(kind, topic, callback, qos))
+    def _on(self, topic: str, kind: type, callback: Callable[[Any], None], qos: QoSProfile) -> None:
+        events = NO_EVENTS if qos.reliability is ReliabilityPolicy.BEST_EFFORT else None
+        self._subscriptions.append(
+            self._node.create_subscription(kind, topic, callback, qos, event_callbacks=events)
+        )
 
     def _store_image(self, message: Image | CompressedImage) -> None:
         with self._changed:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from numpy.typing import NDArray
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
@@ -39,11 +41,11 @@ class Outputs:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._pose = node.create_publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
-        self._hypotheses = node.create_publisher(PoseArray, "~/hypotheses", 1)
-        self._status = node.create_publisher(DiagnosticStatus, "~/status", LATCHED)
-        self._overlay = node.create_publisher(Image, "~/overlay", 1)
-        self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        self._pose = _publisher(node, PoseWithCovarianceStamped, "~/pose", LATCHED)
+        self._hypotheses = _publisher(node, PoseArray, "~/hypotheses", 1)
+        self._status = _publisher(node, DiagnosticStatus, "~/status", LATCHED)
+        self._overlay = _publisher(node, Image, "~/overlay", 1)
+        self._diagnostics = _publisher(node, DiagnosticArray, "/diagnostics", 1)
         self._lock = threading.Lock()
         self._last_status: DiagnosticStatus | None = None
         self._last_word = ("", "")
@@ -124,6 +126,12 @@ def _draw_inliers(canvas: NDArray[np.uint8], camera: Camera, result: PoseEstimat
         centre = (round(measured[0]), round(measured[1]))
         cv2.circle(canvas, centre, 3, _GREEN, 1, cv2.LINE_AA)
         cv2.line(canvas, centre, (round(expected[0]), round(expected[1])), _RED, 1)
+
+
+def _publisher(node: Node, kind: type, topic: str, qos: QoSProfile | int) -> Any:
+    """Without QoS events: rclpy waits for each of them at each turn of the executor."""
+    quiet = PublisherEventCallbacks(use_default_callbacks=False)
+    return node.create_publisher(kind, topic, qos, event_callbacks=quiet)
 
 
 def values_of(result: PoseEstimate | NoPose) -> dict[str, object]:
