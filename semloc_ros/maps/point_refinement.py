@@ -61,7 +61,7 @@ def _steps(
 
 
 def _costs(errors: FloatArray, tracks: Tracks) -> FloatArray:
-    return sum_by_point(np.log1p(_squared(errors) / _ROBUST_PX**2), tracks)
+    return sum_by_point(np.asarray(np.log1p(_squared(errors) / _ROBUST_PX**2)), tracks)
 
 
 def _squared(errors: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ from semloc_ros.config import MapBuilderConfig
 from semloc_ros.errors import MapError, expected
 from semloc_ros.maps import workspace
 from semloc_ros.maps.workspace import Workspace
-from semloc_ros.types import Features, FloatArray, PosedImage
+from semloc_ros.types import Features, PosedImage
 
 Extract = Callable[[NDArray[np.uint8]], Features]
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -34,10 +34,6 @@ class Views:
     def keypoints(self) -> list[NDArray[np.float32]]:
         """The keypoints (N, 2) of each view."""
         return [one.keypoints for one in self.features]
-
-    def pixels(self, view: int) -> FloatArray:
-        """The keypoints (N, 2) of one view in double precision."""
-        return self.features[view].keypoints.astype(np.float64)
 
     def with_images(self, images: list[PosedImage]) -> Views:
         """The same features, seen from other poses or by other cameras."""
