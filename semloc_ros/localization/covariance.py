@@ -39,9 +39,11 @@ def pose_covariance(
         return None
     cells = image_cells(camera, inliers.points_image, config.cells)
     effect = design_effect(found, weights, covariance, cells)
-    floor = np.diag([config.least_position_sigma_m**2] * 3 + [
-        np.radians(config.least_rotation_sigma_deg) ** 2] * 3)
-    return covariance * effect + floor
+    least = np.repeat(
+        [config.least_position_sigma_m, np.radians(config.least_rotation_sigma_deg)], 3
+    )
+    honest: FloatArray = covariance * effect + np.diag(least**2)
+    return honest
 
 
 def image_cells(camera: Camera, pixels: FloatArray, across: int) -> NDArray[np.int64]:
@@ -81,7 +83,7 @@ def _independent(
     squared = (found.errors_px**2).sum(1) / inliers.sigmas_px**2
     scale = robust_scale(squared[found.seen])
     try:
-        covariance: FloatArray = np.linalg.inv(normal_matrix(found, weights)) * scale**2
+        covariance = np.asarray(np.linalg.inv(normal_matrix(found, weights)) * scale**2)
     except np.linalg.LinAlgError:
         return None
     healthy = np.isfinite(covariance).all() and np.linalg.eigvalsh(covariance)[0] > 0

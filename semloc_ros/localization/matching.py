@@ -86,7 +86,7 @@ class PointMatcher:
             return no_correspondences()
         centre = se3.inverse(camera_from_map)[:3, 3]
         distances_m = np.linalg.norm(self._map.points_map[points] - centre, axis=1)
-        scales = self._index.sizes_m[points] * camera.fx / distances_m
+        scales = self._index.sizes_m[points].astype(np.float64) * camera.fx / distances_m
         radii = np.minimum(radii_px, self._config.max_window_px)
         pairs = compare_in_windows(
             features, pixels, radii, scales, self._index.descriptors[points]

@@ -104,7 +104,8 @@ def robust_scale(squared: FloatArray) -> float:
 def normal_matrix(found: Residuals, weights: FloatArray) -> FloatArray:
     """J^T W J, (6, 6), over the observations that are seen."""
     rows = found.jacobian[found.seen]
-    return np.einsum("nki,n,nkj->ij", rows, weights[found.seen], rows)
+    matrix: FloatArray = np.einsum("nki,n,nkj->ij", rows, weights[found.seen], rows)
+    return matrix
 
 
 def _gauss_newton_step(found: Residuals, weights: FloatArray) -> FloatArray | None:

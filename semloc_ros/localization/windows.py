@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.types import Features
+from semloc_ros.types import Features, FloatArray
 
 _CELL_PX = 24.0
 _SCALE_FACTOR = 1.6  # SIFT's scale of a true match is predicted this well
@@ -48,9 +48,9 @@ class FeatureGrid:
 
 def compare_in_windows(
     features: Features,
-    pixels: NDArray[np.float32],
-    radii_px: NDArray[np.float32],
-    scales: NDArray[np.float32],
+    pixels: FloatArray,
+    radii_px: FloatArray,
+    scales: FloatArray,
     descriptors: NDArray[np.uint8],
 ) -> Pairs:
     """All pairs of a feature and a prediction within whose window and scale it lies.
@@ -59,9 +59,10 @@ def compare_in_windows(
     `descriptors` (M, D) uint8.
     """
     grid = FeatureGrid.of(features)
-    window = (pixels.astype(np.float32), radii_px.astype(np.float32), scales.astype(np.float32))
-    image = (features.keypoints, features.scales, grid.order, grid.starts, grid.columns, grid.rows)
-    found, wanted = _pairs(*window, *image)
+    found, wanted = _pairs(
+        pixels.astype(np.float32), radii_px.astype(np.float32), scales.astype(np.float32),
+        features.keypoints, features.scales, grid.order, grid.starts, grid.columns, grid.rows,
+    )
     return Pairs(found, wanted, _distances(features.descriptors, descriptors, found, wanted))
 
 

@@ -46,9 +46,9 @@ class RootSift:
             found, descriptors = self._outside(gray, mask)
         return _as_features(found, descriptors)
 
-    def _make(self, max_features: int) -> cv2.SIFT:
+    def _make(self, max_features: int) -> Any:
         # The precise upscale removes a shift of a quarter pixel that OpenCV's default has.
-        return cv2.SIFT_create(  # type: ignore[call-overload,no-any-return]
+        return cv2.SIFT.create(
             max_features, OCTAVE_LAYERS, self._config.contrast_threshold,
             EDGE_THRESHOLD, BLUR, cv2.CV_8U, True,
         )
@@ -58,7 +58,8 @@ class RootSift:
         # would use up the features of the static scene: detect all, mask, then keep.
         static = np.where(mask > 0, 0, 255).astype(np.uint8)
         found = sorted(self._all.detect(gray, static), key=lambda point: -point.response)
-        return self._all.compute(gray, found[: self._config.max_features])
+        kept, descriptors = self._all.compute(gray, found[: self._config.max_features])
+        return kept, descriptors
 
 
 def check_image(image: NDArray[Any]) -> None:
@@ -93,5 +94,6 @@ def _root(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Bytes of the square root of the L1-normalized descriptors, (N, 128)."""
     values = descriptors.astype(np.float32)
     total = np.maximum(values.sum(axis=1, keepdims=True), 1.0)
-    root = np.rint(512.0 * np.sqrt(values / total))
-    return np.minimum(root, 255.0).astype(np.uint8)
+    root = np.minimum(np.rint(512.0 * np.sqrt(values / total)), 255.0)
+    stored: NDArray[np.uint8] = root.astype(np.uint8)
+    return stored

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+
 from semloc_ros.config import MapBuilderConfig
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps.builder import build_map

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from semloc_ros.config import LocalizerConfig
 from semloc_ros.errors import MapError
 from semloc_ros.geometry import se3

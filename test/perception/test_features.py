@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from semloc_ros.config import FeaturesConfig
 from semloc_ros.errors import InputError
 from semloc_ros.perception.features import RootSift
@@ -11,7 +12,8 @@ from semloc_ros.perception.features import RootSift
 @pytest.fixture
 def texture() -> np.ndarray:
     noise = np.random.default_rng(3).uniform(0, 255, (60, 80)).astype(np.float32)
-    return cv2.resize(noise, (640, 480), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
+    large = cv2.resize(noise, (640, 480), interpolation=cv2.INTER_CUBIC)
+    return large.clip(0, 255).astype(np.uint8)
 
 
 def blob(centre: np.ndarray, sigma: float) -> np.ndarray:
