@@ -89,10 +89,12 @@ class Session:
 
     @property
     def standing(self) -> Standing:
+        """State and reason, as published."""
         return self._standing
 
     @property
     def belief(self) -> Belief | None:
+        """What is believed of the pose, None before the first fix."""
         return self._belief
 
     @property

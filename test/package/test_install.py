@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 from importlib import metadata
 from pathlib import Path
@@ -107,10 +108,7 @@ def test_colcon_build(source: Path, tmp_path: Path) -> None:
 
 def test_this_environment_is_complete() -> None:
     """`make setup` installs the tree editable: the code from here, the rest into the prefix."""
-    try:
-        installed = metadata.files("semloc_ros") or []
-    except metadata.PackageNotFoundError:
-        pytest.skip("semloc_ros is not installed, only on the path")
-    if not any(str(file).endswith("lib/semloc_ros/localizer") for file in installed):
-        pytest.skip("installed by other means than pip")
+    found = metadata.distributions(name="semloc_ros", path=[sysconfig.get_path("purelib")])
+    if not list(found):
+        pytest.skip("semloc_ros is not installed by pip, only on the path")
     check_prefix(Path(sys.prefix))

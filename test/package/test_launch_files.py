@@ -51,6 +51,8 @@ def launched(tmp_path: Path, ros_domain: int, monkeypatch: pytest.MonkeyPatch) -
     known = os.environ.get("AMENT_PREFIX_PATH", "")
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"{prefix}{os.pathsep}{known}")
     monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
+    path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{path}")  # this tree, from any folder
 
     def run(file: str, *words: str) -> dict[str, Any]:
         command = [_ros2(), "launch", "semloc_ros", file, *words]

@@ -54,8 +54,17 @@ def public(tree: ast.AST) -> Iterator[ast.AST]:
     """The module, its public classes and functions, and the public methods."""
     yield tree
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.ClassDef | Function) and not node.name.startswith("_"):
-            yield from public(node) if isinstance(node, ast.ClassDef) else (node,)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public(node)
+        elif isinstance(node, Function) and not says_all(node):
+            yield node
+
+
+def says_all(function: Function) -> bool:
+    """Private, a program's `main`, or a protocol's method, which its class explains."""
+    body = function.body[0]
+    empty = isinstance(body, ast.Expr) and getattr(body.value, "value", None) is Ellipsis
+    return function.name.startswith("_") or function.name == "main" or empty
 
 
 @pytest.mark.parametrize(
