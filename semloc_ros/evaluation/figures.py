@@ -23,7 +23,7 @@ STATE_COLORS = {
     "UNINITIALIZED": "#b8bec9",
     "NO_STATUS": "#444444",
 }
-_INK, _BLUE, _ORANGE, _FAINT = "#222222", "#2b6cb0", "#c2571a", "#c9ced6"
+_INK, _BLUE, _ORANGE, _FAINT = "#222222", "#2b6cb0", "#c2571a", "#aab2bf"
 _CROWDED_POINTS = 20_000  # more map points than this only make the figure heavy
 
 
@@ -36,7 +36,7 @@ def trajectory(run: Run, judged: Judged, points_map: FloatArray | None = None) -
     axes.plot(path[:, 0], path[:, 1], color=_INK, linewidth=0.8, label="truth")
     _fixes(figure, axes, run, judged)
     _missing(axes, run, judged)
-    _focus(axes, path)
+    _focus(axes, path, points_map)
     axes.set(xlabel="x of the map (m)", ylabel="y of the map (m)")
     axes.legend(loc="upper right", fontsize=8)
     return figure
@@ -128,7 +128,7 @@ def _plain(axes: Axes) -> None:
 def _map_points(axes: Axes, points_map: FloatArray) -> None:
     step = max(len(points_map) // _CROWDED_POINTS, 1)
     seen = points_map[::step]
-    axes.scatter(seen[:, 0], seen[:, 1], s=0.5, color=_FAINT, rasterized=True, linewidths=0)
+    axes.scatter(seen[:, 0], seen[:, 1], s=0.7, color=_FAINT, rasterized=True, linewidths=0)
 
 
 def _fixes(figure: Figure, axes: Axes, run: Run, judged: Judged) -> None:
@@ -159,10 +159,16 @@ def _missing(axes: Axes, run: Run, judged: Judged) -> None:
         axes.plot(there[:, 0], there[:, 1], "x", color=STATE_COLORS["LOST"], label=label, ms=5)
 
 
-def _focus(axes: Axes, path: FloatArray) -> None:
-    """The path and as much around it as a room has: far map points do not shrink it."""
+def _focus(axes: Axes, path: FloatArray, points_map: FloatArray | None) -> None:
+    """The path and the room around it: a few far map points do not shrink it."""
     low, high = path[:, :2].min(axis=0), path[:, :2].max(axis=0)
     margin = 0.1 * float((high - low).max()) + 1.0
+    if points_map is not None and len(points_map):
+        reach = float((high - low).max()) + 3.0
+        walls = np.quantile(points_map[:, :2], [0.01, 0.99], axis=0)
+        low = np.clip(walls[0], low - reach, low)
+        high = np.clip(walls[1], high, high + reach)
+        margin = 0.5
     axes.set_xlim(low[0] - margin, high[0] + margin)
     axes.set_ylim(low[1] - margin, high[1] + margin)
     axes.set_aspect("equal")

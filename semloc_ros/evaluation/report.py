@@ -101,26 +101,34 @@ def _inline(figure: Figure) -> str:
 
 
 def _worst(run: Run, judged: Judged) -> str:
-    """The worst frames: first those without a fix, then by position error."""
-    errors = judged.per_frame(judged.position_m)
-    order = np.argsort(np.where(np.isnan(errors), -np.inf, -errors), kind="stable")[:_WORST]
-    reasons = {status.stamp_ns: status for status in reversed(run.statuses)}
+    """The worst frames: some of those without a fix, then those of the largest error."""
+    position = judged.per_frame(judged.position_m)
+    rotation, nees = judged.per_frame(judged.rotation_deg), judged.per_frame(judged.nees)
+    said = {status.stamp_ns: status for status in reversed(run.statuses)}
     rows = []
-    for frame in order:
-        status = reasons.get(int(run.frames_ns[frame]))
+    for frame in _worst_frames(position):
+        status = said.get(int(run.frames_ns[frame]))
         seconds = (run.frames_ns[frame] - run.frames_ns[0]) * 1e-9
         cells = [
             f"{seconds:.2f}",
             judged.frame_states[frame],
-            _number(errors[frame] * 100),
-            _number(judged.per_frame(judged.rotation_deg)[frame]),
-            _number(judged.per_frame(judged.nees)[frame]),
+            _number(position[frame] * 100),
+            _number(rotation[frame]),
+            _number(nees[frame]),
             status.values.get("inliers", "") if status else "",
-            status.reason if status else "",
+            status.reason if status else "not taken: busy, or the image was lost",
         ]
         rows.append(cells)
     header = ["time (s)", "state", "position (cm)", "rotation (deg)", "NEES", "inliers", "reason"]
     return "<h2>Worst frames</h2>" + _table(header, rows)
+
+
+def _worst_frames(position_m: FloatArray) -> list[int]:
+    """Rows: at most half a table of those without a fix, and the largest errors."""
+    missing = np.flatnonzero(np.isnan(position_m))[: _WORST // 2]
+    by_error = np.argsort(-np.nan_to_num(position_m, nan=-1.0), kind="stable")
+    found = [frame for frame in by_error if not np.isnan(position_m[frame])]
+    return [*map(int, missing), *map(int, found[: _WORST - len(missing)])]
 
 
 def _all_numbers(metrics: Mapping[str, Any]) -> str:
