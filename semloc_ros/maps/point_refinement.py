@@ -57,7 +57,8 @@ def _steps(
     gradients = sum_by_point((weighted * np.nan_to_num(errors)[:, :, None]).sum(1), tracks)
     scale = np.maximum(np.trace(matrices, axis1=1, axis2=2) / 3, 1e-12)
     matrices += (damping * scale)[:, None, None] * np.eye(3)
-    return -np.linalg.solve(matrices, gradients[:, :, None])[:, :, 0]
+    solved = np.linalg.solve(matrices, gradients[:, :, None])[:, :, 0]
+    return -np.asarray(solved, np.float64)
 
 
 def _costs(errors: FloatArray, tracks: Tracks) -> FloatArray:

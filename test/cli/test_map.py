@@ -1,0 +1,116 @@
+"""`semloc map …` as a user types it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from semloc_ros.cli.map import app
+from semloc_ros.errors import ConfigError, MapError
+from semloc_ros.geometry import se3
+from semloc_ros.maps.storage import load_map
+
+
+@pytest.fixture(scope="module")
+def kapture(tmp_path_factory):
+    """A textured wall 4 m away, seen from five places: kapture folder with real pixels."""
+    folder = tmp_path_factory.mktemp("kapture")
+    pixels = folder / "sensors" / "records_data"
+    pixels.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    wall = cv2.resize(rng.integers(0, 256, (60, 80), np.uint8), (1600, 1200))
+    focal, poses, records = 300.0, [], []
+    for k in range(5):
+        x = 0.25 * (k - 2)
+        # wall pixel → metres on the plane z = 4 → image pixel
+        metres = np.array([[0.005, 0, -4.0], [0, 0.005, -3.0], [0, 0, 1]])
+        plane = np.array([[focal / 4, 0, 159.5 - focal * x / 4], [0, focal / 4, 119.5], [0, 0, 1]])
+        image = cv2.warpPerspective(wall, plane @ metres, (320, 240), flags=cv2.INTER_AREA)
+        cv2.imwrite(str(pixels / f"{k}.png"), image)
+        poses.append(f"{k}, cam, 1, 0, 0, 0, {-x}, 0, 0")
+        records.append(f"{k}, cam, {k}.png")
+    sensor = "cam, , camera, PINHOLE, 320, 240, 300, 300, 159.5, 119.5"
+    tables = {"sensors": [sensor], "trajectories": poses, "records_camera": records}
+    for name, rows in tables.items():
+        text = "\n".join(["# kapture format: 1.1", *rows, ""])
+        (folder / "sensors" / f"{name}.txt").write_text(text)
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(one) for one in arguments])
+
+
+@pytest.fixture(scope="module")
+def built(kapture, tmp_path_factory):
+    out = tmp_path_factory.mktemp("built") / "map"
+    result = run("build", "--kapture", kapture, "--out", out)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_build_finds_the_wall(built):
+    semantic_map = load_map(built)
+    assert semantic_map.num_views == 5
+    assert semantic_map.num_points > 100
+    assert np.median(semantic_map.points_map[:, 2]) == pytest.approx(4.0, abs=0.01)
+    assert semantic_map.manifest.source.startswith("kapture ")
+    assert np.allclose(se3.inverse(semantic_map.camera_from_map)[:, 0, 3], 0.25 * np.arange(-2, 3))
+
+
+def test_info(built):
+    result = run("info", built)
+    assert result.exit_code == 0
+    for word in ("points", "rootsift", "pinhole 320x240", "schema 1"):
+        assert word in result.output
+
+
+def test_export_import_and_view(built, kapture, tmp_path):
+    model = tmp_path / "model"
+    assert run("export", built, "--out", model, "--text").exit_code == 0
+    assert run("import", "colmap", model, "--out", tmp_path / "kept").exit_code == 0
+    assert load_map(tmp_path / "kept").manifest.feature_model == "none"
+    images = kapture / "sensors" / "records_data"
+    again = run("import", "colmap", model, "--images", images, "--out", tmp_path / "anew")
+    assert again.exit_code == 0, again.output
+    assert load_map(tmp_path / "anew").num_points == load_map(built).num_points
+    picture = tmp_path / "map.png"
+    assert run("view", built, "--out", picture).exit_code == 0
+    assert cv2.imread(str(picture)).std() > 1
+
+
+def test_options_of_the_builder(kapture, tmp_path):
+    result = run("build", "--kapture", kapture, "--out", tmp_path / "map", "--set", "min_views=5")
+    assert result.exit_code == 0
+    assert np.diff(load_map(tmp_path / "map").track_offsets).min() >= 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "line"),
+    [
+        ([], ConfigError, "source: expected one of --bag, --kapture, --colmap, --nvm, got none"),
+        (["--kapture", "nowhere"], MapError, "expected a kapture table"),
+        (["--colmap", "nowhere"], ConfigError, "--images: expected the folder of the images"),
+        (["--kapture", ".", "--set", "ration=0.8"], ConfigError, "did you mean ratio?"),
+        (["--kapture", ".", "--nvm", "x"], ConfigError, "got ['--kapture', '--nvm']"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, kind, line, tmp_path):
+    result = run("build", "--out", tmp_path / "map", *arguments)
+    assert isinstance(result.exception, kind)
+    assert line in str(result.exception)
+
+
+def test_the_program_itself_prints_one_line_and_exits_1(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "semloc_ros.cli.main", "map", "info", str(tmp_path / "no_map")],
+        capture_output=True, text=True, timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("expected a map folder, got no such folder")
+    assert len(done.stderr.strip().splitlines()) == 1
