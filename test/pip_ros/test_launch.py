@@ -360,17 +360,25 @@ def test_idle_service_shuts_down():
 
 
 STUBBORN = """
-    import signal, time
+    import pathlib, signal, sys, time
     signal.signal(signal.SIGINT, lambda *_: print("got SIGINT", flush=True))
-    print("ready", flush=True)
+    pathlib.Path(sys.argv[1]).touch()
     while True:
         time.sleep(0.1)
 """
 
 
-def test_stop_escalates_from_sigint_to_sigterm(capfd):
-    stubborn = python(STUBBORN, output="screen", sigterm_timeout="1", sigkill_timeout="1")
-    code, _ = run(stubborn, TimerAction(period=1.0, actions=[Shutdown()]))
+def shut_down_once_there(path):
+    """Ends the launch as soon as a file exists."""
+    wait = f"until [ -e {shlex.quote(str(path))} ]; do sleep 0.05; done"
+    return ExecuteProcess(cmd=["sh", "-c", wait], on_exit=Shutdown())
+
+
+def test_stop_escalates_from_sigint_to_sigterm(tmp_path, capfd):
+    ready = tmp_path / "ready"
+    timeouts = {"sigterm_timeout": "1", "sigkill_timeout": "5"}
+    stubborn = python(STUBBORN, str(ready), output="screen", **timeouts)
+    code, _ = run(stubborn, shut_down_once_there(ready))
     shown = capfd.readouterr().out
     assert code == 0
     assert shown.count("] got SIGINT") == 1
@@ -378,11 +386,13 @@ def test_stop_escalates_from_sigint_to_sigterm(capfd):
     assert stubborn.return_code == -signal.SIGTERM
 
 
-def test_stop_escalates_to_sigkill(capfd):
+def test_stop_escalates_to_sigkill(tmp_path, capfd):
     deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.signal("
     code = STUBBORN.replace("signal.signal(", deaf, 1)
-    stubborn = python(code, output="screen", sigterm_timeout="0.5", sigkill_timeout="0.5")
-    run(stubborn, TimerAction(period=1.0, actions=[Shutdown()]))
+    ready = tmp_path / "ready"
+    timeouts = {"sigterm_timeout": "0.5", "sigkill_timeout": "0.5"}
+    stubborn = python(code, str(ready), output="screen", **timeouts)
+    run(stubborn, shut_down_once_there(ready))
     assert "escalating to 'SIGKILL'" in capfd.readouterr().out
     assert stubborn.return_code == -signal.SIGKILL
 
