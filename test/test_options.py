@@ -56,7 +56,10 @@ def test_an_integer_is_taken_for_a_float_but_not_the_reverse() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"inner": {"rate_hx": 5.0}}, "inner.rate_hx: unknown parameter, did you mean inner.rate_hz"),
+        (
+            {"inner": {"rate_hx": 5.0}},
+            "inner.rate_hx: unknown parameter, did you mean inner.rate_hz",
+        ),
         ({"seed": -1}, "seed: expected 0 to any, got -1"),
         ({"inner.rate_hz": float("nan")}, "inner.rate_hz: expected 1 to 100, got nan"),
         ({"inner.mode": "slow"}, "inner.mode: expected fast or exact, got 'slow'"),
