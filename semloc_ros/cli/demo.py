@@ -56,10 +56,10 @@ def run_demo(config: DemoConfig, out: Path) -> list[Outcome]:
     """The whole demo in folder `out`; the outcome of each goal."""
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    with _step("1/4 world", out / "world"):
-        _make_world(config, out / "world")
-    with _step("2/4 map", out / "map"):
-        _make_map(config, out)
+    with _step("1/4 world", out / "world") as notes:
+        notes.append("made" if _make_world(config, out / "world") else "there already")
+    with _step("2/4 map", out / "map") as notes:
+        notes.append("built" if _make_map(config, out) else "there already")
     with _step("3/4 localize over ROS 2, at real rate", out / "predictions"):
         _localize(config, out)
     with _step("4/4 judge", out / "report.html"):
@@ -116,17 +116,17 @@ def judge_predictions(config: DemoConfig, out: Path) -> list[Outcome]:
     return outcomes
 
 
-def _make_world(config: DemoConfig, folder: Path) -> None:
+def _make_world(config: DemoConfig, folder: Path) -> bool:
     from semloc_ros.worlds.recording import make_gallery
 
     with _bar() as bar:
         task = bar.add_task("images", total=None)
-        make_gallery(
+        return make_gallery(
             config.world, folder, lambda done, total: bar.update(task, completed=done, total=total)
         )
 
 
-def _make_map(config: DemoConfig, out: Path) -> None:
+def _make_map(config: DemoConfig, out: Path) -> bool:
     """Build the map unless the one that is there was made of the same world and options."""
     from semloc_ros.datasets.bags import posed_images
     from semloc_ros.maps.builder import build_map
@@ -134,7 +134,7 @@ def _make_map(config: DemoConfig, out: Path) -> None:
 
     note, recipe = out / "map.recipe", _recipe(config, out / "world")
     if (out / "map").exists() and note.exists() and note.read_text() == recipe:
-        return
+        return False
     note.unlink(missing_ok=True)
     images = posed_images(
         out / "world" / "mapping", demo_nodes.IMAGE, demo_nodes.CAMERA_INFO, demo_nodes.TRUTH
@@ -150,6 +150,7 @@ def _make_map(config: DemoConfig, out: Path) -> None:
 
         build_map(images, extract, config.map, out / "map", advance, source="gallery world")
     note.write_text(recipe)
+    return True
 
 
 def _recipe(config: DemoConfig, world: Path) -> str:
@@ -164,22 +165,31 @@ def _recipe(config: DemoConfig, world: Path) -> str:
 def _localize(config: DemoConfig, out: Path) -> None:
     from semloc_ros.evaluation.reference import reference_from_bag
 
+    for stale in (out / "metrics.json", out / "report.html"):
+        stale.unlink(missing_ok=True)  # of an earlier run: must not pass for this one's
     query, predictions = out / "world" / "query", out / "predictions"
     reference_from_bag(query, demo_nodes.IMAGE, demo_nodes.TRUTH, predictions)
     demo_nodes.localize_bag(config, query, out, predictions)
 
 
 @contextmanager
-def _step(name: str, result: Path) -> Iterator[None]:
+def _step(name: str, result: Path) -> Iterator[list[str]]:
+    """Say what is done, and afterwards what came of it (with the notes given) and how long."""
     _console.print(f"[bold]{name}[/]")
     began = time.monotonic()
-    yield
-    _console.print(f"    {result}, {time.monotonic() - began:.1f} s")
+    notes: list[str] = []
+    yield notes
+    seconds = f"{time.monotonic() - began:.1f} s"
+    _console.print("    " + ", ".join([str(result), *notes, seconds]))
 
 
 def _bar() -> Progress:
     columns = (TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    terminal = Console(stderr=True)
+    return Progress(
+        *columns, TimeRemainingColumn(), console=terminal, transient=True,
+        disable=not terminal.is_terminal,
+    )  # fmt: skip
 
 
 def _print_outcomes(outcomes: list[Outcome]) -> None:

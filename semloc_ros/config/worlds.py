@@ -18,7 +18,7 @@ class GalleryConfig:
         6.0, "inner size of a room north to south", unit="m", low=5, high=30
     )
     room_height_m: float = option(3.2, "height of the ceiling", unit="m", low=2.6, high=8)
-    paintings_per_room: int = option(8, "paintings in each room, at most", low=0, high=40)
+    paintings_per_room: int = option(9, "paintings in each room, at most", low=0, high=40)
     texel_mm: float = option(
         4.0, "size of a texel of the walls; paintings are finer", unit="mm", low=1, high=50
     )
@@ -33,7 +33,7 @@ class GalleryConfig:
     )
     mapping_rate: float = option(2.0, "images of the mapping run", unit="Hz", low=0.1, high=30)
     mapping_laps: int = option(2, "times the mapping run goes round", low=1, high=10)
-    query_rate: float = option(5.0, "images of the query run", unit="Hz", low=0.1, high=30)
+    query_rate: float = option(2.5, "images of the query run", unit="Hz", low=0.1, high=30)
     odometry_rate: float = option(50.0, "odometry and tf", unit="Hz", low=5, high=500)
     longest_run_s: float = option(
         3600.0, "each run ends after this time", unit="s", low=1, high=36_000
