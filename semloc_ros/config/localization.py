@@ -67,12 +67,15 @@ class CovarianceConfig:
     cells: int = option(
         8, "cells across the image within which errors may be alike", low=2, high=64
     )
+    error_correlation: float = option(
+        0.003, "correlation of the errors of two inliers in one cell, at least", low=0.0, high=1.0
+    )
     least_position_sigma_m: float = option(
-        0.0005, "standard deviation of the position that is always added", unit="m",
+        0.00005, "standard deviation of the position that is always added", unit="m",
         low=1e-6, high=10.0,
     )
     least_rotation_sigma_deg: float = option(
-        0.005, "standard deviation of the rotation that is always added", unit="deg",
+        0.0005, "standard deviation of the rotation that is always added", unit="deg",
         low=1e-6, high=10.0,
     )
 

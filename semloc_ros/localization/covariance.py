@@ -3,10 +3,14 @@
 J^T W J alone would count every inlier as an independent witness. They are not: the points of
 one painting share the errors of the few views that triangulated them, and neighbouring features
 share the blur. Errors that are alike within a part of the image add up instead of averaging
-out. How much is measured: the scores J^T W e are summed by cells of the image, and the
-variance of these sums is compared with what independent errors would give (cluster-robust
-covariance, Liang and Zeger, Biometrika 1986; the ratio is Kish's design effect). The number of
-inliers divided by it is the effective number of observations.
+out. By how much is Kish's design effect; the number of inliers divided by it is the effective
+number of observations. It is the larger of two figures:
+
+- measured in this image: the scores J^T W e are summed by cells, and the variance of the
+  sums is compared with what independent errors would give (cluster-robust covariance, Liang
+  and Zeger, Biometrika 1986);
+- assumed, since the pose absorbs what all cells have in common: 1 + (n - 1) rho for n inliers in
+  a cell whose errors correlate by rho (Kish, Survey Sampling, 1965, section 5.4).
 """
 
 from __future__ import annotations
@@ -38,7 +42,10 @@ def pose_covariance(
     if covariance is None:
         return None
     cells = image_cells(camera, inliers.points_image, config.cells)
-    effect = design_effect(found, weights, covariance, cells)
+    effect = max(
+        design_effect(found, weights, covariance, cells),
+        assumed_effect(cells, config.error_correlation),
+    )
     least = np.repeat(
         [config.least_position_sigma_m, np.radians(config.least_rotation_sigma_deg)], 3
     )
@@ -51,6 +58,13 @@ def image_cells(camera: Camera, pixels: FloatArray, across: int) -> NDArray[np.i
     shares = (pixels + 0.5) / (camera.width, camera.height)
     columns, rows = np.clip((shares * across).astype(np.int64), 0, across - 1).T
     return np.asarray(rows * across + columns)
+
+
+def assumed_effect(cells: NDArray[np.int64], correlation: float) -> float:
+    """Kish's 1 + (n - 1) rho, with the mean number of companions of an inlier for n - 1."""
+    counts = np.bincount(cells)
+    companions = float((counts**2).sum()) / max(len(cells), 1) - 1.0
+    return 1.0 + correlation * max(companions, 0.0)
 
 
 def design_effect(
