@@ -62,6 +62,10 @@ ifdef ROS_DISTRO
 # the numpy generation that its cv_bridge is compiled for.
 NUMPY = $(shell $(BIN)/python -c 'import numpy as n; print("numpy<2" if n.__version__ < "2" else "numpy")')
 
+# The distribution's `ros2` runs in the system's Python: it finds the package by these two.
+export AMENT_PREFIX_PATH := $(abspath $(VENV)):$(AMENT_PREFIX_PATH)
+export PYTHONPATH := $(CURDIR):$(PYTHONPATH)
+
 $(STAMPS)/package: $(STAMPS)/venv $(INSTALLED_FILES)
 	$(BIN)/python -c 'import cv2' 2>/dev/null || $(PIP) install opencv-python-headless
 	$(PIP) install '$(NUMPY)' -e '.[demo,test]'
