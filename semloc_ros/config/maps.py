@@ -53,7 +53,7 @@ class RefinementConfig:
         0.0, "relative standard deviation of the focal lengths; 0: exact", low=0.0, high=0.5
     )
     max_points: int = option(
-        15_000, "points that take part, those of the longest tracks", low=100, high=10_000_000
+        8_000, "points that take part, those of the longest tracks", low=100, high=10_000_000
     )
     iterations: int = option(15, "iterations at most, in each of two rounds", low=1, high=1000)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 from semloc_ros.config import RefinementConfig
 from semloc_ros.geometry import cameras, se3
@@ -184,30 +185,34 @@ class Refiner:
     def _step(self, problem: Linearization, state: State, damping: float) -> State:
         """The Levenberg-Marquardt step: points out, shared columns in, solve, apply."""
         reduced = reduce_points(problem, damping)
-        spread = self._spread(state)
-        matrix = spread.T @ (reduced.matrix @ spread)
-        gradient = spread.T @ reduced.gradient
+        poses, shared = slice(0, state.errors.size), self._shared_columns(state)
+        across = reduced.matrix @ shared
+        matrix = np.block(
+            [[reduced.matrix[poses, poses], across[poses]], [across[poses].T, shared.T @ across]]
+        )
+        gradient = np.concatenate([reduced.gradient[poses], shared.T @ reduced.gradient])
         matrix[np.diag_indices_from(matrix)] *= 1.0 + damping
         matrix[np.diag_indices_from(matrix)] += self._prior
-        step = -np.linalg.solve(matrix, gradient + self._prior * state.deviations())
-        return self._applied(state, step, point_steps(problem, reduced, spread @ step))
+        factor = cho_factor(matrix, overwrite_a=True, check_finite=False)
+        step = -cho_solve(factor, gradient + self._prior * state.deviations())
+        moved = shared @ step[state.errors.size :]
+        moved[poses] += step[poses]
+        return self._applied(state, step, point_steps(problem, reduced, moved))
 
-    def _spread(self, state: State) -> FloatArray:
-        """From all parameters to the columns of the problem: (6V + 2, 6V + 9).
+    def _shared_columns(self, state: State) -> FloatArray:
+        """What the 9 shared parameters move in the columns of the problem: (6V + 2, 9).
 
-        A view's total error is its own, plus the correction's and the time offset's, carried
-        into its camera frame by the adjoint.
+        The correction and the time offset act before a view's own error: its adjoint carries
+        them into the view's camera frame.
         """
-        count = len(self._images)
-        own = np.eye(6 * count + 2, 6 * count + 9)
-        own[6 * count :, 6 * count :] = 0.0
-        carried = se3.adjoint(se3.exp(state.errors))
-        moved = se3.adjoint(se3.exp(state.errors) @ state.correction)
-        own[: 6 * count, 6 * count : 6 * count + 6] = carried.reshape(-1, 6)
-        shifts = (moved @ self._velocities[:, :, None]).reshape(-1)
-        own[: 6 * count, 6 * count + 6] = shifts
-        own[6 * count :, 6 * count + 7 :] = np.eye(2)
-        return own
+        count = state.errors.size
+        own = se3.exp(state.errors)
+        columns = np.zeros((count + 2, 9))
+        columns[:count, :6] = se3.adjoint(own).reshape(-1, 6)
+        moved = se3.adjoint(own @ state.correction) @ self._velocities[:, :, None]
+        columns[:count, 6] = moved.ravel()
+        columns[count:, 7:] = np.eye(2)
+        return columns
 
     def _applied(self, state: State, step: FloatArray, points: FloatArray) -> State:
         own, shared = step[: state.errors.size].reshape(-1, 6), step[state.errors.size :]
