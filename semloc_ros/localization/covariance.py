@@ -15,6 +15,9 @@ number of observations. It is the larger of two figures:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,6 +54,20 @@ def pose_covariance(
     )
     honest: FloatArray = covariance * effect + np.diag(least**2)
     return honest
+
+
+def mapping_covariance(build: Mapping[str, Any]) -> FloatArray:
+    """(6, 6) in camera axes: how well the map knows the frame that its given poses define.
+
+    `build` is that of the map's manifest. Where bundle adjustment has mended the given poses,
+    what they differ by is how far they may be off elsewhere too; poses believed exactly give 0.
+    """
+    refinement = build.get("refinement")
+    if not refinement:
+        return np.zeros((6, 6))
+    rotation = np.radians(np.asarray(refinement["rotation_rms_deg"], np.float64))
+    sigmas = np.r_[np.asarray(refinement["position_rms_m"], np.float64), rotation]
+    return np.diag(sigmas**2)
 
 
 def image_cells(camera: Camera, pixels: FloatArray, across: int) -> NDArray[np.int64]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from semloc_ros.config import LocalizerConfig
+from semloc_ros.geometry.uncertainty import rotate
 from semloc_ros.localization import gate
 from semloc_ros.localization.checks import check_frame, check_map, check_prior
-from semloc_ros.localization.covariance import pose_covariance
+from semloc_ros.localization.covariance import mapping_covariance, pose_covariance
 from semloc_ros.localization.matching import PointMatcher
 from semloc_ros.localization.pnp import estimate_pose
 from semloc_ros.localization.resection import refine_pose, reprojection_errors
@@ -37,6 +38,7 @@ class Localizer:
         self._extractor = RootSift(self._config.features)
         check_map(semantic_map, self._extractor.model)
         self._matcher = PointMatcher(semantic_map, self._config.matching, self._config.seed)
+        self._mapping_covariance = mapping_covariance(semantic_map.manifest.build)
 
     def localize(self, frame: Frame, prior: Prior | None = None) -> PoseEstimate | NoPose:
         """Where the camera was when it took the frame, in map coordinates.
@@ -134,4 +136,4 @@ class Localizer:
         if covariance is None or not np.isfinite(covariance).all():
             detail = f"{len(inliers)} inliers leave a direction of the pose open"
             raise Refused(NoPoseReason.DEGENERATE, detail, num_inliers=len(inliers))
-        return covariance
+        return covariance + rotate(self._mapping_covariance, pose[:3, :3].T)

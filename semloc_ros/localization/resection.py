@@ -104,13 +104,15 @@ def robust_scale(squared: FloatArray) -> float:
 def normal_matrix(found: Residuals, weights: FloatArray) -> FloatArray:
     """J^T W J, (6, 6), over the observations that are seen."""
     rows = found.jacobian[found.seen]
-    matrix: FloatArray = np.einsum("nki,n,nkj->ij", rows, weights[found.seen], rows)
+    weighted = rows * weights[found.seen][:, None, None]
+    matrix: FloatArray = weighted.reshape(-1, 6).T @ rows.reshape(-1, 6)
     return matrix
 
 
 def _gauss_newton_step(found: Residuals, weights: FloatArray) -> FloatArray | None:
     rows, errors = found.jacobian[found.seen], found.errors_px[found.seen]
-    gradient = np.einsum("nki,n,nk->i", rows, weights[found.seen], errors)
+    weighted = errors * weights[found.seen][:, None]
+    gradient = rows.reshape(-1, 6).T @ weighted.ravel()
     try:
         step: FloatArray = -np.linalg.solve(normal_matrix(found, weights), gradient)
     except np.linalg.LinAlgError:
