@@ -41,4 +41,6 @@ def gallery(
 
 def _bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+    return Progress(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    )
