@@ -66,6 +66,14 @@ def compare_in_windows(
     return Pairs(found, wanted, _distances(features.descriptors, descriptors, found, wanted))
 
 
+def compile_kernels() -> None:
+    """Compile now what would else delay the first frame by a second."""
+    one = np.ones(1, np.float32)
+    descriptor = np.zeros((1, 128), np.uint8)
+    features = Features("", np.zeros((1, 2), np.float32), one, descriptor)
+    compare_in_windows(features, np.zeros((1, 2)), np.ones(1), np.ones(1), descriptor)
+
+
 @numba.njit(cache=True, nogil=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
 def _pairs(
     pixels: Any, radii: Any, sizes: Any, keypoints: Any, scales: Any,
