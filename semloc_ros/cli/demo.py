@@ -89,7 +89,7 @@ def goals_of(config: GoalsConfig) -> list[Goal]:
         ),
         Goal("tf_rate_hz", "tf map → odom", low=config.min_tf_rate_hz, unit="Hz"),
         Goal(
-            "coverage95", "errors inside the 95 % ellipsoid", low=config.min_coverage95,
+            "coverage95", "inside 95 % ellipsoid", low=config.min_coverage95,
             high=config.max_coverage95, scale=100, unit="%",
         ),
     ]  # fmt: skip

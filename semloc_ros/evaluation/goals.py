@@ -49,9 +49,8 @@ def _outcome(goal: Goal, value: float | None) -> Outcome:
 
 
 def _wanted(goal: Goal) -> str:
-    bounds = []
+    if goal.low is not None and goal.high is not None:
+        return f"{goal.low * goal.scale:.3g} to {show(goal.high, goal)}"
     if goal.low is not None:
-        bounds.append(f"≥ {show(goal.low, goal)}")
-    if goal.high is not None:
-        bounds.append(f"≤ {show(goal.high, goal)}")
-    return " and ".join(bounds)
+        return f"≥ {show(goal.low, goal)}"
+    return f"≤ {show(goal.high, goal)}"

@@ -112,4 +112,4 @@ def test_goals_include_their_bounds(value: float | None, ok: bool) -> None:
     goal = Goal("coverage95", "coverage", low=0.90, high=0.99)
     (outcome,) = check_goals({"coverage95": value}, [goal])
     assert outcome.ok is ok
-    assert outcome.wanted == "≥ 0.9 and ≤ 0.99"
+    assert outcome.wanted == "0.9 to 0.99"
