@@ -1,21 +1,20 @@
 """Real hand-held sequence: map from frames 0-374, every frame of 375-749 localized by itself.
 
-The given poses are those of the depth camera, tracked by fusion: they err by centimetres and are a
-few centimetres beside the colour camera. The map builder mends them (bundle adjustment with the
-given poses as observations) and seeks, from the mapping frames alone, the colour camera's
-mounting, focal length and radial distortion. Estimates are taken back to the given camera before
-they are compared with the given poses.
+The given poses are those of the depth camera, tracked by fusion: they err by centimetres, and the
+colour camera stands a few centimetres beside it. The map builder mends them (bundle adjustment
+with the given poses as observations) and seeks, from the mapping frames alone, the colour
+camera's mounting and focal length. Estimates are taken back to the given camera before they are
+compared with the given poses.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
-from reporting import Result, arguments, errors, localize_all, progress, report
+from reporting import Result, arguments, built, errors, localize_all, progress, report
 from scipy.stats import chi2
 
 from semloc_ros.config import (
@@ -29,10 +28,7 @@ from semloc_ros.datasets.seven_scenes import COLOR_CAMERA, read_seven_scenes
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.geometry.uncertainty import error_vector, nees
 from semloc_ros.localization.localizer import Localizer
-from semloc_ros.maps.builder import build_map
 from semloc_ros.maps.matching import epipolar_error, relative_pose
-from semloc_ros.maps.semantic_map import SemanticMap
-from semloc_ros.maps.storage import load_map
 from semloc_ros.perception.features import RootSift
 from semloc_ros.types import FloatArray, Frame, PosedImage, PoseEstimate, Prior
 
@@ -62,7 +58,7 @@ def main() -> None:
     queries = read_seven_scenes(options.data, start=MAPPING, stop=LAST)
     facts = {f"median epipolar error, f = {f:g}": f"{epipolar_median(mapping, f):.2f} px"
              for f in (585.0, 525.0)}
-    semantic_map = built(mapping, options.work / "redkitchen")
+    semantic_map = built(mapping, BUILDER, options.work / "redkitchen")
     refinement = semantic_map.manifest.build["refinement"]
     camera = semantic_map.cameras[0]
     camera_from_given = np.array(refinement["camera_from_given_camera"])
@@ -82,21 +78,6 @@ def main() -> None:
         coverage95=coverage(alone, truth), median_ms=round(median_ms(alone), 1),
         median_ms_with_prior=round(median_ms(chained), 1), **facts,
     )
-
-
-def built(images: Sequence[PosedImage], out: Path) -> SemanticMap:
-    """The map of the images, built once and kept."""
-    if out.exists():
-        return load_map(out)
-    extractor = RootSift(FEATURES)
-    with progress() as bar:
-        tasks: dict[str, int] = {}
-
-        def tell(stage: str, done: int, total: int) -> None:
-            task = tasks.setdefault(stage, bar.add_task(stage) if stage not in tasks else 0)
-            bar.update(task, completed=done, total=total)  # type: ignore[arg-type]
-
-        return build_map(images, extractor.extract, BUILDER, out, tell, source="redkitchen 0-374")
 
 
 def epipolar_median(images: Sequence[PosedImage], focal: float) -> float:

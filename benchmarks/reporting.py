@@ -10,11 +10,16 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from semloc_ros.config import MapBuilderConfig
 from semloc_ros.geometry import se3
 from semloc_ros.localization.localizer import Localizer
+from semloc_ros.maps.builder import build_map
+from semloc_ros.maps.semantic_map import SemanticMap
+from semloc_ros.maps.storage import load_map
+from semloc_ros.perception.features import RootSift
 from semloc_ros.types import FloatArray, Frame, NoPose, PosedImage, PoseEstimate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +60,22 @@ def report(
         path.parent.mkdir(parents=True, exist_ok=True)
         records = [dict(zip(columns, row, strict=True)) for row in rows]
         path.write_text(json.dumps({"title": title, "rows": records, "facts": facts}, indent=2))
+
+
+def built(images: Sequence[PosedImage], config: MapBuilderConfig, out: Path) -> SemanticMap:
+    """The map of the images, built once and kept in `out`."""
+    if out.exists():
+        return load_map(out)
+    with progress() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(f"{out.name}: {stage}")
+            bar.update(tasks[stage], completed=done, total=total)
+
+        extract = RootSift(config.features).extract
+        return build_map(images, extract, config, out, tell, source=out.name)
 
 
 def localize_all(localizer: Localizer, images: Sequence[PosedImage], name: str) -> list[Result]:

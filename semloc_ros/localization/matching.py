@@ -17,11 +17,11 @@ from semloc_ros.config import MatchingConfig
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.localization.point_index import PointIndex
 from semloc_ros.localization.resection import pose_jacobian
-from semloc_ros.localization.windows import compare_in_windows, compile_kernels
+from semloc_ros.localization.windows import compare_in_windows, compile_kernels, compile_kernels
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.types import Camera, Correspondences, Features, FloatArray, Prior
 
-_NEIGHBOURS = 6  # nearest points that are looked at for a rival
+NEIGHBOURS = 6  # nearest points that are looked at for a rival
 _VOTES_PER_FEATURE = 3
 _SAME_PLACE = 0.01  # of the viewing distance: nearer points are one physical point
 _WINDOW_SIGMAS = 3.0  # of the predicted pixel: 99 % of the points lie within
@@ -37,16 +37,17 @@ class PointMatcher:
         self._config = config
         self._index = PointIndex.of(semantic_map, seed)
         compile_kernels()
+        compile_kernels()
 
     def match_map(self, features: Features) -> Correspondences:
         """Correspondences with the points of the views that look most like the image."""
-        points = self._points_of_best_views(features)
+        points = self.candidates(features)
         if len(points) < 2 or len(features) == 0:
             return no_correspondences()
         distances, nearest = faiss.knn(
             features.descriptors.astype(np.float32),
-            self._index.descriptors[points].astype(np.float32),
-            min(_NEIGHBOURS, len(points)),
+            self.descriptors_of(points).astype(np.float32),
+            min(NEIGHBOURS, len(points)),
         )
         nearest = points[nearest]
         places = self._map.points_map[nearest]
@@ -90,13 +91,17 @@ class PointMatcher:
         scales = self._index.sizes_m[points].astype(np.float64) * camera.fx / distances_m
         radii = np.minimum(radii_px, self._config.max_window_px)
         pairs = compare_in_windows(
-            features, pixels, radii, scales, self._index.descriptors[points]
+            features, pixels, radii, scales, self.descriptors_of(points)
         )
         rows, best, ratios = _best_of_pairs(
             pairs.features, pairs.predictions, pairs.distances, pixels
         )
         kept = ratios < self._config.guided_ratio
         return self._collect(features, rows[kept], points[best[kept]], ratios[kept])
+
+    def descriptors_of(self, points: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """One descriptor (M, D) per point."""
+        return self._index.descriptors[points]
 
     def visible(
         self, camera: Camera, camera_from_map: FloatArray
@@ -117,7 +122,8 @@ class PointMatcher:
         fits &= cosines > np.cos(np.radians(self._config.max_viewing_angle_deg))
         return rows[fits], pixels[rows[fits]]
 
-    def _points_of_best_views(self, features: Features) -> NDArray[np.int64]:
+    def candidates(self, features: Features) -> NDArray[np.int64]:
+        """Points (M,) of the views that get most votes."""
         seen_by = self._index.seen_by
         step = max(1, len(features) // self._config.voting_features)
         some = features.descriptors[::step].astype(np.float32)
