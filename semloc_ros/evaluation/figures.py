@@ -38,8 +38,7 @@ def trajectory(run: Run, judged: Judged, points_map: FloatArray | None = None) -
     _missing(axes, run, judged)
     _focus(axes, path, points_map)
     axes.set(xlabel="x of the map (m)", ylabel="y of the map (m)")
-    above = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncol": 2, "frameon": False}
-    axes.legend(fontsize=8, **above)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncol=2, frameon=False, fontsize=8)
     return figure
 
 

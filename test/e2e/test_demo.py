@@ -57,7 +57,7 @@ def test_the_robot_is_localized(
 ) -> None:
     done, metrics = result
     print(done.stdout)
-    assert metrics["frames"] > 60
+    assert metrics["frames"] > 30
     assert metrics["availability"] >= 0.9  # other work on this machine may cost a few frames
     assert metrics["position_median_m"] <= 0.02
     assert metrics["rotation_median_deg"] <= 0.2
