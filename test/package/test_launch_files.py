@@ -22,12 +22,16 @@ pytest.importorskip("launch_ros", reason="needs ROS 2")
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOW = """
-import json, sys, rclpy
+import json, os, pathlib, sys, time, rclpy
 rclpy.init(args=sys.argv)
 node = rclpy.create_node("unnamed")
 values = {name: one.value for name, one in node._parameter_overrides.items()}
 topics = [node.resolve_topic_name(name) for name in ("image", "camera_info", "odom", "mask")]
-print("SEEN", json.dumps([node.get_fully_qualified_name(), values, topics, sys.argv[1:]]))
+seen = [node.get_fully_qualified_name(), values, topics, sys.argv[1:]]
+print("SEEN", json.dumps(seen), flush=True)
+pathlib.Path(sys.argv[0]).with_suffix(".seen").touch()
+while len(list(pathlib.Path(sys.argv[0]).parent.glob("*.seen"))) < int(os.environ["NODES"]):
+    time.sleep(0.05)  # the end of one node ends the launch
 rclpy.shutdown()
 """
 
@@ -54,7 +58,8 @@ def launched(tmp_path: Path, ros_domain: int, monkeypatch: pytest.MonkeyPatch) -
     path = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{path}")  # this tree, from any folder
 
-    def run(file: str, *words: str) -> dict[str, Any]:
+    def run(file: str, *words: str, nodes: int = 1) -> dict[str, Any]:
+        monkeypatch.setenv("NODES", str(nodes))
         command = [_ros2(), "launch", "semloc_ros", file, *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
         seen = re.findall(r"^\[(\w+)-\d+\] SEEN (.*)$", done.stdout, re.M)
@@ -115,7 +120,7 @@ def test_show_args_lists_every_option(launched: Launched) -> None:
 def test_replay_plays_localizes_and_records(launched: Launched) -> None:
     words = ["bag:=/bags/drive", "map:=/maps/office", "out:=answers", "rate:=2.0", "loop:=true"]
     words += ["camera_info_topic:=/cam/info", "image_transport:=compressed"]
-    seen = launched("replay.launch.py", *words)
+    seen = launched("replay.launch.py", *words, nodes=3)
     _, values, topics, _ = seen["localizer"]
     assert (values["map"], values["image_transport"]) == ("/maps/office", "compressed")
     assert values["use_sim_time"] is True
@@ -128,6 +133,6 @@ def test_replay_plays_localizes_and_records(launched: Launched) -> None:
 
 
 def test_replay_without_a_folder_records_nothing(launched: Launched) -> None:
-    seen = launched("replay.launch.py", "bag:=/bags/drive")
+    seen = launched("replay.launch.py", "bag:=/bags/drive", nodes=2)
     assert "recorder" not in seen and "localizer" in seen
     assert seen["replay"][3][0] == "/bags/drive"
