@@ -17,7 +17,7 @@ from semloc_ros.config import MatchingConfig
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.localization.point_index import PointIndex
 from semloc_ros.localization.resection import pose_jacobian
-from semloc_ros.localization.windows import compare_in_windows, compile_kernels, compile_kernels
+from semloc_ros.localization.windows import compare_in_windows, compile_kernels
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.types import Camera, Correspondences, Features, FloatArray, Prior
 
@@ -36,7 +36,6 @@ class PointMatcher:
         self._map = semantic_map
         self._config = config
         self._index = PointIndex.of(semantic_map, seed)
-        compile_kernels()
         compile_kernels()
 
     def match_map(self, features: Features) -> Correspondences:

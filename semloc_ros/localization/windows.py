@@ -74,14 +74,6 @@ def compile_kernels() -> None:
     compare_in_windows(features, np.zeros((1, 2)), np.ones(1), np.ones(1), descriptor)
 
 
-def compile_kernels() -> None:
-    """Compile (or load) the kernels now, so that the first frame does not wait for it."""
-    one = Features(
-        "", np.zeros((1, 2), np.float32), np.ones(1, np.float32), np.zeros((1, 128), np.uint8)
-    )
-    compare_in_windows(one, np.zeros((1, 2)), np.ones(1), np.ones(1), one.descriptors)
-
-
 @numba.njit(cache=True, nogil=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
 def _pairs(
     pixels: Any, radii: Any, sizes: Any, keypoints: Any, scales: Any,
