@@ -52,6 +52,10 @@ class RefinementConfig:
     focal_length_sigma: float = option(
         0.0, "relative standard deviation of the focal lengths; 0: exact", low=0.0, high=0.5
     )
+    radial_distortion_sigma: float = option(
+        0.0, "standard deviation of the distortion coefficients k1 and k2; 0: exact",
+        low=0.0, high=10.0,
+    )
     max_points: int = option(
         8_000, "points that take part, those of the longest tracks", low=100, high=10_000_000
     )

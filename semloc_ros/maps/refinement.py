@@ -1,11 +1,11 @@
 """Mending the given poses: bundle adjustment that believes them only as far as they deserve.
 
 Poses of SLAM or depth tracking err by centimetres, and what they have in common errs too: the
-mounting of the camera (extrinsic), its trigger time, its focal length. The true pose of view i is
+mounting of the camera (extrinsic), its trigger time, its lens. The true pose of view i is
 
     camera_from_map = exp(error_i) · correction · exp(time_offset · velocity_i) · given_i
 
-with one correction, time offset and focal length for all; everything is small in units of the
+with one correction, time offset and lens correction for all; everything is small in units of the
 standard deviations of the configuration. The map frame stays that of the given poses.
 """
 
@@ -23,6 +23,7 @@ from scipy.linalg import cho_factor, cho_solve
 from semloc_ros.config import RefinementConfig
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps.bundle_adjustment import Linearization, point_steps, reduce_points
+from semloc_ros.maps.lens import LENS_SIZE, corrected, lens_jacobian
 from semloc_ros.maps.points import observed_pixels
 from semloc_ros.maps.tracks import Tracks
 from semloc_ros.types import Camera, Features, FloatArray, PosedImage
@@ -35,23 +36,23 @@ _EXACT = 1e-9  # standard deviation of what is not to be mended
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is sought: `errors` (V, 6), `correction` (4, 4), `time_offset_s`, `focal` (a factor
-    on both focal lengths per axis, (2,)), `points_map` (P, 3)."""
+    """What is sought: `errors` (V, 6), `correction` (4, 4), `time_offset_s`, `lens`
+    (4,), see `lens.py`, and `points_map` (P, 3)."""
 
     errors: FloatArray
     correction: FloatArray
     time_offset_s: float
-    focal: FloatArray
+    lens: FloatArray
     points_map: FloatArray
 
     @staticmethod
     def initial(num_views: int, points_map: FloatArray) -> State:
         """Given poses believed as they are."""
-        return State(np.zeros((num_views, 6)), np.eye(4), 0.0, np.ones(2), points_map)
+        return State(np.zeros((num_views, 6)), np.eye(4), 0.0, np.zeros(LENS_SIZE), points_map)
 
     def deviations(self) -> FloatArray:
-        """How far all parameters but the points are from what was given, (6V + 9,)."""
-        shared = (se3.log(self.correction), [self.time_offset_s], self.focal - 1.0)
+        """How far all parameters but the points are from what was given, (6V + 11,)."""
+        shared = (se3.log(self.correction), [self.time_offset_s], self.lens)
         return np.concatenate([self.errors.ravel(), *shared])
 
 
@@ -98,7 +99,7 @@ class Refiner:
         poses = self._poses(state)
         return [
             dataclasses.replace(
-                image, camera_from_map=pose, camera=_with_focal(image.camera, state.focal)
+                image, camera_from_map=pose, camera=corrected(image.camera, state.lens)
             )
             for image, pose in zip(self._images, poses, strict=True)
         ]
@@ -113,13 +114,14 @@ class Refiner:
         return {
             "camera_from_given_camera": state.correction.tolist(),
             "time_offset_s": state.time_offset_s,
-            "focal_factors": state.focal.tolist(),
+            "focal_factors": (1.0 + state.lens[:2]).tolist(),
+            "radial_distortion_added": state.lens[2:].tolist(),
             "position_rms_m": spread[0].tolist(),
             "rotation_rms_deg": np.degrees(spread[1]).round(4).tolist(),
         }
 
     def _prior_information(self, num_views: int) -> FloatArray:
-        """Inverse variances of all columns: pose errors, correction, time offset, focal."""
+        """Inverse variances of all columns: pose errors, correction, time offset, lens."""
         config = self._config
         rotation = np.radians(config.rotation_sigma_deg)
         pose = np.r_[np.full(3, config.position_sigma_m), np.full(3, rotation)] ** -2.0
@@ -128,6 +130,7 @@ class Refiner:
             np.full(3, np.radians(config.mounting_rotation_sigma_deg)),
             config.time_offset_sigma_s,
             np.full(2, config.focal_length_sigma),
+            np.full(2, config.radial_distortion_sigma),
         ]
         return np.concatenate([np.tile(pose, num_views), np.maximum(shared, _EXACT) ** -2.0])
 
@@ -160,25 +163,24 @@ class Refiner:
     def _linearize(self, tracks: Tracks, pixels: FloatArray, state: State) -> Linearization:
         error, in_camera = self._residuals(tracks, pixels, state)
         by_camera_point = np.zeros((len(error), 2, 3))
-        by_focal = np.zeros((len(error), 2, 2))
+        by_lens = np.zeros((len(error), 2, LENS_SIZE))
         for camera, rows in self._by_camera(tracks, state):
             by_camera_point[rows] = cameras.project_jacobian(camera, in_camera[rows])
-            by_focal[rows, 0, 0] = error[rows, 0] + pixels[rows, 0] - camera.cx
-            by_focal[rows, 1, 1] = error[rows, 1] + pixels[rows, 1] - camera.cy
+            by_lens[rows] = lens_jacobian(camera, in_camera[rows])
         seen = np.isfinite(error).all(1) & np.isfinite(by_camera_point).all((1, 2))
         rotations = self._poses(state)[tracks.views, :3, :3]
         by_pose = np.concatenate([by_camera_point, -by_camera_point @ se3.hat(in_camera)], axis=2)
         squared = np.where(seen, (error**2).sum(1), np.inf)
         num_poses = 6 * len(self._images)
-        focal_columns = np.broadcast_to([num_poses, num_poses + 1], (len(error), 2))
+        lens_columns = np.tile(num_poses + np.arange(LENS_SIZE), (len(error), 1))
         pose_columns = 6 * tracks.views[:, None].astype(np.int64) + np.arange(6)
         return Linearization(
             np.nan_to_num(error),
             1.0 / (1.0 + squared / _ROBUST_PX**2),
             np.nan_to_num(by_camera_point @ rotations),
-            np.nan_to_num(np.concatenate([by_pose, by_focal], axis=2)),
-            np.concatenate([pose_columns, focal_columns], axis=1),
-            num_poses + 2,
+            np.nan_to_num(np.concatenate([by_pose, by_lens], axis=2)),
+            np.concatenate([pose_columns, lens_columns], axis=1),
+            num_poses + LENS_SIZE,
             tracks.offsets,
         )
 
@@ -200,18 +202,18 @@ class Refiner:
         return self._applied(state, step, point_steps(problem, reduced, moved))
 
     def _shared_columns(self, state: State) -> FloatArray:
-        """What the 9 shared parameters move in the columns of the problem: (6V + 2, 9).
+        """What the 11 shared parameters move in the columns of the problem: (6V + 4, 11).
 
         The correction and the time offset act before a view's own error: its adjoint carries
         them into the view's camera frame.
         """
         count = state.errors.size
         own = se3.exp(state.errors)
-        columns = np.zeros((count + 2, 9))
+        columns = np.zeros((count + LENS_SIZE, 7 + LENS_SIZE))
         columns[:count, :6] = se3.adjoint(own).reshape(-1, 6)
         moved = se3.adjoint(own @ state.correction) @ self._velocities[:, :, None]
         columns[:count, 6] = moved.ravel()
-        columns[count:, 7:] = np.eye(2)
+        columns[count:, 7:] = np.eye(LENS_SIZE)
         return columns
 
     def _applied(self, state: State, step: FloatArray, points: FloatArray) -> State:
@@ -220,7 +222,7 @@ class Refiner:
             se3.log(se3.exp(own) @ se3.exp(state.errors)),
             se3.exp(shared[:6]) @ state.correction,
             state.time_offset_s + float(shared[6]),
-            state.focal * (1.0 + shared[7:]),
+            state.lens + shared[7:],
             state.points_map + points,
         )
 
@@ -230,7 +232,7 @@ class Refiner:
         kinds = list(dict.fromkeys(image.camera for image in self._images))
         number = np.array([kinds.index(image.camera) for image in self._images])
         return [
-            (_with_focal(kind, state.focal), np.flatnonzero(number[tracks.views] == k))
+            (corrected(kind, state.lens), np.flatnonzero(number[tracks.views] == k))
             for k, kind in enumerate(kinds)
         ]
 
@@ -250,9 +252,3 @@ def velocities(images: Sequence[PosedImage]) -> FloatArray:
                 motion = images[after].camera_from_map @ se3.inverse(images[before].camera_from_map)
                 result[row] = se3.log(motion) / (gap * 1e-9)
     return result
-
-
-def _with_focal(camera: Camera, focal: FloatArray) -> Camera:
-    return dataclasses.replace(
-        camera, fx=camera.fx * float(focal[0]), fy=camera.fy * float(focal[1])
-    )

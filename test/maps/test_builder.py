@@ -16,6 +16,7 @@ import pytest
 from semloc_ros.config import RefinementConfig
 from semloc_ros.errors import MapError
 from semloc_ros.geometry import se3
+from semloc_ros.geometry.cameras import project
 from semloc_ros.maps.builder import build_map
 from semloc_ros.maps.storage import load_map
 from semloc_ros.types import Camera
@@ -246,6 +247,24 @@ def test_mending_finds_the_focal_length(new_session, config, tmp_path):
     )
     assert built.cameras[0].fx == pytest.approx(500.0, rel=0.01)
     assert built.cameras[0].fy == pytest.approx(510.0, rel=0.01)
+
+
+def test_mending_finds_the_distortion(new_session, config, tmp_path):
+    """The lens bends, the given camera is ideal: the mended one projects as the true one."""
+    true = Camera("radtan", 640, 480, 500, 510, 320.3, 238.6, (-0.12, 0.03, 0.0, 0.0))
+    session = new_session(camera=true, num_views=10, noise_px=0.2)
+    ideal = dataclasses.replace(true, model="pinhole", distortion=())
+    given = [dataclasses.replace(image, camera=ideal) for image in session.images]
+    refine = RefinementConfig(
+        poses=True, position_sigma_m=1e-3, rotation_sigma_deg=0.05, radial_distortion_sigma=0.3
+    )
+    built = build_map(
+        given, session.extract, dataclasses.replace(config, refine=refine), tmp_path / "map"
+    )
+    points = np.random.default_rng(0).uniform([-2, -1.5, 4], [2, 1.5, 5], (100, 3))
+    apart = project(built.cameras[0], points)[0] - project(true, points)[0]
+    assert np.abs(project(ideal, points)[0] - project(true, points)[0]).max() > 5.0
+    assert np.median(np.linalg.norm(apart, axis=1)) < 0.3
 
 
 def _twice(images):
