@@ -33,7 +33,7 @@ def assemble(
     sure = np.isfinite(sigmas)
     tracks, sigmas, colors_rgb = tracks.select(sure), sigmas[sure], colors_rgb[sure]
     ranges, directions = points.viewing_cones(tracks, images)
-    kinds = list(dict.fromkeys(image.camera for image in images))
+    kinds, numbers = points.number_cameras(images)
     owners = _owners(tracks, [len(one) for one in features])
     kept = [np.ones(len(one), bool) if keep_unmatched else one >= 0 for one in owners]
     offsets = np.cumsum([0] + [int(one.sum()) for one in kept]).astype(np.int64)
@@ -51,7 +51,7 @@ def assemble(
         track_views=tracks.views,
         track_features=_feature_rows(tracks, kept, offsets),
         view_stamps_ns=np.array([image.stamp_ns for image in images], np.int64),
-        view_cameras=np.array([kinds.index(image.camera) for image in images], np.int32),
+        view_cameras=numbers.astype(np.int32),
         camera_from_map=np.stack([image.camera_from_map for image in images]).astype(np.float64),
         feature_offsets=offsets,
         keypoints=_stacked([one.keypoints for one in features], kept),

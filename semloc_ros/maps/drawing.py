@@ -54,7 +54,9 @@ def _draw_plane(
 
 def _limits(points: FloatArray, centres: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The box of the views and of all but the outermost points, with a margin."""
-    low = np.minimum(np.percentile(points, 1, axis=0), centres.min(0))
-    high = np.maximum(np.percentile(points, 99, axis=0), centres.max(0))
+    low, high = centres.min(0), centres.max(0)
+    if len(points):
+        low = np.minimum(low, np.percentile(points, 1, axis=0))
+        high = np.maximum(high, np.percentile(points, 99, axis=0))
     margin = 0.05 * (high - low).max()
     return low - margin, high + margin

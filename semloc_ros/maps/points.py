@@ -18,7 +18,7 @@ def reprojection_residuals(
     """Projection minus keypoint (T, 2), pixels; NaN where the lens cannot see the point."""
     residuals = np.full((len(tracks.views), 2), np.nan)
     in_camera = points_in_cameras(tracks, images)
-    for camera, rows in _by_camera(tracks, images):
+    for camera, rows in rows_by_camera(tracks, images):
         residuals[rows] = cameras.project(camera, in_camera[rows])[0]
     return residuals - observed_pixels(tracks, keypoints)
 
@@ -41,7 +41,7 @@ def point_jacobians(tracks: Tracks, images: Sequence[PosedImage]) -> FloatArray:
     in_camera = points_in_cameras(tracks, images)
     jacobians = np.zeros((len(tracks.views), 2, 3))
     rotations = np.stack([image.camera_from_map[:3, :3] for image in images])
-    for camera, rows in _by_camera(tracks, images):
+    for camera, rows in rows_by_camera(tracks, images):
         derivative = cameras.project_jacobian(camera, in_camera[rows])
         jacobians[rows] = derivative @ rotations[tracks.views[rows]]
     return jacobians
@@ -100,9 +100,19 @@ def mean_colors(tracks: Tracks, colors: Sequence[NDArray[np.uint8]]) -> NDArray[
     return np.asarray(np.rint(sum_by_point(seen, tracks) / counts), np.uint8)
 
 
-def _by_camera(
+def number_cameras(images: Sequence[PosedImage]) -> tuple[list[Camera], NDArray[np.int64]]:
+    """The different cameras, and which of them took each image, (V,)."""
+    numbers: dict[Camera, int] = {}
+    number = [numbers.setdefault(image.camera, len(numbers)) for image in images]
+    return list(numbers), np.array(number, np.int64)
+
+
+def rows_by_camera(
     tracks: Tracks, images: Sequence[PosedImage]
 ) -> list[tuple[Camera, NDArray[np.int64]]]:
-    kinds = list(dict.fromkeys(image.camera for image in images))
-    number = np.array([kinds.index(image.camera) for image in images], np.int64)
-    return [(kind, np.flatnonzero(number[tracks.views] == k)) for k, kind in enumerate(kinds)]
+    """Each camera with the rows of the observations that it made."""
+    kinds, number = number_cameras(images)
+    of_rows = number[tracks.views]
+    order = np.argsort(of_rows, kind="stable")
+    ends = np.searchsorted(of_rows[order], np.arange(len(kinds)), side="right")
+    return list(zip(kinds, np.split(order, ends[:-1]), strict=True))

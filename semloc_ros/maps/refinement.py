@@ -24,7 +24,7 @@ from semloc_ros.config import RefinementConfig
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps.bundle_adjustment import Linearization, point_steps, reduce_points
 from semloc_ros.maps.lens import LENS_SIZE, corrected, lens_jacobian
-from semloc_ros.maps.points import observed_pixels
+from semloc_ros.maps.points import observed_pixels, rows_by_camera
 from semloc_ros.maps.tracks import Tracks
 from semloc_ros.types import Camera, Features, FloatArray, PosedImage
 
@@ -229,12 +229,8 @@ class Refiner:
     def _by_camera(
         self, tracks: Tracks, state: State
     ) -> list[tuple[Camera, NDArray[np.int64]]]:
-        kinds = list(dict.fromkeys(image.camera for image in self._images))
-        number = np.array([kinds.index(image.camera) for image in self._images])
-        return [
-            (corrected(kind, state.lens), np.flatnonzero(number[tracks.views] == k))
-            for k, kind in enumerate(kinds)
-        ]
+        groups = rows_by_camera(tracks, self._images)
+        return [(corrected(camera, state.lens), rows) for camera, rows in groups]
 
 
 def velocities(images: Sequence[PosedImage]) -> FloatArray:

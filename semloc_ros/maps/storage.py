@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import glob
 import hashlib
 import json
 import os
@@ -39,8 +40,8 @@ def save_map(semantic_map: SemanticMap, folder: Path) -> None:
     check_content(semantic_map)
     check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
     fresh = folder.parent / f".{folder.name}.new-{os.getpid()}"
-    shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     try:
         files = _write_files(semantic_map, fresh)
@@ -103,6 +104,14 @@ def check_replaceable(folder: Path) -> None:
         return
     if not folder.is_dir() or any(folder.iterdir()):
         raise MapError(expected(str(folder), "a map or nothing", "something that is not a map"))
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Delete what killed savers of this map left beside it."""
+    for leftover in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
+        owner = leftover.name.rpartition("-")[2]
+        if owner == str(os.getpid()) or not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _put_in_place(fresh: Path, folder: Path) -> None:

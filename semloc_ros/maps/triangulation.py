@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from semloc_ros.config import MapBuilderConfig
 from semloc_ros.maps.colmap_cameras import HALF_PIXEL, to_colmap
 from semloc_ros.maps.matching import Pairs
+from semloc_ros.maps.points import number_cameras
 from semloc_ros.maps.tracks import Tracks
 from semloc_ros.types import Camera, Features, PosedImage
 
@@ -51,13 +52,12 @@ def to_reconstruction(
 ) -> pycolmap.Reconstruction:
     """COLMAP's object of the views, without points. Image ids are 1 + index."""
     reconstruction = pycolmap.Reconstruction()
-    cameras = list(dict.fromkeys(image.camera for image in images))
+    cameras, numbers = number_cameras(images)
     for number, camera in enumerate(cameras, 1):
         reconstruction.add_camera_with_trivial_rig(colmap_camera(camera, number))
     for index, (image, points) in enumerate(zip(images, keypoints, strict=True)):
-        number = cameras.index(image.camera) + 1
         pixels = np.asarray(points, np.float64).reshape(-1, 2) + HALF_PIXEL
-        added = pycolmap.Image(image.name, pixels, number, index + 1)
+        added = pycolmap.Image(image.name, pixels, int(numbers[index]) + 1, index + 1)
         pose = pycolmap.Rigid3d(image.camera_from_map[:3])
         reconstruction.add_image_with_trivial_frame(added, pose)
     return reconstruction

@@ -33,12 +33,15 @@ def match_views(
         return work.remembered(key, lambda: _match_group(group, views, rays, *options))
 
     matches: Matches = {}
-    with ThreadPoolExecutor() as pool:
+    pool = ThreadPoolExecutor()
+    try:
         for group, found in zip(groups, pool.map(match_group, groups), strict=True):
             parts = np.split(found["rows"], found["ends"][:-1])
             for (first, second), rows in zip(group, parts, strict=True):
                 matches[int(first), int(second)] = rows
             tell("matches", len(matches), len(pairs))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the rest
     return matches
 
 

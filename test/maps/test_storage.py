@@ -279,3 +279,5 @@ def test_killed_savers_never_leave_a_half_map(map_folder, project_root, tmp_path
             assert load_map(target).num_views == 12
             seen += 1
     assert seen > 0
+    save_map(load_map(map_folder), target)
+    assert [path.name for path in tmp_path.iterdir()] == ["map"], "leftovers of killed savers"
