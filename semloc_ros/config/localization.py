@@ -68,7 +68,7 @@ class CovarianceConfig:
         8, "cells across the image within which errors may be alike", low=2, high=64
     )
     error_correlation: float = option(
-        0.003, "correlation of the errors of two inliers in one cell, at least", low=0.0, high=1.0
+        0.002, "correlation of the errors of two inliers in one cell, at least", low=0.0, high=1.0
     )
     least_position_sigma_m: float = option(
         0.00005, "standard deviation of the position that is always added", unit="m",

@@ -1,14 +1,15 @@
 """How sure a pose is, from its inliers.
 
-J^T W J alone would count every inlier as an independent witness. They are not: the points of
-one painting share the errors of the few views that triangulated them, and neighbouring features
-share the blur. Errors that are alike within a part of the image add up instead of averaging
-out. By how much is Kish's design effect; the number of inliers divided by it is the effective
+The covariance of an M-estimator is B^-1 M B^-1: M the second moment of the scores J^T w e of the
+inliers, B their slope (Huber, Robust Statistics, 1981, section 6.3); so the scale of the errors is
+measured, whatever the sigmas say. But M counts every inlier as an independent witness. They are
+not: the points of one painting share the errors of the few views that triangulated them, and
+neighbouring features share the blur. Errors that are alike within a part of the image add up
+instead of averaging out. By how much is Kish's design effect; the number of inliers divided by it is the effective
 number of observations. It is the larger of two figures:
 
-- measured in this image: the scores J^T W e are summed by cells, and the variance of the
-  sums is compared with what independent errors would give (cluster-robust covariance, Liang
-  and Zeger, Biometrika 1986);
+- measured in this image: the scores are summed by cells, and the second moment of the sums is
+  compared with M (cluster-robust covariance, Liang and Zeger, Biometrika 1986);
 - assumed, since the pose absorbs what all cells have in common: 1 + (n - 1) rho for n inliers in
   a cell whose errors correlate by rho (Kish, Survey Sampling, 1965, section 5.4).
 """
@@ -22,13 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.config import CovarianceConfig
-from semloc_ros.localization.resection import (
-    Residuals,
-    normal_matrix,
-    residuals,
-    robust_scale,
-    robust_weights,
-)
+from semloc_ros.localization.resection import normal_matrix, residuals, robust_weights
 from semloc_ros.types import Camera, Correspondences, FloatArray
 
 _POSE_FREEDOMS = 6
@@ -41,14 +36,14 @@ def pose_covariance(
     direction open."""
     found = residuals(camera, camera_from_map, inliers)
     weights = robust_weights(found, inliers.sigmas_px)
-    covariance = _independent(found, weights, inliers)
+    scores = np.einsum("nki,n,nk->ni", found.jacobian, weights, found.errors_px)
+    # The slope of a Cauchy score e / (1 + |e|^2), averaged over directions, is its weight squared.
+    slope = normal_matrix(found, (weights * inliers.sigmas_px) ** 2)
+    covariance = _sandwich(slope, scores)
     if covariance is None:
         return None
     cells = image_cells(camera, inliers.points_image, config.cells)
-    effect = max(
-        design_effect(found, weights, covariance, cells),
-        assumed_effect(cells, config.error_correlation),
-    )
+    effect = max(measured_effect(scores, cells), assumed_effect(cells, config.error_correlation))
     least = np.repeat(
         [config.least_position_sigma_m, np.radians(config.least_rotation_sigma_deg)], 3
     )
@@ -84,38 +79,31 @@ def assumed_effect(cells: NDArray[np.int64], correlation: float) -> float:
     return 1.0 + correlation * max(companions, 0.0)
 
 
-def design_effect(
-    found: Residuals, weights: FloatArray, covariance: FloatArray, cells: NDArray[np.int64]
-) -> float:
+def measured_effect(scores: FloatArray, cells: NDArray[np.int64]) -> float:
     """By how much errors that are alike within cells raise the variance of the pose, >= 1.
 
-    The mean over the six directions, since each alone is measured badly by a few cells.
-    `covariance` (6, 6) is that of independent errors.
+    `scores` (N, 6), `cells` (N,). The mean over the six directions, since each alone is
+    measured badly by a few cells.
     """
-    scores = np.einsum(
-        "nki,n,nk->ni", found.jacobian[found.seen], weights[found.seen],
-        found.errors_px[found.seen],
-    )
-    _, number = np.unique(cells[found.seen], return_inverse=True)
+    _, number = np.unique(cells, return_inverse=True)
     sums = np.stack([np.bincount(number, column) for column in scores.T], axis=1)
     count = len(sums)
     if count <= _POSE_FREEDOMS:
         return float(count)  # too few cells to tell: each counts as one observation at most
-    matrix = normal_matrix(found, weights)
-    clustered = sums.T @ sums * count / (count - 1.0)
-    bread = np.linalg.inv(matrix)
-    ratio = np.trace(np.linalg.solve(covariance, bread @ clustered @ bread)) / _POSE_FREEDOMS
+    ratio = np.trace(np.linalg.solve(scores.T @ scores, sums.T @ sums)) / _POSE_FREEDOMS
     return max(1.0, float(ratio) * count / (count - _POSE_FREEDOMS))
 
 
-def _independent(
-    found: Residuals, weights: FloatArray, inliers: Correspondences
-) -> FloatArray | None:
-    squared = (found.errors_px**2).sum(1) / inliers.sigmas_px**2
-    scale = robust_scale(squared[found.seen])
+def _sandwich(slope: FloatArray, scores: FloatArray) -> FloatArray | None:
+    """B^-1 M B^-1 for independent errors, corrected for the freedoms of the pose."""
+    spare = len(scores) - _POSE_FREEDOMS
+    if spare <= 0:
+        return None
     try:
-        covariance = np.asarray(np.linalg.inv(normal_matrix(found, weights)) * scale**2)
+        bread = np.linalg.inv(slope)
     except np.linalg.LinAlgError:
         return None
+    covariance: FloatArray = bread @ (scores.T @ scores) @ bread * (len(scores) / spare)
+    covariance = (covariance + covariance.T) / 2
     healthy = np.isfinite(covariance).all() and np.linalg.eigvalsh(covariance)[0] > 0
-    return (covariance + covariance.T) / 2 if healthy else None
+    return covariance if healthy else None
