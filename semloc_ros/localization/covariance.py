@@ -5,8 +5,8 @@ inliers, B their slope (Huber, Robust Statistics, 1981, section 6.3); so the sca
 measured, whatever the sigmas say. But M counts every inlier as an independent witness. They are
 not: the points of one painting share the errors of the few views that triangulated them, and
 neighbouring features share the blur. Errors that are alike within a part of the image add up
-instead of averaging out. By how much is Kish's design effect; the number of inliers divided by it is the effective
-number of observations. It is the larger of two figures:
+instead of averaging out. By how much is Kish's design effect; the number of inliers divided by
+it is the effective number of observations. It is the larger of two figures:
 
 - measured in this image: the scores are summed by cells, and the second moment of the sums is
   compared with M (cluster-robust covariance, Liang and Zeger, Biometrika 1986);
