@@ -50,7 +50,7 @@ class RefinementConfig:
         unit="s", low=0.0, high=10.0,
     )
     focal_length_sigma: float = option(
-        0.0, "relative standard deviation of the focal lengths; 0: exact", low=0.0, high=0.5
+        0.0, "relative standard deviation of the focal length; 0: exact", low=0.0, high=0.5
     )
     radial_distortion_sigma: float = option(
         0.0, "standard deviation of the distortion coefficients k1 and k2; 0: exact",

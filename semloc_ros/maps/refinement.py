@@ -37,7 +37,7 @@ _EXACT = 1e-9  # standard deviation of what is not to be mended
 @dataclass(frozen=True, slots=True)
 class State:
     """What is sought: `errors` (V, 6), `correction` (4, 4), `time_offset_s`, `lens`
-    (4,), see `lens.py`, and `points_map` (P, 3)."""
+    (3,), see `lens.py`, and `points_map` (P, 3)."""
 
     errors: FloatArray
     correction: FloatArray
@@ -51,7 +51,7 @@ class State:
         return State(np.zeros((num_views, 6)), np.eye(4), 0.0, np.zeros(LENS_SIZE), points_map)
 
     def deviations(self) -> FloatArray:
-        """How far all parameters but the points are from what was given, (6V + 11,)."""
+        """How far all parameters but the points are from what was given, (6V + 10,)."""
         shared = (se3.log(self.correction), [self.time_offset_s], self.lens)
         return np.concatenate([self.errors.ravel(), *shared])
 
@@ -114,8 +114,8 @@ class Refiner:
         return {
             "camera_from_given_camera": state.correction.tolist(),
             "time_offset_s": state.time_offset_s,
-            "focal_factors": (1.0 + state.lens[:2]).tolist(),
-            "radial_distortion_added": state.lens[2:].tolist(),
+            "focal_factor": 1.0 + float(state.lens[0]),
+            "radial_distortion_added": state.lens[1:].tolist(),
             "position_rms_m": spread[0].tolist(),
             "rotation_rms_deg": np.degrees(spread[1]).round(4).tolist(),
         }
@@ -129,7 +129,7 @@ class Refiner:
             np.full(3, config.mounting_position_sigma_m),
             np.full(3, np.radians(config.mounting_rotation_sigma_deg)),
             config.time_offset_sigma_s,
-            np.full(2, config.focal_length_sigma),
+            config.focal_length_sigma,
             np.full(2, config.radial_distortion_sigma),
         ]
         return np.concatenate([np.tile(pose, num_views), np.maximum(shared, _EXACT) ** -2.0])
@@ -202,7 +202,7 @@ class Refiner:
         return self._applied(state, step, point_steps(problem, reduced, moved))
 
     def _shared_columns(self, state: State) -> FloatArray:
-        """What the 11 shared parameters move in the columns of the problem: (6V + 4, 11).
+        """What the 10 shared parameters move in the columns of the problem: (6V + 3, 10).
 
         The correction and the time offset act before a view's own error: its adjoint carries
         them into the view's camera frame.
