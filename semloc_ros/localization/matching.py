@@ -17,7 +17,11 @@ from semloc_ros.config import MatchingConfig
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.localization.point_index import PointIndex
 from semloc_ros.localization.resection import pose_jacobian
-from semloc_ros.localization.windows import compare_in_windows, compile_kernels
+from semloc_ros.localization.windows import (
+    best_of_pairs,
+    compare_in_windows,
+    compile_kernels,
+)
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.types import Camera, Correspondences, Features, FloatArray, Prior
 
@@ -92,9 +96,7 @@ class PointMatcher:
         pairs = compare_in_windows(
             features, pixels, radii, scales, self.descriptors_of(points)
         )
-        rows, best, ratios = _best_of_pairs(
-            pairs.features, pairs.predictions, pairs.distances, pixels
-        )
+        rows, best, ratios = best_of_pairs(pairs, pixels, len(features), _SAME_PIXEL)
         kept = ratios < self._config.guided_ratio
         return self._collect(features, rows[kept], points[best[kept]], ratios[kept])
 
@@ -162,24 +164,3 @@ def no_correspondences() -> Correspondences:
     return Correspondences(
         np.empty((0, 2)), np.empty((0, 3)), np.empty(0), np.empty(0), np.empty(0, np.int64)
     )
-
-
-def _best_of_pairs(
-    features: NDArray[np.int32], predictions: NDArray[np.int32],
-    distances: NDArray[np.int32], pixels: FloatArray,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
-    """Features, their best prediction, and the ratio to the best rival elsewhere.
-
-    Without any rival in the window the ratio is that to a typical wrong descriptor.
-    """
-    order = np.lexsort((distances, features))
-    features, predictions, distances = features[order], predictions[order], distances[order]
-    rows, first = np.unique(features, return_index=True)
-    counts = np.diff(np.append(first, len(features)))
-    best = np.repeat(predictions[first], counts)
-    elsewhere = np.linalg.norm(pixels[predictions] - pixels[best], axis=1) > _SAME_PIXEL
-    rival = np.where(elsewhere, distances.astype(np.float64), np.inf)
-    second = np.minimum.reduceat(rival, first) if len(first) else np.empty(0)
-    typical = np.median(distances) if len(distances) else 1.0
-    ratios = np.sqrt(distances[first] / np.maximum(np.minimum(second, typical), 1.0))
-    return rows.astype(np.int64), predictions[first].astype(np.int64), ratios

@@ -28,7 +28,7 @@ def estimate_pose(
     options = {
         "max_reproj_error": config.max_error_px,
         "max_iterations": config.max_iterations,
-        "min_iterations": min(1000, config.max_iterations),
+        "min_iterations": min(100, config.max_iterations),
         "progressive_sampling": True,
         "seed": seed,
     }

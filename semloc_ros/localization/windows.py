@@ -15,6 +15,7 @@ from semloc_ros.types import Features, FloatArray
 
 _CELL_PX = 24.0
 _SCALE_FACTOR = 1.6  # SIFT's scale of a true match is predicted this well
+_TYPICAL_STEP = 16  # so many of the distances suffice for their median
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,31 @@ def compare_in_windows(
     return Pairs(found, wanted, _distances(features.descriptors, descriptors, found, wanted))
 
 
+def best_of_pairs(
+    pairs: Pairs, pixels: FloatArray, num_features: int, same_pixel: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
+    """Features (N,), their best prediction (N,), and the ratio (N,) of its distance to that of
+    the best rival, a prediction more than `same_pixel` pixels away from it.
+
+    Without any rival in the window the ratio is that to a typical wrong descriptor.
+    """
+    best, nearest, second = _two_best(
+        pairs.features, pairs.predictions, pairs.distances, pixels, num_features, same_pixel**2
+    )
+    rows = np.flatnonzero(best >= 0)
+    typical = np.median(pairs.distances[::_TYPICAL_STEP]) if len(rows) else 1.0
+    ratios = np.sqrt(nearest[rows] / np.maximum(np.minimum(second[rows], typical), 1.0))
+    return rows, best[rows].astype(np.int64), ratios
+
+
 def compile_kernels() -> None:
     """Compile now what would else delay the first frame by a second."""
     one = np.ones(1, np.float32)
     descriptor = np.zeros((1, 128), np.uint8)
     features = Features("", np.zeros((1, 2), np.float32), one, descriptor)
-    compare_in_windows(features, np.zeros((1, 2)), np.ones(1), np.ones(1), descriptor)
+    pixels = np.zeros((1, 2))
+    pairs = compare_in_windows(features, pixels, np.ones(1), np.ones(1), descriptor)
+    best_of_pairs(pairs, pixels, 1, 1.0)
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
@@ -113,3 +133,23 @@ def _distances(first: Any, second: Any, rows_first: Any, rows_second: Any) -> An
             total += difference * difference
         distances[one] = total
     return distances
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
+def _two_best(
+    features: Any, predictions: Any, distances: Any, pixels: Any, count: int, same: float
+) -> Any:
+    """Per feature: its nearest prediction (-1: none), that distance, and the least of a rival."""
+    best = np.full(count, -1, np.int32)
+    nearest, second = np.full(count, np.inf), np.full(count, np.inf)
+    for pair in range(len(features)):
+        feature = features[pair]
+        if distances[pair] < nearest[feature]:
+            nearest[feature], best[feature] = distances[pair], predictions[pair]
+    for pair in range(len(features)):
+        feature, one = features[pair], predictions[pair]
+        du = pixels[one, 0] - pixels[best[feature], 0]
+        dv = pixels[one, 1] - pixels[best[feature], 1]
+        if distances[pair] < second[feature] and du * du + dv * dv > same:
+            second[feature] = distances[pair]
+    return best, nearest, second
