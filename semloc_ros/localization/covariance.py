@@ -54,15 +54,17 @@ def pose_covariance(
 def mapping_covariance(build: Mapping[str, Any]) -> FloatArray:
     """(6, 6) in camera axes: how well the map knows the frame that its given poses define.
 
-    `build` is that of the map's manifest. Where bundle adjustment has mended the given poses,
-    what they differ by is how far they may be off elsewhere too; poses believed exactly give 0.
+    `build` is that of the map's manifest. Where bundle adjustment has mended the given poses, it
+    is what they were said to err by, or what they did err by if that is more, since they may be off
+    by as much where the camera stands now. Poses believed exactly give 0.
     """
     refinement = build.get("refinement")
     if not refinement:
         return np.zeros((6, 6))
-    rotation = np.radians(np.asarray(refinement["rotation_rms_deg"], np.float64))
-    sigmas = np.r_[np.asarray(refinement["position_rms_m"], np.float64), rotation]
-    return np.diag(sigmas**2)
+    said = build["options"]["refine"]
+    position = np.maximum(refinement["position_rms_m"], said["position_sigma_m"])
+    rotation = np.maximum(refinement["rotation_rms_deg"], said["rotation_sigma_deg"])
+    return np.diag(np.r_[position, np.radians(rotation)] ** 2)
 
 
 def image_cells(camera: Camera, pixels: FloatArray, across: int) -> NDArray[np.int64]:

@@ -133,7 +133,10 @@ def test_points_on_a_line_of_sight_leave_the_pose_open(lenses, pose):
 
 
 def test_mended_mapping_poses_say_how_far_they_err():
-    build = {"refinement": {"position_rms_m": [0.01, 0.02, 0.03], "rotation_rms_deg": [1, 0, 0]}}
+    build = {
+        "refinement": {"position_rms_m": [0.01, 0.02, 0.03], "rotation_rms_deg": [2, 0, 0]},
+        "options": {"refine": {"position_sigma_m": 0.015, "rotation_sigma_deg": 0.5}},
+    }
     sigmas = np.sqrt(np.diag(mapping_covariance(build)))
-    assert np.allclose(sigmas, [0.01, 0.02, 0.03, np.radians(1), 0, 0])
+    assert np.allclose(sigmas, [0.015, 0.02, 0.03, *np.radians([2, 0.5, 0.5])])
     assert not mapping_covariance({}).any()
