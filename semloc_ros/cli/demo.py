@@ -29,8 +29,8 @@ from rich.table import Table
 from semloc_ros import __version__
 from semloc_ros.cli import demo_nodes
 from semloc_ros.cli.assignments import parse_assignments
-from semloc_ros.config import DemoConfig, GoalsConfig
-from semloc_ros.options import from_mapping, to_mapping
+from semloc_ros.config import DemoConfig, GoalsConfig, MapBuilderConfig
+from semloc_ros.options import flatten, from_mapping, to_mapping
 
 if TYPE_CHECKING:
     from semloc_ros.evaluation.goals import Goal, Outcome
@@ -139,7 +139,8 @@ def _make_map(config: DemoConfig, out: Path) -> bool:
     images = posed_images(
         out / "world" / "mapping", demo_nodes.IMAGE, demo_nodes.CAMERA_INFO, demo_nodes.TRUTH
     )
-    extract = RootSift(config.map.features).extract
+    building = _building(config)
+    extract = RootSift(building.features).extract
     with _bar() as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -148,16 +149,23 @@ def _make_map(config: DemoConfig, out: Path) -> bool:
                 tasks[stage] = bar.add_task(stage)
             bar.update(tasks[stage], completed=done, total=total)
 
-        build_map(images, extract, config.map, out / "map", advance, source="gallery world")
+        build_map(images, extract, building, out / "map", advance, source="gallery world")
     note.write_text(recipe)
     return True
+
+
+def _building(config: DemoConfig) -> MapBuilderConfig:
+    """The builder's options, with the number of features that the localizer has too."""
+    return from_mapping(
+        MapBuilderConfig, {**flatten(config.map), "features.max_features": config.max_features}
+    )
 
 
 def _recipe(config: DemoConfig, world: Path) -> str:
     """What the map depends on, as one word."""
     from semloc_ros.worlds.recording import WORLD_FILE
 
-    options = json.dumps(to_mapping(config.map), sort_keys=True)
+    options = json.dumps(to_mapping(_building(config)), sort_keys=True)
     made_of = [__version__, (world / WORLD_FILE).read_text(), options]
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()
 

@@ -30,7 +30,9 @@ def localize_bag(config: DemoConfig, query: Path, folder: Path, predictions: Pat
     environ = private_graph(config, logs)
     with (
         _recorder(predictions, environ, logs) as recorder,
-        running("localizer", _launch(folder / "map"), environ, logs / "localizer.log") as localizer,
+        running(
+            "localizer", _launch(config, folder / "map"), environ, logs / "localizer.log"
+        ) as localizer,
         running("replay", _replay(config, query), environ) as replay,
     ):
         wait_for(replay, [localizer, recorder])
@@ -50,10 +52,11 @@ def private_graph(config: DemoConfig, logs: Path) -> dict[str, str]:
     return environ
 
 
-def _launch(map_folder: Path) -> list[str]:
+def _launch(config: DemoConfig, map_folder: Path) -> list[str]:
     arguments = {
         "map": map_folder.resolve(), "use_sim_time": "true", "image_transport": "compressed",
         "image_topic": IMAGE, "camera_info_topic": CAMERA_INFO, "odom_topic": ODOMETRY,
+        "features.max_features": config.max_features,
     }  # fmt: skip
     words = [f"{name}:={value}" for name, value in arguments.items()]
     return [_ros2(), "launch", "semloc_ros", "localize.launch.py", *words]

@@ -75,6 +75,9 @@ class DemoConfig:
     settle: float = option(
         2.0, "wait for the last poses after the bag's end", unit="s", low=0.0, high=60.0
     )
+    max_features: int = option(
+        2000, "features per image, of map and localizer: plenty for 640 x 480", low=16, high=100_000
+    )
     world: GalleryConfig = section(GalleryConfig)
     map: MapBuilderConfig = section(MapBuilderConfig)
     evaluation: EvaluationConfig = section(EvaluationConfig)

@@ -18,7 +18,7 @@ from semloc_ros.geometry.uncertainty import perturb
 from semloc_ros.types import Camera, Correspondences, FloatArray
 
 _ITERATIONS = 20
-_CONVERGED = 1e-7  # metres and radians
+_CONVERGED = 1e-5  # metres and radians: far below what any pose is known to
 _ROBUST_SCALE = 2.0  # standard deviations at which an observation's pull starts to fade
 
 
