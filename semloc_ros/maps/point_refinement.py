@@ -17,6 +17,7 @@ from semloc_ros.types import FloatArray, PosedImage
 
 _ROBUST_PX = 1.0  # Cauchy scale: an observation's pull fades beyond
 _ITERATIONS = 10
+_CONVERGED = 1e-4  # relative decrease of the cost of all points
 _UNSEEN = 1e6  # squared error of an observation behind the camera
 
 
@@ -42,7 +43,7 @@ def refine_points(
         errors = np.where(better[tracks.point_of][:, None], moved_errors, errors)
         costs = np.where(better, moved_costs, costs)
         damping = np.clip(np.where(better, damping / 10, damping * 10), 1e-9, 1e9)
-        if gain < 1e-6 * costs.sum():
+        if gain < _CONVERGED * costs.sum():
             break
     return tracks
 
