@@ -93,6 +93,11 @@ class Session:
         return self._standing
 
     @property
+    def epoch(self) -> int:
+        """Grows with each reset; given to `plan`, it makes what began before one stale."""
+        return self._epoch
+
+    @property
     def belief(self) -> Belief | None:
         """What is believed of the pose, None before the first fix."""
         return self._belief
@@ -115,9 +120,15 @@ class Session:
         with self._lock:
             self._tracking, self._motion = tracking, motion
 
-    def plan(self, sighting: Sighting) -> Plan:
-        """Carry the belief to the frame, and decide whether it guides the search."""
+    def plan(self, sighting: Sighting, epoch: int | None = None) -> Plan:
+        """Carry the belief to the frame, and decide whether it guides the search.
+
+        `epoch` is that of when the frame was taken up, if preparing it took time: after a
+        reset since then the frame touches nothing, and its result will be stale.
+        """
         with self._lock:
+            if epoch is not None and epoch != self._epoch:
+                return Plan(sighting, None, epoch)
             if self._given is not None:
                 self._start_from_given(sighting)
             elif self._belief is not None:

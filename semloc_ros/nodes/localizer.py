@@ -251,10 +251,10 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         if self._active is None:
             return
         stages = self._active.stages
+        stages.inputs.clear()  # first: what is taken up after the reset is of the new time
         stages.session.reset(Reason.CLOCK_JUMP)
         stages.odometry.clear()
         stages.transforms.clear()
-        stages.inputs.clear()
         self._active.worker.forget_stamps()
         self._faults.say(Reason.CLOCK_JUMP.value, "time jumped back: starting anew")
         self._say(stages.session.standing)

@@ -19,7 +19,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
 from semloc_ros.config import LocalizerNodeConfig
-from semloc_ros.errors import InputError
+from semloc_ros.errors import InputError, expected
 from semloc_ros.localization.session import Outcome, Session, Sighting
 from semloc_ros.localization.states import Reason
 from semloc_ros.nodes import messages
@@ -100,17 +100,18 @@ class Worker:
             if arrival is None or self._is_paused():
                 continue
             try:
-                self._serve(arrival)
+                self._serve(arrival, self._stages.session.epoch)
             except Refused as refused:
                 self._refuse(arrival, refused)
             except Exception:  # a bug must be seen, and must not silently end the thread
                 if not self._stopping.is_set() and self._context.ok():
                     self._logger.error(traceback.format_exc())
 
-    def _serve(self, arrival: Arrival) -> None:
+    def _serve(self, arrival: Arrival, epoch: int) -> None:
         started = time.monotonic()
         frame, mask_kind = self._frame(arrival.message)
-        plan = self._stages.session.plan(self._sighting(arrival.message, frame.stamp_ns))
+        sighting = self._sighting(arrival.message, frame.stamp_ns)
+        plan = self._stages.session.plan(sighting, epoch)
         ready = time.monotonic()
         result = self._stages.localizer.localize(frame, plan.prior)
         outcome = self._stages.session.conclude(plan, result)
@@ -145,7 +146,11 @@ class Worker:
         if stamp == 0:
             raise Refused(Reason.BAD_IMAGE, "image.header.stamp: expected a time, got 0")
         if stamp < self._last_stamp_ns - _JUMP_BACK_NS:
+            seconds = f"{(self._last_stamp_ns - stamp) / 1e9:.1f} s before the last"
             self._on_jump_back()
+            self._last_stamp_ns = stamp
+            text = expected("image.header.stamp", "stamps that do not jump back", seconds)
+            raise Refused(Reason.CLOCK_JUMP, text)
         self._last_stamp_ns = stamp
         return stamp
 

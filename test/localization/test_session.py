@@ -165,6 +165,17 @@ def test_the_result_of_before_a_reset_is_stale():
     assert drive.session.belief is None and drive.session.map_from_odom is None
 
 
+def test_a_frame_taken_up_before_a_reset_touches_nothing():
+    drive = Drive()
+    epoch = drive.session.epoch
+    drive.session.set_pose(np.eye(4), SHARP)
+    plan = drive.session.plan(Sighting(1, BASE_FROM_CAMERA, None), epoch)
+    assert plan.prior is None and drive.session.belief is None
+    assert drive.session.conclude(plan, estimate(np.eye(4))).is_stale
+    fresh = drive.session.plan(Sighting(2, BASE_FROM_CAMERA, None), drive.session.epoch)
+    assert fresh.prior is not None, "the given pose waits for a frame of its own time"
+
+
 def test_an_initial_pose_guides_the_next_frame():
     drive = Drive()
     drive.session.set_pose(se3.exp([0.1, 0, 0, 0, 0, 0]), np.eye(6) * 0.25)

@@ -209,6 +209,33 @@ def test_a_simulated_clock_that_jumps_back_starts_anew(make_rig):
     robot.until(lambda: robot.is_in("TRACKING", "ok"), every=step)
 
 
+def test_a_frame_in_preparation_when_the_clock_jumps_back_is_not_published(make_rig):
+    """Its odometry does not come: the worker waits for it while the clock jumps."""
+    rig = make_rig(use_sim_time=True, odometry_wait_ms=1000.0)
+    robot = rig.robot
+    clock = robot.node.create_publisher(Clock, "/clock", 10)
+    now = [robot.now_ns()]
+
+    def step():
+        now[0] += 100_000_000
+        clock.publish(Clock(clock=messages.to_stamp(now[0])))
+        robot.send_frame(now[0] - 30_000_000)
+
+    rig.ready()
+    robot.until(lambda: robot.is_in("TRACKING", "ok"), every=step)
+    robot.spin(0.3)
+    calls = len(rig.fake.calls)
+    old = robot.send_frame(now[0] + 10_000_000, odom=False)
+    robot.spin(0.3)
+    assert len(rig.fake.calls) == calls, "still waiting for odometry"
+    robot.poses.clear()
+    clock.publish(Clock(clock=messages.to_stamp(now[0] - 50_000_000_000)))
+    robot.until(lambda: robot.is_in("BOOTSTRAPPING", "clock_jump"))
+    robot.until(lambda: rig.fake.calls[-1][0].stamp_ns == old)
+    robot.spin(0.5)
+    assert not robot.poses and robot.is_in("BOOTSTRAPPING", "clock_jump")
+
+
 def test_a_bug_in_the_localizer_is_logged_and_does_not_end_the_worker(make_rig):
     rig = make_rig().track()
     robot = rig.robot
