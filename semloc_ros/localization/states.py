@@ -53,8 +53,11 @@ class Standing:
     last_frame_ns: int | None = None
 
     def fix_age_s(self, now_ns: int) -> float | None:
-        """Age of the last believed fix in seconds, None if there is none."""
-        return None if self.last_fix_ns is None else (now_ns - self.last_fix_ns) / _NANOSECONDS
+        """Age of the last believed fix in seconds, None if there is none; never below zero,
+        as a camera's clock may be a little ahead."""
+        if self.last_fix_ns is None:
+            return None
+        return max(now_ns - self.last_fix_ns, 0) / _NANOSECONDS
 
 
 def start(reason: Reason = Reason.WAITING_FOR_IMAGE) -> Standing:

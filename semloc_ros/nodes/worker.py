@@ -31,6 +31,7 @@ from semloc_ros.types import Camera, Frame, NoPose, PoseEstimate, Prior
 
 _POLL_S = 0.2
 _JUMP_BACK_NS = 1_000_000_000
+_MAX_AHEAD_NS = 1_000_000_000  # clocks of two machines differ by less
 
 
 class FrameLocalizer(Protocol):
@@ -80,6 +81,7 @@ class Worker:
         self._logger, self._stages, self._faults = node.get_logger(), stages, faults
         self._config, self._on_outcome, self._on_jump_back = config, on_outcome, on_jump_back
         self._is_paused, self._context = is_paused, node.context
+        self._now_ns = lambda: node.get_clock().now().nanoseconds
         self._last_stamp_ns = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="localizer", daemon=True)
@@ -145,6 +147,10 @@ class Worker:
         stamp = messages.stamp_ns(message.header.stamp)
         if stamp == 0:
             raise Refused(Reason.BAD_IMAGE, "image.header.stamp: expected a time, got 0")
+        ahead = stamp - self._now_ns()
+        if ahead > _MAX_AHEAD_NS and ahead < stamp:  # without a clock yet, nothing is ahead
+            text = expected("image.header.stamp", "no future time", f"{ahead / 1e9:.1f} s ahead")
+            raise Refused(Reason.BAD_IMAGE, text)
         if stamp < self._last_stamp_ns - _JUMP_BACK_NS:
             seconds = f"{(self._last_stamp_ns - stamp) / 1e9:.1f} s before the last"
             self._on_jump_back()
@@ -228,11 +234,12 @@ class Worker:
         self._faults.say(refused.reason.value, refused.text)
         stamp = messages.stamp_ns(arrival.message.header.stamp)
         session = self._stages.session
-        outcome = session.refuse(refused.reason.value, stamp)
+        now = self._now_ns()  # the stamp may be what is wrong with the image
+        outcome = session.refuse(refused.reason.value, now)
         values = {
             "stamp": stamp,
             "detail": refused.text,
-            "fix_age_s": outcome.standing.fix_age_s(stamp),
+            "fix_age_s": outcome.standing.fix_age_s(now),
             "spread_m": session.spread_m,
         }
         self._stages.outputs.publish_status(outcome.standing, values)

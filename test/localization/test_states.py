@@ -66,3 +66,4 @@ def test_silence_is_named():
 def test_fix_age():
     assert states.start().fix_age_s(9) is None
     assert tracking_at(SECOND).fix_age_s(3 * SECOND) == 2.0
+    assert tracking_at(SECOND).fix_age_s(0) == 0.0

@@ -209,6 +209,22 @@ def test_a_simulated_clock_that_jumps_back_starts_anew(make_rig):
     robot.until(lambda: robot.is_in("TRACKING", "ok"), every=step)
 
 
+def test_one_stamp_far_ahead_is_refused_and_harms_nothing(make_rig, said):
+    rig = make_rig(tracking__degraded_after=0.5).track()
+    robot = rig.robot
+    calls = len(rig.fake.calls)
+    future = robot.now_ns() + 3_000_000_000_000
+    robot.send_image(future)
+    robot.until(lambda: robot.last()["reason"] == "bad_image")
+    assert robot.last()["stamp"] == str(future) and robot.is_in("TRACKING")
+    words = "image.header.stamp: expected no future time, got 3000.0 s ahead"
+    assert robot.last()["detail"] == words and ("bad_image", words) in said
+    robot.until(lambda: robot.is_in("TRACKING", "ok"), every=robot.send_frame)
+    assert future not in [frame.stamp_ns for frame, _ in rig.fake.calls[calls:]]
+    assert "clock_jump" not in [v.value for s in robot.statuses for v in s.values]
+    robot.until(lambda: robot.is_in("DEGRADED", "no_image"))
+
+
 def test_a_frame_in_preparation_when_the_clock_jumps_back_is_not_published(make_rig):
     """Its odometry does not come: the worker waits for it while the clock jumps."""
     rig = make_rig(use_sim_time=True, odometry_wait_ms=1000.0)
