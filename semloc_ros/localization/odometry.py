@@ -10,6 +10,7 @@ from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray, Odometry
 
 _KEPT_NS = 30_000_000_000
+_RESTART_NS = 1_000_000_000
 
 
 class OdometryBuffer:
@@ -26,9 +27,15 @@ class OdometryBuffer:
         self._arrived = threading.Condition()
 
     def add(self, sample: Odometry) -> None:
-        """Keep a sample; one that is not newer than the last is dropped."""
+        """Keep a sample; one that is not newer than the last is dropped.
+
+        A step back of more than 1 s is no disorder but a source that started anew (or a last
+        stamp that was wrong): what was kept is forgotten.
+        """
         with self._arrived:
-            if self._stamps and sample.stamp_ns <= self._stamps[-1]:
+            if self._stamps and sample.stamp_ns < self._stamps[-1] - _RESTART_NS:
+                self._forget()
+            elif self._stamps and sample.stamp_ns <= self._stamps[-1]:
                 return
             self._stamps.append(sample.stamp_ns)
             self._poses.append(sample.odom_from_base)
@@ -38,8 +45,7 @@ class OdometryBuffer:
     def clear(self) -> None:
         """Forget everything, as after a jump of the clock."""
         with self._arrived:
-            self._stamps.clear()
-            self._poses.clear()
+            self._forget()
 
     def at(self, stamp_ns: int, wait_s: float = 0.0) -> FloatArray | None:
         """`odom_from_base` (4, 4) at the stamp; waits up to `wait_s` for it to be reached."""
@@ -50,6 +56,10 @@ class OdometryBuffer:
                 if remaining <= 0 or not self._arrived.wait(remaining):
                     break
             return self._interpolated(stamp_ns)
+
+    def _forget(self) -> None:
+        self._stamps.clear()
+        self._poses.clear()
 
     def _interpolated(self, stamp_ns: int) -> FloatArray | None:
         after = bisect.bisect_left(self._stamps, stamp_ns)

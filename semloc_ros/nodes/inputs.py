@@ -131,6 +131,7 @@ class Inputs:
             sample = messages.odometry_from(
                 message, self._config.odom_frame, self._config.base_frame
             )
+            messages.check_not_ahead("odom", sample.stamp_ns, self._now_ns())
         except InputError as error:
             self._faults.say("odom", str(error))
             return
@@ -143,6 +144,9 @@ class Inputs:
             self._faults.say("initialpose", str(error))
             return
         self._on_initial_pose(pose, covariance)
+
+    def _now_ns(self) -> int:
+        return int(self._node.get_clock().now().nanoseconds)
 
     def _mask_age_ns(self, stamp_ns: int) -> int:
         if self._mask is None:

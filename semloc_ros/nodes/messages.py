@@ -44,6 +44,7 @@ _MODELS: dict[str, CameraModel] = {
 }
 _COUNTS = {"plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,), "fisheye": (4,)}
 _BRIDGE = CvBridge()
+_MAX_AHEAD_NS = 1_000_000_000  # the clocks of a robot's machines differ by less
 
 
 def stamp_ns(stamp: Time) -> int:
@@ -55,6 +56,15 @@ def to_stamp(nanoseconds: int) -> Time:
     """The inverse of `stamp_ns`."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return Time(sec=seconds, nanosec=rest)
+
+
+def check_not_ahead(name: str, nanoseconds: int, now_ns: int) -> None:
+    """InputError for a stamp more than 1 s after now (0: no clock has ticked yet)."""
+    ahead = nanoseconds - now_ns
+    if now_ns > 0 and ahead > _MAX_AHEAD_NS:
+        raise InputError(
+            expected(f"{name}.header.stamp", "no future time", f"{ahead / 1e9:.1f} s ahead")
+        )
 
 
 def image_from(message: Image | CompressedImage) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@
     {"kind": "frame", "stamp_ns", "received_ns"}
     {"kind": "pose", "stamp_ns", "received_ns", "position", "quaternion_xyzw", "covariance"}
     {"kind": "status", "stamp_ns", "received_ns", "state", "reason", "values"}
-    {"kind": "tf", "stamp_ns", "received_ns", "child", "position", "quaternion_xyzw"}
+    {"kind": "tf", "stamp_ns", "received_ns", "parent", "child", "position", "quaternion_xyzw"}
 
 `stamp_ns` is that of the message (of a status, its frame's, or when it was said),
 `received_ns` the steady clock at arrival. A frame is a camera_info, which goes with each image
@@ -98,6 +98,7 @@ class RecorderNode(Node):  # type: ignore[misc]
         self._write(
             "tf",
             stamp_ns(message.header.stamp),
+            parent=message.header.frame_id,
             child=message.child_frame_id,
             position=_xyz(message.transform.translation),
             quaternion_xyzw=_xyzw(message.transform.rotation),

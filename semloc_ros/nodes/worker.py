@@ -31,7 +31,6 @@ from semloc_ros.types import Camera, Frame, NoPose, PoseEstimate, Prior
 
 _POLL_S = 0.2
 _JUMP_BACK_NS = 1_000_000_000
-_MAX_AHEAD_NS = 1_000_000_000  # clocks of two machines differ by less
 
 
 class FrameLocalizer(Protocol):
@@ -147,10 +146,10 @@ class Worker:
         stamp = messages.stamp_ns(message.header.stamp)
         if stamp == 0:
             raise Refused(Reason.BAD_IMAGE, "image.header.stamp: expected a time, got 0")
-        ahead = stamp - self._now_ns()
-        if ahead > _MAX_AHEAD_NS and ahead < stamp:  # without a clock yet, nothing is ahead
-            text = expected("image.header.stamp", "no future time", f"{ahead / 1e9:.1f} s ahead")
-            raise Refused(Reason.BAD_IMAGE, text)
+        try:
+            messages.check_not_ahead("image", stamp, self._now_ns())
+        except InputError as error:
+            raise Refused(Reason.BAD_IMAGE, str(error)) from None
         if stamp < self._last_stamp_ns - _JUMP_BACK_NS:
             seconds = f"{(self._last_stamp_ns - stamp) / 1e9:.1f} s before the last"
             self._on_jump_back()

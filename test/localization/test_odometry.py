@@ -50,6 +50,14 @@ def test_old_and_repeated_samples_are_dropped_and_clear_forgets(buffer):
     assert buffer.at(0)[0, 3] == 5.0
 
 
+def test_a_source_that_restarts_with_earlier_stamps_starts_anew(buffer):
+    buffer.add(sample(60_000_000_000, 77.0))  # one wrong stamp, or the last before a restart
+    buffer.add(sample(500_000_000, 5.0))
+    buffer.add(sample(600_000_000, 6.0))
+    assert buffer.at(550_000_000)[0, 3] == pytest.approx(5.5)
+    assert buffer.at(400_000_000) is None, "what was before is forgotten"
+
+
 def test_waits_for_the_sample_that_is_on_its_way(buffer):
     timer = threading.Timer(0.05, lambda: buffer.add(sample(500_000_000, 5.0)))
     timer.start()

@@ -151,6 +151,18 @@ def test_nan_odometry_is_refused_and_the_node_lives(make_rig, said):
     robot.until(lambda: robot.is_in("TRACKING", "ok"), every=robot.send_frame)
 
 
+def test_odometry_from_the_future_is_refused_and_an_earlier_restart_taken(make_rig, said):
+    rig = make_rig(odometry_wait_ms=10.0).track()
+    robot = rig.robot
+    robot.send_odom(robot.now_ns() + 3_000_000_000_000)
+    robot.until(lambda: [text for reason, text in said if reason == "odom"])
+    words = "odom.header.stamp: expected no future time, got 3000.0 s ahead"
+    assert [text for reason, text in said if reason == "odom"] == [words]
+    robot.send_odom(robot.now_ns() + 900_000_000)  # within the tolerance, yet wrong
+    robot.until(lambda: robot.is_in("DEGRADED", "no_odometry"), every=robot.send_frame)
+    robot.until(lambda: robot.is_in("TRACKING", "ok"), every=robot.send_frame)
+
+
 def test_frames_without_odometry_are_degraded(make_rig):
     robot = make_rig(odometry_wait_ms=10.0).track().robot
     robot.until(
