@@ -13,7 +13,7 @@ import numpy as np
 from semloc_ros.config import MotionConfig
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import error_vector, nees, transport
-from semloc_ros.types import FloatArray, Prior
+from semloc_ros.types import FloatArray, Odometry, Prior
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,13 @@ def carry(belief: Belief, stamp_ns: int, odom_from_base: FloatArray | None) -> B
         driven_m=belief.driven_m + float(distance),
         turned_rad=belief.turned_rad + float(angle),
     )
+
+
+def carry_to_now(belief: Belief, now_ns: int, newest: Odometry | None) -> Belief:
+    """The belief at `now_ns` by the newest odometry; what it does not reach is blind time."""
+    if newest is not None and newest.stamp_ns > belief.stamp_ns:
+        belief = carry(belief, newest.stamp_ns, newest.odom_from_base)
+    return carry(belief, max(now_ns, belief.stamp_ns), None)
 
 
 def covariance(belief: Belief, motion: MotionConfig) -> FloatArray:
@@ -107,3 +114,8 @@ def agree(
 def position_spread(covariance: FloatArray) -> float:
     """1-sigma of the worst direction of the position, metres."""
     return float(np.sqrt(max(np.linalg.eigvalsh(covariance[:3, :3])[-1], 0.0)))
+
+
+def rotation_spread(covariance: FloatArray) -> float:
+    """1-sigma of the rotation about the worst axis, radians."""
+    return float(np.sqrt(max(np.linalg.eigvalsh(covariance[3:, 3:])[-1], 0.0)))

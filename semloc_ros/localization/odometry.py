@@ -57,6 +57,14 @@ class OdometryBuffer:
                     break
             return self._interpolated(stamp_ns)
 
+    @property
+    def newest(self) -> Odometry | None:
+        """The last sample, None where there is none."""
+        with self._arrived:
+            if not self._stamps:
+                return None
+            return Odometry(self._stamps[-1], self._poses[-1])
+
     def _forget(self) -> None:
         self._stamps.clear()
         self._poses.clear()

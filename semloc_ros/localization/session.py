@@ -23,7 +23,7 @@ from semloc_ros.localization import belief as beliefs
 from semloc_ros.localization import states
 from semloc_ros.localization.belief import Belief
 from semloc_ros.localization.states import Reason, Standing
-from semloc_ros.types import FloatArray, NoPose, PoseEstimate, Prior, State
+from semloc_ros.types import FloatArray, NoPose, Odometry, PoseEstimate, Prior, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Session:
         self._epoch = 0
         self._standing = states.start()
         self._belief: Belief | None = None
+        self._carried: Belief | None = None
         self._candidate: Belief | None = None
         self._map_from_odom: FloatArray | None = None
         self._given: tuple[FloatArray, FloatArray] | None = None
@@ -108,12 +109,17 @@ class Session:
         return self._map_from_odom
 
     @property
+    def covariance(self) -> FloatArray | None:
+        """(6, 6) of the belief at the last frame or tick, whichever came last; grows with the
+        way and with blind time, also while LOST. None without a belief."""
+        carried = self._carried
+        return None if carried is None else beliefs.covariance(carried, self._motion)
+
+    @property
     def spread_m(self) -> float | None:
-        """1-sigma position spread of the belief, None without one."""
-        belief = self._belief
-        if belief is None:
-            return None
-        return beliefs.position_spread(beliefs.covariance(belief, self._motion))
+        """1-sigma position spread by `covariance`."""
+        found = self.covariance
+        return None if found is None else beliefs.position_spread(found)
 
     def adjust(self, tracking: TrackingConfig, motion: MotionConfig) -> None:
         """New thresholds from now on."""
@@ -135,6 +141,7 @@ class Session:
                 self._belief = beliefs.carry(
                     self._belief, sighting.stamp_ns, sighting.odom_from_base
                 )
+            self._carried = self._belief
             prior = None
             if self._belief is not None and self._is_guided():
                 prior = beliefs.camera_prior(
@@ -160,9 +167,14 @@ class Session:
             self._standing = states.missed(self._standing, reason, stamp_ns)
             return Outcome(self._standing)
 
-    def tick(self, now_ns: int) -> Standing:
-        """Let time pass: states age also when no image comes."""
+    def tick(self, now_ns: int, newest: Odometry | None = None) -> Standing:
+        """Let time pass: states age also when no image comes.
+
+        A copy of the belief is carried to `now_ns` by the newest odometry: its spread counts.
+        """
         with self._lock:
+            if self._belief is not None:
+                self._carried = beliefs.carry_to_now(self._belief, now_ns, newest)
             spread = self.spread_m
             self._standing = states.aged(
                 self._standing, now_ns, 0.0 if spread is None else spread, self._tracking
@@ -189,7 +201,7 @@ class Session:
     def _forget(self, standing: Standing) -> None:
         self._epoch += 1
         self._standing = standing
-        self._belief = self._candidate = self._given = None
+        self._belief = self._carried = self._candidate = self._given = None
         self._misses = 0
 
     def _start_from_given(self, sighting: Sighting) -> None:
@@ -224,7 +236,7 @@ class Session:
     def _believe(self, sighting: Sighting, fix: Fix) -> Outcome:
         self._misses = 0
         self._candidate = None
-        self._belief = _belief_of(sighting, fix)
+        self._belief = self._carried = _belief_of(sighting, fix)
         if fix.map_from_odom is not None:
             self._map_from_odom = fix.map_from_odom
         self._standing = states.fixed(self._standing, fix.stamp_ns, self._flaw(fix))
@@ -244,14 +256,18 @@ class Session:
         """
         if self._is_confirmed(plan.sighting, fix):
             return True
-        spread = self.spread_m
-        agrees = plan.prior is not None or self._belief is None or self._agrees(self._belief, fix)
-        expected = spread is not None and spread <= self._tracking.trusted_spread_m
+        belief = self._belief
+        agrees = plan.prior is not None or belief is None or self._agrees(belief, fix)
+        expected = belief is not None and self._is_sharp(belief)
         strong = (
             len(result.inliers) >= self._tracking.bootstrap_inliers
             and fix.spread_m <= self._tracking.max_spread_m
         )
         return agrees and (strong or expected)
+
+    def _is_sharp(self, belief: Belief) -> bool:
+        spread = beliefs.position_spread(beliefs.covariance(belief, self._motion))
+        return spread <= self._tracking.trusted_spread_m
 
     def _is_confirmed(self, sighting: Sighting, fix: Fix) -> bool:
         if self._candidate is None:

@@ -27,7 +27,7 @@ from semloc_ros.localization.states import Reason, Standing
 from semloc_ros.maps.storage import load_map
 from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Inputs
-from semloc_ros.nodes.outputs import Outputs
+from semloc_ros.nodes.outputs import Outputs, spreads_of
 from semloc_ros.nodes.parameters import NodeParameters
 from semloc_ros.nodes.running import run
 from semloc_ros.nodes.saved_pose import load_pose
@@ -40,7 +40,7 @@ from semloc_ros.nodes.transforms import (
     TransformReader,
 )
 from semloc_ros.nodes.worker import FrameLocalizer, Stages, Worker
-from semloc_ros.types import FloatArray
+from semloc_ros.types import FloatArray, State
 
 _TICK_S = 0.2
 _DIAGNOSTICS_S = 1.0
@@ -205,7 +205,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
 
     def _make_timers(self, config: LocalizerNodeConfig) -> tuple[Any, ...]:
         """On the steady clock: a stopped or jumping /clock must not stop them."""
-        periods = [(_TICK_S, self._tick), (_DIAGNOSTICS_S, self._outputs.publish_diagnostics)]
+        periods = [(_TICK_S, self._tick), (_DIAGNOSTICS_S, self._diagnose)]
         if config.odometry != "none":
             periods.append((1.0 / config.tf_rate, self._broadcast))
         return tuple(self.create_timer(s, call, clock=self._steady) for s, call in periods)
@@ -234,14 +234,18 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         now = self.get_clock().now().nanoseconds
         if self._active is None or now == 0:
             return
-        session = self._active.stages.session
-        standing = session.tick(now)
-        if self._answering.is_paused:
-            standing = replace(standing, reason=Reason.PAUSED.value)
+        stages = self._active.stages
+        stages.session.tick(now, stages.odometry.newest)
+        standing = self._standing(stages.session)
         if self._outputs.is_news(standing):
-            self._say(
-                standing, fix_age_s=standing.fix_age_s(now), spread_m=session.spread_m
-            )
+            self._say_aged(stages.session, standing)
+
+    def _diagnose(self) -> None:
+        """Once a second. While LOST the status is said anew, as its spread grows."""
+        active = self._active
+        if active is not None and active.stages.session.standing.state is State.LOST:
+            self._say_aged(active.stages.session, self._standing(active.stages.session))
+        self._outputs.publish_diagnostics()
 
     def _on_jump(self, jump: TimeJump) -> None:
         self._on_jump_back()
@@ -262,6 +266,14 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
     def _adjust(self, config: LocalizerNodeConfig) -> None:
         if self._active is not None:
             self._active.stages.session.adjust(config.tracking, config.motion)
+
+    def _standing(self, session: Session) -> Standing:
+        paused = {"reason": Reason.PAUSED.value} if self._answering.is_paused else {}
+        return replace(session.standing, **paused)
+
+    def _say_aged(self, session: Session, standing: Standing) -> None:
+        now = self.get_clock().now().nanoseconds
+        self._say(standing, fix_age_s=standing.fix_age_s(now), **spreads_of(session))
 
     def _say_idle(self, reason: Reason, detail: str = "") -> None:
         self._say(Standing(reason=reason.value), detail=detail)

@@ -19,7 +19,8 @@ from std_msgs.msg import Header
 
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.cameras import project
-from semloc_ros.localization.session import Fix
+from semloc_ros.localization.belief import position_spread, rotation_spread
+from semloc_ros.localization.session import Fix, Session
 from semloc_ros.localization.states import Standing
 from semloc_ros.nodes import messages
 from semloc_ros.types import Camera, FloatArray, NoPose, PoseEstimate, State
@@ -142,3 +143,12 @@ def values_of(result: PoseEstimate | NoPose) -> dict[str, object]:
         return {**evidence, "matches": result.num_matches, "detail": "", **stages}
     evidence = {"score": 0.0, "inliers": result.num_inliers}
     return {**evidence, "matches": result.num_matches, "detail": result.detail, **stages}
+
+
+def spreads_of(session: Session) -> dict[str, object]:
+    """Status values of how sure the session is: 1-sigma of position (m) and rotation (deg)."""
+    covariance = session.covariance
+    if covariance is None:
+        return {"spread_m": None, "spread_deg": None}
+    rotation = float(np.degrees(rotation_spread(covariance)))
+    return {"spread_m": position_spread(covariance), "spread_deg": rotation}

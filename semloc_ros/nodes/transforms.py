@@ -14,14 +14,17 @@ from rclpy.time import Time
 from tf2_ros import Buffer, TransformBroadcaster, TransformException, TransformListener
 
 from semloc_ros.errors import InputError
-from semloc_ros.nodes.messages import pose_from_transform, to_transform
-from semloc_ros.types import FloatArray
+from semloc_ros.nodes.messages import pose_from_transform, stamp_ns, to_transform
+from semloc_ros.types import FloatArray, Odometry
 
 _POLL_S = 0.004
 
 
 class OdometrySource(Protocol):
     """Where `odom_from_base` comes from: `localization.OdometryBuffer`, `TfOdometry`."""
+
+    @property
+    def newest(self) -> Odometry | None: ...
 
     def at(self, stamp_ns: int, wait_s: float = 0.0) -> FloatArray | None: ...
 
@@ -52,6 +55,14 @@ class TransformReader:
                     raise InputError(f"tf from {source} to {target}: {reason}") from None
             time.sleep(_POLL_S)
 
+    def newest(self, target: str, source: str) -> Odometry | None:
+        """`target_from_source` at the latest stamp that tf has, None where it has none."""
+        try:
+            found = self._buffer.lookup_transform(target, source, Time())
+        except TransformException:
+            return None
+        return Odometry(stamp_ns(found.header.stamp), pose_from_transform(found.transform))
+
     def clear(self) -> None:
         """Forget every transform, as after a jump of the clock; static ones come again."""
         self._buffer.clear()
@@ -68,6 +79,11 @@ class TfOdometry:
         self._reader = reader
         self._frames = (odom_frame, base_frame)
 
+    @property
+    def newest(self) -> Odometry | None:
+        """The latest that tf has."""
+        return self._reader.newest(*self._frames)
+
     def at(self, stamp_ns: int, wait_s: float = 0.0) -> FloatArray | None:
         """`odom_from_base` (4, 4) at the stamp, None where tf does not have it."""
         try:
@@ -81,6 +97,8 @@ class TfOdometry:
 
 class NoOdometry:
     """There is no odometry."""
+
+    newest: Odometry | None = None
 
     def at(self, stamp_ns: int, wait_s: float = 0.0) -> FloatArray | None:
         """None."""

@@ -25,7 +25,7 @@ from semloc_ros.localization.states import Reason
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Arrival, Inputs
-from semloc_ros.nodes.outputs import Outputs, draw_overlay, values_of
+from semloc_ros.nodes.outputs import Outputs, draw_overlay, spreads_of, values_of
 from semloc_ros.nodes.transforms import MapBroadcaster, OdometrySource, TransformReader
 from semloc_ros.types import Camera, Frame, NoPose, PoseEstimate, Prior
 
@@ -223,7 +223,7 @@ class Worker:
         session, standing = self._stages.session, outcome.standing
         numbers = {
             "fix_age_s": standing.fix_age_s(frame.stamp_ns),
-            "spread_m": session.spread_m,
+            **spreads_of(session),
         }
         self._stages.outputs.publish_status(standing, {**values, **numbers})
 
@@ -239,7 +239,7 @@ class Worker:
             "stamp": stamp,
             "detail": refused.text,
             "fix_age_s": outcome.standing.fix_age_s(now),
-            "spread_m": session.spread_m,
+            **spreads_of(session),
         }
         self._stages.outputs.publish_status(outcome.standing, values)
         self._on_outcome(outcome, refused.text)

@@ -10,7 +10,14 @@ from semloc_ros.localization import belief as beliefs
 from semloc_ros.localization.belief import Belief
 from semloc_ros.localization.session import Session, Sighting
 from semloc_ros.localization.states import Reason
-from semloc_ros.types import Correspondences, NoPose, NoPoseReason, PoseEstimate, State
+from semloc_ros.types import (
+    Correspondences,
+    NoPose,
+    NoPoseReason,
+    Odometry,
+    PoseEstimate,
+    State,
+)
 
 SECOND = 1_000_000_000
 BASE_FROM_CAMERA = se3.exp([0.3, -0.1, 0.5, -1.2, 1.2, -1.2])
@@ -127,6 +134,25 @@ def test_degraded_then_lost_then_found():
     kept = drive.session.map_from_odom
     np.testing.assert_allclose(kept, se3.inverse(se3.exp([5, 2, 0, 0, 0, 1])), atol=1e-12)
     assert drive.frame(estimate).standing.state is State.TRACKING
+
+
+def test_a_tick_carries_a_copy_of_the_belief_and_its_spread_makes_lost():
+    """By odometry the spread follows the way, without it blind time; the belief stays."""
+    drive = Drive(lost_after=1e6, degraded_after=1e5, lost_spread_m=2.0)
+    drive.frame(estimate)
+    believed, kept = drive.session.belief, drive.session.map_from_odom
+    now = believed.stamp_ns + 20 * SECOND
+    standing = drive.session.tick(now, Odometry(now, believed.odom_from_base))
+    assert standing.state is State.TRACKING and drive.session.spread_m < 0.03, "it stood still"
+    far = believed.odom_from_base @ se3.exp([8, 0, 0, 0, 0, 0])
+    drive.session.tick(now, Odometry(now, far))
+    assert 0.4 < drive.session.spread_m < 2.0, "8 m at 5 % and a heading error"
+    standing = drive.session.tick(now, None)
+    assert (standing.state, standing.reason) == (State.LOST, "spread")
+    assert drive.session.spread_m == pytest.approx(MotionConfig().speed * 20, rel=0.01)
+    drive.session.tick(now + SECOND, None)
+    assert drive.session.spread_m == pytest.approx(MotionConfig().speed * 21, rel=0.01)
+    assert drive.session.belief is believed and drive.session.map_from_odom is kept
 
 
 def test_an_uncertain_fix_is_never_tracking():

@@ -114,12 +114,36 @@ def test_degraded_then_lost_then_found_again(make_rig):
         pair.value for status in robot.statuses for pair in status.values if pair.key == "state"
     ]
     assert states.index("DEGRADED") < states.index("LOST")
-    poses = len(robot.poses)
-    robot.transforms.clear()
-    robot.until(lambda: len(robot.transforms) > 5)
-    assert len(robot.poses) == poses, "no pose while lost"
     rig.fake.answer = rig.fake.right
     robot.until(lambda: robot.is_in("TRACKING", "ok"), every=robot.send_frame)
+
+
+def test_lost_freezes_tf_and_its_spread_grows(make_rig, map_from_odom):
+    """Odometry drives on all the while; only the status may tell of it."""
+    rig = make_rig(tracking__degraded_after=0.3, tracking__lost_after=0.6).track()
+    robot = rig.robot
+    robot.until(lambda: robot.is_in("LOST"), every=lambda: robot.send_odom(robot.now_ns()))
+    poses = len(robot.poses)
+    robot.transforms.clear()
+    robot.statuses.clear()
+    lost = []
+
+    def drive():
+        robot.send_odom(robot.now_ns())
+        lost[:] = [float(value.value) for status in robot.statuses for value in status.values
+                   if value.key == "spread_m"]  # fmt: skip
+
+    robot.until(lambda: len(lost) >= 3, every=drive)
+    assert robot.is_in("LOST") and float(robot.last()["spread_deg"]) > 0.5
+    # 1 m/s at 5 %, and half of 2 % heading error per metre over the way
+    assert 0.02 < lost[1] - lost[0] < 0.3 and lost[2] - lost[1] > 0.02, lost
+    sent = [one.transform for _, one in robot.transforms if one.header.frame_id == "map"]
+    assert len(sent) > 20
+    for transform in (sent[0], sent[-1]):
+        np.testing.assert_allclose(
+            messages.pose_from_transform(transform), map_from_odom, atol=1e-6
+        )
+    assert len(robot.poses) == poses, "no pose while lost"
 
 
 def test_silence_of_the_camera_is_degraded(make_rig):
