@@ -87,6 +87,16 @@ def goals_of(config: GoalsConfig) -> list[Goal]:
             "position_max_tracking_m", "position error, worst",
             high=config.max_position_tracking_m, scale=100, unit="cm",
         ),
+        Goal("false_fix_rate", "false fixes", high=config.max_false_fix_rate, scale=100, unit="%"),
+        Goal("poses_without_truth", "poses not judged", high=config.max_poses_without_truth),
+        Goal(
+            "tf_coverage", "frames with a tf", low=config.min_tf_coverage, scale=100, unit="%"
+        ),
+        Goal(
+            "tf_position_median_m", "position by tf, median",
+            high=config.max_tf_position_median_m, scale=100, unit="cm",
+        ),
+        Goal("tf_max_gap_s", "tf, longest silence", high=config.max_tf_gap_s, unit="s"),
         Goal("tf_rate_hz", "tf map → odom", low=config.min_tf_rate_hz, unit="Hz"),
         Goal(
             "coverage95", "inside 95 % ellipsoid", low=config.min_coverage95,
@@ -176,7 +186,9 @@ def _localize(config: DemoConfig, out: Path) -> None:
     for stale in (out / "metrics.json", out / "report.html"):
         stale.unlink(missing_ok=True)  # of an earlier run: must not pass for this one's
     query, predictions = out / "world" / "query", out / "predictions"
-    reference_from_bag(query, demo_nodes.IMAGE, demo_nodes.TRUTH, predictions)
+    reference_from_bag(
+        query, demo_nodes.IMAGE, demo_nodes.TRUTH, predictions, demo_nodes.ODOMETRY
+    )
     demo_nodes.localize_bag(config, query, out, predictions)
 
 

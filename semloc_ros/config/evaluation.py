@@ -37,6 +37,19 @@ class GoalsConfig:
     max_position_tracking_m: float = option(
         0.20, "worst position error of a pose that is offered as good", unit="m", low=0.0
     )
+    max_false_fix_rate: float = option(
+        0.0, "share of false fixes among the poses that are offered as good", low=0.0, high=1.0
+    )
+    max_poses_without_truth: int = option(0, "poses that nothing can be held against", low=0)
+    min_tf_coverage: float = option(
+        0.9, "share of frames at which tf tells where the base is", low=0.0, high=1.0
+    )
+    max_tf_position_median_m: float = option(
+        0.05, "median position error of the base as tf has it at each frame", unit="m", low=0.0
+    )
+    max_tf_gap_s: float = option(
+        1.0, "longest silence of map to odom while images come", unit="s", low=0.0
+    )
     min_tf_rate_hz: float = option(20.0, "rate of map to odom", unit="Hz", low=0.0)
     min_coverage95: float = option(
         0.90, "share of errors within the 95 % ellipsoid, at least", low=0.0, high=1.0

@@ -89,16 +89,16 @@ def calibration_curve(run: Run, judged: Judged) -> Figure:
 
 
 def latency_histogram(run: Run, judged: Judged) -> Figure:
-    """Time from an image on the wire to its pose on the wire."""
+    """Time from an image on the wire to its answer on the wire, a pose or a status."""
     figure, axes = _figure()
-    known = judged.latency_ms[np.isfinite(judged.latency_ms)]
+    known = judged.latency_ms
     if len(known):
         axes.hist(known, bins=40, color=_BLUE)
         for share in (50, 95):
             value = float(np.percentile(known, share))
             axes.axvline(value, color=_ORANGE, linewidth=1)
             axes.text(value, axes.get_ylim()[1], f" p{share}", color=_ORANGE, fontsize=8, va="top")
-    axes.set(xlabel="latency (ms)", ylabel="poses")
+    axes.set(xlabel="latency (ms)", ylabel="frames")
     return figure
 
 

@@ -22,12 +22,15 @@ class Judged:
     """All published poses (N) and all query frames (F) of a run.
 
     `truth` (N, 4, 4) map_from_base at the stamps of the poses, NaN where unknown;
-    `position_m`, `rotation_deg`, `nees`, `latency_ms` (N,), NaN where unknown;
+    `position_m`, `rotation_deg`, `nees` (N,), NaN where unknown;
+    `latency_ms` (A,) of the frames that were answered, by a pose or by a status alone;
     `pose_states` (N) the state that the status of the same stamp gave, or NO_STATUS;
     `claimed` (N,) the poses offered as good: not only TRACKING ones, but also those that no
     status disowned, so that a lost status cannot hide a wrong pose;
     `fix_of_frame` (F,) the row of the TRACKING pose of each frame, or -1;
-    `frame_states` (F) the state after each frame, or NO_STATUS.
+    `frame_states` (F) the state after each frame, or NO_STATUS;
+    `tf_position_m`, `tf_rotation_deg` (F,) errors of the base as tf has it at the stamp of each
+    frame, map→odom with the robot's own odometry, NaN where one of the three is unknown.
     """
 
     truth: FloatArray
@@ -39,6 +42,8 @@ class Judged:
     claimed: NDArray[np.bool_]
     fix_of_frame: NDArray[np.int64]
     frame_states: tuple[str, ...]
+    tf_position_m: FloatArray
+    tf_rotation_deg: FloatArray
 
     def of_fixes(self, values: FloatArray) -> FloatArray:
         """The values (N,) of the poses that are the fix of a frame and have a truth."""
@@ -61,15 +66,11 @@ class Judged:
 
 def judge(run: Run, config: EvaluationConfig) -> Judged:
     """Compare a run with its truth."""
-    poses = run.poses
-    truth = poses_at(
-        poses.stamps_ns,
-        run.truth.stamps_ns,
-        run.truth.map_from_base,
-        round(config.max_truth_gap_s * 1e9),
-    )
-    position_m, rotation_deg, nees = _errors(poses, truth)
-    states = states_at(run, poses.stamps_ns)
+    gap_ns = round(config.max_truth_gap_s * 1e9)
+    truth = _truth_at(run, run.poses.stamps_ns, gap_ns)
+    position_m, rotation_deg, nees = _errors(run.poses, truth)
+    tf_position_m, tf_rotation_deg = _tf_errors(run, gap_ns)
+    states = states_at(run, run.poses.stamps_ns)
     return Judged(
         truth=truth,
         position_m=position_m,
@@ -80,6 +81,8 @@ def judge(run: Run, config: EvaluationConfig) -> Judged:
         claimed=np.isin(states, [State.TRACKING.value, NO_STATUS]),
         fix_of_frame=_fixes(run, states, round(config.max_stamp_difference_ms * 1e6)),
         frame_states=states_at(run, run.frames_ns),
+        tf_position_m=tf_position_m,
+        tf_rotation_deg=tf_rotation_deg,
     )
 
 
@@ -93,6 +96,31 @@ def claimed_nees(judged: Judged) -> FloatArray:
     """NEES of the poses that were offered as good and have a truth."""
     values: FloatArray = judged.nees[judged.claimed & ~np.isnan(judged.nees)]
     return values
+
+
+def _truth_at(run: Run, stamps_ns: NDArray[np.int64], gap_ns: int) -> FloatArray:
+    return poses_at(stamps_ns, run.truth.stamps_ns, run.truth.map_from_base, gap_ns)
+
+
+def _tf_errors(run: Run, gap_ns: int) -> tuple[FloatArray, FloatArray]:
+    """What a robot that asks tf where it is would suffer, at the stamp of each frame (F,).
+
+    tf answers between two transforms by interpolation, as `poses_at` does.
+    """
+    position, rotation = np.full((2, len(run.frames_ns)), np.nan)
+    sent, drive = run.transforms, run.odometry
+    if drive is None or len(sent.stamps_ns) == 0:
+        return position, rotation
+    stamps_ns, newest = np.unique(sent.stamps_ns[::-1], return_index=True)
+    map_from_odom = poses_at(run.frames_ns, stamps_ns, sent.map_from_odom[::-1][newest], gap_ns)
+    odom_from_base = poses_at(run.frames_ns, drive.stamps_ns, drive.odom_from_base, gap_ns)
+    truth = _truth_at(run, run.frames_ns, gap_ns)
+    map_from_base = map_from_odom @ odom_from_base
+    known = np.isfinite(map_from_base).all(axis=(1, 2)) & np.isfinite(truth).all(axis=(1, 2))
+    if known.any():
+        position[known], radians = se3.pose_error(map_from_base[known], truth[known])
+        rotation[known] = np.degrees(radians)
+    return position, rotation
 
 
 def _errors(poses: Poses, truth: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -118,14 +146,12 @@ def _nees(error: FloatArray, covariance: FloatArray) -> float:
 
 
 def _latencies(run: Run) -> FloatArray:
-    pairs = zip(run.poses.stamps_ns, run.poses.received_ns, strict=True)
-    return np.array(
-        [
-            (received - run.seen_ns[stamp]) * 1e-6 if stamp in run.seen_ns else np.nan
-            for stamp, received in pairs
-        ],
-        dtype=np.float64,
-    )
+    """From image to answer on the wire: its first pose, or where there is none its status."""
+    answered = {status.stamp_ns: status.received_ns for status in reversed(run.statuses)}
+    poses = zip(run.poses.stamps_ns[::-1], run.poses.received_ns[::-1], strict=True)
+    answered |= {int(stamp): int(received) for stamp, received in poses}
+    seen = [stamp for stamp in run.seen_ns if stamp in answered]
+    return np.array([answered[stamp] - run.seen_ns[stamp] for stamp in seen], dtype=float) * 1e-6
 
 
 def _fixes(run: Run, states: tuple[str, ...], tolerance_ns: int) -> NDArray[np.int64]:

@@ -35,6 +35,9 @@ def compute_metrics(run: Run, judged: Judged, config: EvaluationConfig) -> Metri
         **_trust(judged, config),
         **calibration(judged),
         **_tf(run),
+        **_errors("tf_position", "_m", _known(judged.tf_position_m)),
+        **_errors("tf_rotation", "_deg", _known(judged.tf_rotation_deg)),
+        "tf_coverage": float(np.mean(np.isfinite(judged.tf_position_m))),
         **_latency(judged),
         "time_to_first_fix_s": _time_to_first_fix(run, judged),
         "states": dict(Counter(judged.frame_states)),
@@ -109,15 +112,15 @@ def _trust(judged: Judged, config: EvaluationConfig) -> Metrics:
 
 
 def _tf(run: Run) -> Metrics:
-    """Arrivals of map→odom from the first one to the last thing heard of the run.
+    """Arrivals of map→odom from the first one to the last image, which is while the bag plays.
 
     A transform that stops before the images do lowers the rate and shows as a gap.
     """
-    arrivals = run.tf_received_ns
+    arrivals = np.sort(run.transforms.received_ns)
+    end = max([*run.seen_ns.values()] or [*arrivals[-1:], 0])
+    arrivals = arrivals[arrivals <= end]
     if len(arrivals) == 0:
         return {"tf_rate_hz": 0.0, "tf_max_gap_s": None}
-    statuses = [status.received_ns for status in run.statuses]
-    end = max([int(arrivals[-1]), *statuses, *run.poses.received_ns, *run.seen_ns.values()])
     gaps = np.diff(np.append(arrivals, end)) * 1e-9
     duration = (end - int(arrivals[0])) * 1e-9
     rate = (len(arrivals) - 1) / duration if duration > 0 else 0.0
@@ -125,8 +128,9 @@ def _tf(run: Run) -> Metrics:
 
 
 def _latency(judged: Judged) -> Metrics:
-    known = judged.latency_ms[np.isfinite(judged.latency_ms)]
-    return {f"latency_p{share}_ms": _quantile(known, share / 100) for share in (50, 95, 99)}
+    return {
+        f"latency_p{share}_ms": _quantile(judged.latency_ms, share / 100) for share in (50, 95, 99)
+    }
 
 
 def _time_to_first_fix(run: Run, judged: Judged) -> float | None:
@@ -139,6 +143,10 @@ def _time_to_first_fix(run: Run, judged: Judged) -> float | None:
 def _quantile(values: FloatArray, share: float) -> float | None:
     with np.errstate(invalid="ignore"):  # infinite NEES among them
         return float(np.quantile(values, share)) if len(values) else None
+
+
+def _known(values: FloatArray) -> FloatArray:
+    return values[~np.isnan(values)]
 
 
 def _jsonable(value: Any) -> Any:

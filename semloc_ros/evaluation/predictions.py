@@ -3,11 +3,13 @@
     predictions.jsonl   what was published, one message a line, in the order of arrival
     frames.txt          the stamp in nanoseconds of EVERY query image, one a line
     truth.tum           the true poses of the robot base in the map
+    odom.tum            the robot's odometry, if it has any: poses of the base in the odom frame
 
 A line of predictions.jsonl has `kind` ("frame": an image was seen on the wire, "pose",
 "status", "tf"), `stamp_ns` (of the image or transform) and `received_ns` (arrival, a steady
 clock of the machine). A pose has also `position` (3), `quaternion_xyzw` (4) of map_from_base and
-`covariance` (36, row by row); a status has `state`, `reason` and `values`.
+`covariance` (36, row by row); a status has `state`, `reason` and `values`; a tf has `parent`,
+`child` and, as a pose has them, `position` and `quaternion_xyzw` of parent_from_child.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from semloc_ros.evaluation.tum import read_tum, write_tum
 from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray, State
 
-PREDICTIONS, FRAMES, TRUTH = "predictions.jsonl", "frames.txt", "truth.tum"
+PREDICTIONS, FRAMES, TRUTH, ODOMETRY = "predictions.jsonl", "frames.txt", "truth.tum", "odom.tum"
 _STATES = tuple(state.value for state in State)
 
 
@@ -64,11 +66,29 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
+class Transforms:
+    """map→odom in the order of arrival: `stamps_ns`, `received_ns` (M,), `map_from_odom`
+    (M, 4, 4)."""
+
+    stamps_ns: NDArray[np.int64]
+    received_ns: NDArray[np.int64]
+    map_from_odom: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """Odometry `odom_from_base` (T, 4, 4) at ascending stamps (T,)."""
+
+    stamps_ns: NDArray[np.int64]
+    odom_from_base: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Everything in a folder of predictions.
 
     `frames_ns` (F,) stamps of all query images, ascending and unique; `seen_ns` maps the stamp
-    of an image to its arrival; `tf_received_ns` (M,) arrivals of map→odom, ascending.
+    of an image to its arrival; `odometry` is None where none was put beside the predictions.
     """
 
     frames_ns: NDArray[np.int64]
@@ -76,24 +96,31 @@ class Run:
     poses: Poses
     statuses: tuple[Status, ...]
     seen_ns: Mapping[int, int]
-    tf_received_ns: NDArray[np.int64]
+    transforms: Transforms
+    odometry: Drive | None
 
 
-def write_reference(folder: Path, frames_ns: NDArray[np.int64], truth: Truth) -> None:
+def write_reference(
+    folder: Path, frames_ns: NDArray[np.int64], truth: Truth, odometry: Drive | None = None
+) -> None:
     """Put beside the predictions what they are judged against."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(f"{stamp}\n" for stamp in frames_ns)
     (folder / FRAMES).write_text(lines)
     write_tum(folder / TRUTH, truth.stamps_ns, truth.map_from_base)
+    (folder / ODOMETRY).unlink(missing_ok=True)  # of an earlier drive
+    if odometry is not None:
+        write_tum(folder / ODOMETRY, odometry.stamps_ns, odometry.odom_from_base)
 
 
-def load_run(folder: Path) -> Run:
-    """Read a folder of predictions.
+def load_run(folder: Path, map_frame: str = "map", odom_frame: str = "odom") -> Run:
+    """Read a folder of predictions; of its transforms those of `odom_frame` in `map_frame`.
 
     Raises DatasetError naming the file and line that is missing or wrong.
     """
     frames = _read_frames(folder / FRAMES)
     truth = Truth(*read_tum(folder / TRUTH))
+    driven = folder / ODOMETRY
     records: dict[str, list[dict[str, Any]]] = {"frame": [], "pose": [], "status": [], "tf": []}
     for place, record in _records(folder / PREDICTIONS):
         if record.get("kind") not in records:
@@ -105,7 +132,10 @@ def load_run(folder: Path) -> Run:
         poses=_poses(records["pose"]),
         statuses=tuple(_status(record) for record in records["status"]),
         seen_ns={_stamp(record): _arrival(record) for record in reversed(records["frame"])},
-        tf_received_ns=np.sort(_integers([_arrival(record) for record in records["tf"]])),
+        transforms=_transforms(
+            [one for one in records["tf"] if _edge(one) == (map_frame, odom_frame)]
+        ),
+        odometry=Drive(*read_tum(driven)) if driven.exists() else None,
     )
 
 
@@ -135,25 +165,40 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield place, record
 
 
+def _transforms(records: list[dict[str, Any]]) -> Transforms:
+    return Transforms(
+        stamps_ns=_integers([_stamp(record) for record in records]),
+        received_ns=_integers([_arrival(record) for record in records]),
+        map_from_odom=_matrices(records),
+    )
+
+
+def _edge(record: dict[str, Any]) -> tuple[str, str]:
+    """Parent and child of a transform, without the slash that old nodes put first."""
+    names = (record.get("parent"), record.get("child"))
+    for key, name in zip(("parent", "child"), names, strict=True):
+        if not isinstance(name, str):
+            raise DatasetError(expected(f"{record['place']}: {key}", "the name of a frame", name))
+    return str(names[0]).lstrip("/"), str(names[1]).lstrip("/")
+
+
 def _poses(records: list[dict[str, Any]]) -> Poses:
-    positions = [_numbers(record, "position", 3) for record in records]
-    quaternions = [_numbers(record, "quaternion_xyzw", 4) for record in records]
     covariances = [_numbers(record, "covariance", 36) for record in records]
     return Poses(
         stamps_ns=_integers([_stamp(record) for record in records]),
         received_ns=_integers([_arrival(record) for record in records]),
-        map_from_base=_matrices(records, positions, quaternions),
+        map_from_base=_matrices(records),
         covariances=np.array(covariances).reshape(-1, 6, 6),
     )
 
 
-def _matrices(
-    records: list[dict[str, Any]], positions: list[list[float]], quaternions: list[list[float]]
-) -> FloatArray:
+def _matrices(records: list[dict[str, Any]]) -> FloatArray:
     matrices = np.zeros((len(records), 4, 4))
     for row, record in enumerate(records):
+        position = _numbers(record, "position", 3)
+        quaternion = _numbers(record, "quaternion_xyzw", 4)
         try:
-            matrices[row] = se3.from_quaternion_xyzw(positions[row], quaternions[row])
+            matrices[row] = se3.from_quaternion_xyzw(position, quaternion)
         except SemlocError as error:
             raise DatasetError(f"{record['place']}: {error}") from None
     return matrices

@@ -16,6 +16,8 @@ from semloc_ros.options import from_mapping
 GOOD = {
     "availability": 1.0, "position_median_m": 0.001, "rotation_median_deg": 0.01,
     "position_max_tracking_m": 0.01, "tf_rate_hz": 40.0, "coverage95": 0.95,
+    "false_fix_rate": 0.0, "poses_without_truth": 0, "tf_coverage": 0.98,
+    "tf_position_median_m": 0.01, "tf_max_gap_s": 0.1,
 }  # fmt: skip
 
 
@@ -24,7 +26,9 @@ GOOD = {
     [
         ("availability", 0.979), ("position_median_m", 0.021), ("rotation_median_deg", 0.21),
         ("position_max_tracking_m", 0.21), ("tf_rate_hz", 19.9), ("coverage95", 0.89),
-        ("coverage95", 0.995), ("position_median_m", None),
+        ("coverage95", 0.995), ("position_median_m", None), ("false_fix_rate", 1e-3),
+        ("false_fix_rate", None), ("poses_without_truth", 1), ("tf_coverage", 0.5),
+        ("tf_position_median_m", 0.06), ("tf_position_median_m", None), ("tf_max_gap_s", 1.5),
     ],
 )  # fmt: skip
 def test_each_goal_can_be_missed_alone(key: str, value: float | None) -> None:

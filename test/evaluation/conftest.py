@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semloc_ros.evaluation.predictions import Truth, write_reference
+from semloc_ros.evaluation.predictions import Drive, Truth, write_reference
 from semloc_ros.geometry import se3
 
 SECOND = 1_000_000_000
@@ -37,6 +37,18 @@ def status_record(stamp_ns: int, state: str = "TRACKING", **more: Any) -> dict[s
     return record | {"state": state, "reason": "", "values": {}} | more
 
 
+def tf_record(stamp_ns: int, position: tuple[float, ...] = (0, 0, 0), **more: Any) -> Any:
+    record = {"kind": "tf", "stamp_ns": stamp_ns, "received_ns": stamp_ns, "parent": "map"}
+    turn = {"position": list(position), "quaternion_xyzw": [0.0, 0.0, 0.0, 1.0]}
+    return record | {"child": "odom"} | turn | more
+
+
+@pytest.fixture
+def make_tf() -> Callable[..., dict[str, Any]]:
+    """Maker of a tf line, map→odom at its own stamp unless said otherwise."""
+    return tf_record
+
+
 @pytest.fixture
 def records() -> tuple[Callable[..., dict[str, Any]], Callable[..., dict[str, Any]]]:
     """Makers of a pose line and a status line."""
@@ -53,12 +65,22 @@ def straight_truth() -> Truth:
 
 
 @pytest.fixture
-def make_folder(tmp_path: Path, straight_truth: Truth) -> Callable[..., Path]:
+def offset_odometry(straight_truth: Truth) -> Drive:
+    """The odometry of that robot: it started at y = -5 m of its frame and sees no slip."""
+    poses = straight_truth.map_from_base.copy()
+    poses[:, 1, 3] -= 5.0
+    return Drive(straight_truth.stamps_ns, poses)
+
+
+@pytest.fixture
+def make_folder(
+    tmp_path: Path, straight_truth: Truth, offset_odometry: Drive
+) -> Callable[..., Path]:
     """A folder of predictions from lines, with frames at whole seconds 0 ... `frames` - 1."""
 
-    def make(lines: list[dict[str, Any]], frames: int = 4) -> Path:
+    def make(lines: list[dict[str, Any]], frames: int = 4, driven: bool = True) -> Path:
         stamps = np.arange(frames, dtype=np.int64) * SECOND
-        write_reference(tmp_path, stamps, straight_truth)
+        write_reference(tmp_path, stamps, straight_truth, offset_odometry if driven else None)
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (tmp_path / "predictions.jsonl").write_text(text)
         return tmp_path

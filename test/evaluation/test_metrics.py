@@ -145,14 +145,53 @@ def test_nothing_published_is_nothing_available(make_folder: MakeFolder) -> None
     assert metrics["coverage95"] is None
 
 
-def test_tf_rate_counts_until_the_end_of_the_run(
-    make_folder: MakeFolder, records: tuple[Maker, Maker]
-) -> None:
+def test_tf_rate_counts_while_images_come(make_folder: MakeFolder, make_tf: Maker) -> None:
     """20 Hz for one second and then silence while images still come for another second."""
-    arrivals = [i * S // 20 for i in range(21)]
-    tf = [{"kind": "tf", "stamp_ns": at, "received_ns": at} for at in arrivals]
+    tf = [make_tf(i * S // 20) for i in range(21)]
     assert metrics_of(make_folder(tf))["tf_rate_hz"] == pytest.approx(20.0)
-    late = [*tf, {"kind": "frame", "stamp_ns": 0, "received_ns": 2 * S}]
-    metrics = metrics_of(make_folder(late))
+    seen = {"kind": "frame", "stamp_ns": 0, "received_ns": 2 * S}
+    metrics = metrics_of(make_folder([*tf, seen]))
     assert metrics["tf_rate_hz"] == pytest.approx(10.0)
     assert metrics["tf_max_gap_s"] == pytest.approx(1.0)
+    later = make_tf(0, received_ns=9 * S)  # after the bag: no merit and no gap
+    assert metrics_of(make_folder([*tf, seen, later])) == metrics
+
+
+def test_the_place_that_tf_tells_is_judged(make_folder: MakeFolder, make_tf: Maker) -> None:
+    """map→odom is y = +5 m; it says 5.1 and in the last two of four frames 5.3."""
+    said = [5.1, 5.1, 5.3, 5.3]
+    tf = [make_tf(i * S + late, (0, said[i], 0)) for i in range(4) for late in (0, S // 4)]
+    metrics = metrics_of(make_folder(tf))
+    assert metrics["tf_position_median_m"] == pytest.approx(0.2)
+    assert metrics["tf_position_max_m"] == pytest.approx(0.3)
+    assert metrics["tf_rotation_max_deg"] == pytest.approx(0.0, abs=1e-6)
+    assert metrics["tf_coverage"] == 1.0
+
+
+def test_tf_counts_only_where_it_was_valid(make_folder: MakeFolder, make_tf: Maker) -> None:
+    """Between two stamps it is interpolated; before the first and in a long gap there is none."""
+    tf = [make_tf(S - S // 8, (0, 5.0, 0)), make_tf(S + S // 8, (0, 5.2, 0))]
+    metrics = metrics_of(make_folder([*tf, make_tf(3 * S + S // 2, (0, 5, 0))]))
+    assert metrics["tf_position_max_m"] == pytest.approx(0.1)
+    assert metrics["tf_coverage"] == 1 / 4
+
+
+def test_without_odometry_or_tf_nothing_is_said_of_it(
+    make_folder: MakeFolder, make_tf: Maker
+) -> None:
+    tf = [make_tf(i * S // 4, (0, 5, 0)) for i in range(13)]
+    for folder in (make_folder(tf, driven=False), make_folder([])):
+        metrics = metrics_of(folder)
+        assert (metrics["tf_position_median_m"], metrics["tf_coverage"]) == (None, 0.0)
+
+
+def test_a_frame_without_a_pose_has_a_latency_too(
+    make_folder: MakeFolder, records: tuple[Maker, Maker]
+) -> None:
+    """A slow refusal is as late as a slow pose; of a frame that nobody answered none is known."""
+    pose, status = records
+    lines = [{"kind": "frame", "stamp_ns": i * S, "received_ns": i * S} for i in range(3)]
+    lines += [pose(0, [0.0, 0.0, 0.0]), status(0, received_ns=S // 2)]
+    lines += [status(S, "LOST", received_ns=S + S // 4)]
+    metrics = metrics_of(make_folder(lines))
+    assert metrics["latency_p50_ms"] == pytest.approx((50 + 250) / 2)

@@ -14,13 +14,17 @@ Maker = Callable[..., dict[str, Any]]
 MakeFolder = Callable[..., Path]
 
 
-def test_a_folder_is_read_back(make_folder: MakeFolder, records: tuple[Maker, Maker]) -> None:
+def test_a_folder_is_read_back(
+    make_folder: MakeFolder, records: tuple[Maker, Maker], make_tf: Maker
+) -> None:
     pose, status = records
     lines = [
         {"kind": "frame", "stamp_ns": 0, "received_ns": 7},
         pose(0, [1.0, 2.0, 3.0]),
         status(0, "LOST", reason="too_few_matches", values={"inliers": "3"}),
-        {"kind": "tf", "stamp_ns": 5, "received_ns": 9},
+        make_tf(5, (1, 2, 3), received_ns=9),
+        make_tf(6, child="other"),
+        make_tf(6, parent="odom", child="base_link"),
     ]
     run = load_run(make_folder(lines))
     assert run.frames_ns.tolist() == [0, 10**9, 2 * 10**9, 3 * 10**9]
@@ -28,7 +32,11 @@ def test_a_folder_is_read_back(make_folder: MakeFolder, records: tuple[Maker, Ma
     assert run.statuses[0].state is State.LOST
     assert run.statuses[0].values == {"inliers": "3"}
     assert run.seen_ns == {0: 7}
-    assert run.tf_received_ns.tolist() == [9]
+    assert run.transforms.received_ns.tolist() == [9]
+    assert run.transforms.map_from_odom[0, :3, 3].tolist() == [1, 2, 3]
+    assert run.odometry is not None and run.odometry.odom_from_base[0, 1, 3] == -5
+    assert load_run(make_folder(lines, driven=False)).odometry is None
+    assert len(load_run(make_folder(lines), odom_frame="other").transforms.stamps_ns) == 1
 
 
 def test_an_empty_log_is_a_run_without_poses(make_folder: MakeFolder) -> None:
@@ -56,6 +64,13 @@ def test_a_bad_line_is_named(
     folder = make_folder([pose(0, [0.0, 0.0, 0.0]), pose(1, [0.0, 0.0, 0.0]) | change])
     with pytest.raises(DatasetError, match=rf"predictions\.jsonl:2: .*{named}"):
         load_run(folder)
+
+
+def test_a_bad_transform_is_named(make_folder: MakeFolder, make_tf: Maker) -> None:
+    with pytest.raises(DatasetError, match=r"predictions\.jsonl:1: child: expected"):
+        load_run(make_folder([make_tf(0, child=None)]))
+    with pytest.raises(DatasetError, match=r"predictions\.jsonl:1: .*quaternion"):
+        load_run(make_folder([make_tf(0, quaternion_xyzw=[0, 0, 0, 0])]))
 
 
 def test_an_unknown_state_and_broken_json_are_named(

@@ -8,7 +8,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from semloc_ros.errors import DatasetError
-from semloc_ros.evaluation.predictions import FRAMES, TRUTH
+from semloc_ros.evaluation.predictions import FRAMES, ODOMETRY, TRUTH
 from semloc_ros.evaluation.reference import reference_from_bag
 from semloc_ros.evaluation.tum import read_tum
 
@@ -35,11 +35,14 @@ def bag(tmp_path: Path) -> Path:
     with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         images = writer.add_connection("/image", IMAGE, typestore=STORE)
         truth = writer.add_connection("/truth", POSE, typestore=STORE)
+        odom = writer.add_connection("/odom", POSE, typestore=STORE)
         writer.add_connection("/silent", IMAGE, typestore=STORE)
         for i in range(5):
             stamp_ns = START_NS + i * 10**8
             stamped = STORE.types[POSE](header=header(stamp_ns), pose=pose(float(i)))
             writer.write(truth, stamp_ns + 10**7, STORE.serialize_cdr(stamped, POSE))
+            driven = STORE.types[POSE](header=header(stamp_ns), pose=pose(float(-i)))
+            writer.write(odom, stamp_ns + 10**7, STORE.serialize_cdr(driven, POSE))
             if i % 2 == 0:
                 picture = STORE.types[IMAGE](
                     header=header(stamp_ns), format="jpeg", data=np.zeros(4, dtype=np.uint8)
@@ -55,6 +58,13 @@ def test_every_image_is_a_frame_and_the_truth_keeps_its_stamps(bag: Path, tmp_pa
     stamps, poses = read_tum(tmp_path / "out" / TRUTH)
     assert stamps.tolist() == [START_NS + i * 10**8 for i in range(5)]
     assert poses[:, 0, 3].tolist() == [0, 1, 2, 3, 4]
+    assert not (tmp_path / "out" / ODOMETRY).exists()
+
+
+def test_odometry_is_put_beside_the_truth(bag: Path, tmp_path: Path) -> None:
+    reference_from_bag(bag, "/image", "/truth", tmp_path / "out", "/odom")
+    _, poses = read_tum(tmp_path / "out" / ODOMETRY)
+    assert poses[:, 0, 3].tolist() == [0, -1, -2, -3, -4]
 
 
 @pytest.mark.parametrize("topic", ["/silent", "/none"])
