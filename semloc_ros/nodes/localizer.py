@@ -213,6 +213,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
     def _stop(self, active: Active) -> None:
         self._active = None
         active.worker.stop()
+        self._outputs.forget_pose()
         self._jump_handle.unregister()
         for timer in active.timers:
             self.destroy_timer(timer)
@@ -257,6 +258,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         stages = self._active.stages
         stages.inputs.clear()  # first: what is taken up after the reset is of the new time
         stages.session.reset(Reason.CLOCK_JUMP)
+        self._outputs.forget_pose()
         stages.odometry.clear()
         stages.transforms.clear()
         self._active.worker.forget_stamps()

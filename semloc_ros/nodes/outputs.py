@@ -42,7 +42,7 @@ class Outputs:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._pose = _publisher(node, PoseWithCovarianceStamped, "~/pose", LATCHED)
+        self._pose = self._pose_publisher()
         self._hypotheses = _publisher(node, PoseArray, "~/hypotheses", 1)
         self._status = _publisher(node, DiagnosticStatus, "~/status", LATCHED)
         self._overlay = _publisher(node, Image, "~/overlay", 1)
@@ -53,11 +53,18 @@ class Outputs:
 
     def publish_fix(self, fix: Fix, frame: str) -> None:
         """The pose of the base in the map at the image's stamp."""
-        self._pose.publish(
-            messages.to_pose_with_covariance(
-                fix.map_from_base, fix.covariance, frame, fix.stamp_ns
-            )
+        message = messages.to_pose_with_covariance(
+            fix.map_from_base, fix.covariance, frame, fix.stamp_ns
         )
+        with self._lock:
+            self._pose.publish(message)
+
+    def forget_pose(self) -> None:
+        """The latched pose is no longer true: a late subscriber must not get it. DDS takes it
+        back only with its publisher."""
+        with self._lock:
+            self._node.destroy_publisher(self._pose)
+            self._pose = self._pose_publisher()
 
     def publish_hypotheses(
         self, poses: tuple[FloatArray, ...], frame: str, stamp_ns: int
@@ -92,6 +99,9 @@ class Outputs:
         self._diagnostics.publish(
             DiagnosticArray(header=messages.header("", now), status=[status])
         )
+
+    def _pose_publisher(self) -> Any:
+        return _publisher(self._node, PoseWithCovarianceStamped, "~/pose", LATCHED)
 
     def wants_overlay(self) -> bool:
         """Whether anybody looks."""

@@ -80,6 +80,38 @@ def test_the_whole_lifecycle_twice(make_rig):
     assert change(robot, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
 
 
+def late_poses(rig, seconds=0.7):
+    """What a subscriber gets that comes only now."""
+    late = type(rig.robot)(rig.robot.name)
+    try:
+        late.until(lambda: late.statuses)
+        late.spin(seconds)
+        return late.poses
+    finally:
+        late.close()
+
+
+def test_the_latched_pose_ends_with_the_activation(make_rig):
+    rig = make_rig().track()
+    assert late_poses(rig)
+    assert change(rig.robot, Transition.TRANSITION_DEACTIVATE)
+    assert not late_poses(rig)
+    assert change(rig.robot, Transition.TRANSITION_ACTIVATE)
+    assert not late_poses(rig)
+    rig.track()
+    assert late_poses(rig)
+
+
+def test_the_latched_pose_ends_when_time_jumps_back(make_rig):
+    rig = make_rig().track()
+    robot = rig.robot
+    assert late_poses(rig)
+    past = robot.now_ns() - 100_000_000_000
+    robot.send_image(past)
+    robot.until(lambda: robot.is_in("BOOTSTRAPPING", "clock_jump"))
+    assert not late_poses(rig)
+
+
 BAD_IMAGES = {
     "16 bits": dict(pixels=np.full((48, 64), 9, np.uint16), encoding="mono16"),
     "empty": dict(pixels=np.zeros((0, 0), np.uint8)),
