@@ -151,13 +151,19 @@ def initial_pose_from(
         raise InputError(expected("initialpose", wanted, repr(message.header.frame_id)))
     pose = pose_from("initialpose", message.pose.pose)
     covariance = np.array(message.pose.covariance, dtype=float).reshape(6, 6)
-    if not np.isfinite(covariance).all():
-        raise InputError(expected("initialpose.covariance", "finite numbers", "NaN or infinity"))
-    covariance = (covariance + covariance.T) / 2
-    if np.linalg.eigvalsh(covariance)[0] < -1e-9:
-        raise InputError(expected("initialpose.covariance", "a covariance", "negative variances"))
+    covariance = checked_covariance("initialpose.covariance", covariance)
     floor: FloatArray = np.diag([0.1**2] * 3 + [np.radians(3.0) ** 2] * 3)
     return pose, covariance + floor
+
+
+def checked_covariance(name: str, covariance: FloatArray) -> FloatArray:
+    """The symmetric part of a matrix (6, 6); InputError for NaN and negative variances."""
+    if not np.isfinite(covariance).all():
+        raise InputError(expected(name, "finite numbers", "NaN or infinity"))
+    symmetric: FloatArray = (covariance + covariance.T) / 2
+    if np.linalg.eigvalsh(symmetric)[0] < -1e-9:
+        raise InputError(expected(name, "a covariance", "negative variances"))
+    return symmetric
 
 
 def pose_from_transform(message: Transform) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -10,9 +11,21 @@ import yaml
 
 from semloc_ros.errors import InputError, expected
 from semloc_ros.geometry import se3
+from semloc_ros.maps.manifest import FILE_NAME
+from semloc_ros.nodes.messages import checked_covariance
 from semloc_ros.types import FloatArray
 
-_KEYS = {"map", "frame", "position", "quaternion_xyzw", "covariance", "stamp_ns"}
+_KEYS = {"map", "map_id", "frame", "position", "quaternion_xyzw", "covariance", "stamp_ns"}
+
+
+def map_id(folder: str) -> str:
+    """What tells maps apart, wherever their folder lies: the hash of the manifest, which seals
+    every file. Without a manifest the folder itself."""
+    place = Path(folder).expanduser()
+    try:
+        return "sha256:" + hashlib.sha256((place / FILE_NAME).read_bytes()).hexdigest()
+    except OSError:
+        return str(place.resolve())
 
 
 def save_pose(
@@ -22,6 +35,7 @@ def save_pose(
     position, quaternion = se3.to_quaternion_xyzw(pose)
     values = {
         "map": map_folder,
+        "map_id": map_id(map_folder),
         "frame": frame,
         "stamp_ns": stamp_ns,
         "position": position.tolist(),
@@ -47,8 +61,8 @@ def load_pose(path: Path, map_folder: str, frame: str) -> tuple[FloatArray, Floa
         raise InputError(expected(str(path), "a saved pose", reason)) from None
     if not isinstance(values, dict) or set(values) != _KEYS:
         raise InputError(expected(str(path), f"the keys {', '.join(sorted(_KEYS))}", values))
-    if (values["map"], values["frame"]) != (map_folder, frame):
-        got = f"one of {values['map']} in frame {values['frame']}"
+    if (values["map_id"], values["frame"]) != (map_id(map_folder), frame):
+        got = f"one of {values['map']} as it was then, in frame {values['frame']}"
         raise InputError(expected(str(path), f"a pose of {map_folder} in frame {frame}", got))
     return _numbers(path, values)
 
@@ -60,4 +74,5 @@ def _numbers(path: Path, values: dict[str, object]) -> tuple[FloatArray, FloatAr
         covariance = np.array(values["covariance"], dtype=np.float64).reshape(6, 6)
     except (ValueError, TypeError) as error:
         raise InputError(expected(str(path), "3, 4 and 36 numbers", error)) from None
+    covariance = checked_covariance(f"{path}: covariance", covariance)
     return se3.from_quaternion_xyzw(position, quaternion), covariance

@@ -29,6 +29,42 @@ def test_a_pose_of_another_map_or_frame_is_refused(tmp_path):
         load_pose(file, "/maps/hall", "world")
 
 
+def test_a_map_is_known_by_its_manifest_not_by_its_path(tmp_path, monkeypatch):
+    file, hall, copy = tmp_path / "pose.yaml", tmp_path / "hall", tmp_path / "copy"
+    for folder in (hall, copy):
+        folder.mkdir()
+        (folder / "manifest.json").write_text('{"files": "sealed"}')
+    save_pose(file, str(hall), "map", 12, POSE, COVARIANCE)
+    monkeypatch.chdir(tmp_path)
+    for same in ("hall", "./hall", str(copy)):
+        load_pose(file, same, "map")
+    (hall / "manifest.json").write_text('{"files": "built anew"}')
+    with pytest.raises(InputError, match="as it was then"):
+        load_pose(file, str(hall), "map")
+
+
+@pytest.mark.parametrize(
+    ("covariance", "words"),
+    [
+        (np.full((6, 6), np.nan), "covariance: expected finite numbers"),
+        (-np.eye(6), "covariance: expected a covariance, got negative variances"),
+    ],
+)
+def test_a_covariance_that_is_none_is_refused(tmp_path, covariance, words):
+    file = tmp_path / "pose.yaml"
+    save_pose(file, "/maps/hall", "map", 12, POSE, covariance)
+    with pytest.raises(InputError, match=words):
+        load_pose(file, "/maps/hall", "map")
+
+
+def test_a_position_that_is_not_finite_is_refused(tmp_path):
+    file = tmp_path / "pose.yaml"
+    save_pose(file, "/maps/hall", "map", 12, POSE, COVARIANCE)
+    file.write_text(file.read_text().replace("position:\n- 1", "position:\n- .nan\n#", 1))
+    with pytest.raises(InputError, match="finite"):
+        load_pose(file, "/maps/hall", "map")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
