@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from rich.table import Table
 from semloc_ros import __version__
 from semloc_ros.cli import demo_nodes
 from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.cli.processes import end_like_ctrl_c
 from semloc_ros.config import DemoConfig, GoalsConfig, MapBuilderConfig
 from semloc_ros.options import flatten, from_mapping, to_mapping
 
@@ -46,7 +46,7 @@ def demo(
 ) -> None:
     """Make a world and a map, localize a robot in it over ROS 2, write metrics and a report."""
     config = from_mapping(DemoConfig, parse_assignments(set_))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, cleanly
+    end_like_ctrl_c()
     outcomes = run_demo(config, out)
     if not all(outcome.ok for outcome in outcomes):
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from semloc_ros.cli.processes import Child, running, wait_for
+from semloc_ros.cli.processes import Child, running, sleep, wait_for
 from semloc_ros.cli.ros_process import SOURCE_ROS, node_command
 from semloc_ros.config import DemoConfig
 from semloc_ros.errors import EnvironmentFault, expected
@@ -36,7 +36,7 @@ def localize_bag(config: DemoConfig, query: Path, folder: Path, predictions: Pat
         running("replay", _replay(config, query), environ) as replay,
     ):
         wait_for(replay, [localizer, recorder])
-        _sleep(config.settle, [localizer, recorder])
+        sleep(config.settle, [localizer, recorder])
 
 
 def private_graph(config: DemoConfig, logs: Path) -> dict[str, str]:
@@ -86,11 +86,3 @@ def _ros2() -> str:
     if found is None:
         raise EnvironmentFault(expected("ros2", f"the command ({SOURCE_ROS})", "none"))
     return found
-
-
-def _sleep(seconds: float, needed: list[Child]) -> None:
-    import time
-
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and all(one.running for one in needed):
-        time.sleep(0.05)

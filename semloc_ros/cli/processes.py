@@ -7,13 +7,15 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from semloc_ros.errors import EnvironmentFault
 
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE_S = {signal.SIGINT: 10.0, signal.SIGTERM: 5.0, signal.SIGKILL: 5.0}
 _POLL_S = 0.05
 _TAIL_LINES = 12
@@ -64,17 +66,31 @@ def running(
     It gets a process group of its own, so that Ctrl-C reaches this command first and the order
     of stopping is ours. Without a `log` its stderr is the terminal's.
     """
-    with open(log or os.devnull, "wb") as sink:
-        process = subprocess.Popen(
-            command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sink,
-            stderr=sink if log else None, start_new_session=True,
-        )  # fmt: skip
-    child = Child(name, process, log)
+    child = None
     try:
+        with _postponed():  # between the start and its note nothing may come
+            child = _started(name, command, environ, log)
         yield child
     finally:
         with _uninterrupted():
-            child.stop()
+            if child is not None:
+                child.stop()
+
+
+def end_like_ctrl_c() -> None:
+    """From now on SIGTERM and SIGHUP (the terminal or ssh was closed) end this process cleanly."""
+    for word in _ENDINGS:
+        if signal.getsignal(word) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(word, signal.default_int_handler)
+
+
+def sleep(seconds: float, needed: Sequence[Child]) -> None:
+    """Give the processes time; raises EnvironmentFault when one of them ends meanwhile."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        _check(needed)
+        time.sleep(_POLL_S)
+    _check(needed)
 
 
 def wait_for(child: Child, needed: Sequence[Child]) -> None:
@@ -84,12 +100,27 @@ def wait_for(child: Child, needed: Sequence[Child]) -> None:
     needs ends first.
     """
     while child.running:
-        for other in needed:
-            if not other.running:
-                raise EnvironmentFault(_obituary(other))
+        _check(needed)
         time.sleep(_POLL_S)
     if child.process.returncode != 0:
         raise EnvironmentFault("\n".join([_obituary(child), *(one.tail() for one in needed)]))
+
+
+def _started(
+    name: str, command: Sequence[str], environ: Mapping[str, str], log: Path | None
+) -> Child:
+    with open(log or os.devnull, "wb") as sink:
+        process = subprocess.Popen(
+            command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sink,
+            stderr=sink if log else None, start_new_session=True,
+        )  # fmt: skip
+    return Child(name, process, log)
+
+
+def _check(needed: Sequence[Child]) -> None:
+    for one in needed:
+        if not one.running:
+            raise EnvironmentFault(_obituary(one))
 
 
 def _obituary(child: Child) -> str:
@@ -107,15 +138,30 @@ def _signal_group(group: int, word: int) -> bool:
 
 
 @contextmanager
+def _postponed() -> Iterator[None]:
+    """A signal that comes during the block acts after it (a mask would be inherited)."""
+    came: list[int] = []
+    with _handled_by(lambda word, _: came.append(word)):
+        yield
+    for word in came:
+        signal.raise_signal(word)
+
+
+@contextmanager
 def _uninterrupted() -> Iterator[None]:
     """A second Ctrl-C must not leave processes behind."""
+    with _handled_by(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, Any], Any] | signal.Handlers) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # no signals come here
         return
-    words = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(word, signal.SIG_IGN) for word in words]
+    before = [signal.signal(word, handler) for word in _ENDINGS]
     try:
         yield
     finally:
-        for word, handler in zip(words, before, strict=True):
-            signal.signal(word, handler)
+        for word, own in zip(_ENDINGS, before, strict=True):
+            signal.signal(word, own)

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from semloc_ros.cli.processes import running, wait_for
+from semloc_ros.cli.processes import end_like_ctrl_c, running, sleep, wait_for
 from semloc_ros.errors import EnvironmentFault
 
 # a child with a grandchild; both write their process numbers
@@ -63,13 +64,13 @@ def test_an_exception_ends_the_family_too(tmp_path: Path) -> None:
     assert not any(map(alive, members))
 
 
-@pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_command_ends_the_family(tmp_path: Path, word: int) -> None:
     program = f"""
-import os, signal
+import os
 from pathlib import Path
-from semloc_ros.cli.processes import running, wait_for
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+from semloc_ros.cli.processes import end_like_ctrl_c, running, wait_for
+end_like_ctrl_c()
 with running("family", {family(tmp_path)!r}, os.environ, Path({str(tmp_path / "log")!r})) as child:
     wait_for(child, [])
 """
@@ -78,6 +79,50 @@ with running("family", {family(tmp_path)!r}, os.environ, Path({str(tmp_path / "l
     process.send_signal(word)
     process.communicate(timeout=30)
     assert not any(map(alive, members))
+
+
+def test_a_signal_while_the_process_starts_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = subprocess.Popen
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        process = real(*arguments, **options)
+        members.extend(pids(tmp_path))
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        return process
+
+    members: list[int] = []
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        running("family", family(tmp_path), os.environ, tmp_path / "log"),
+    ):
+        raise AssertionError("the block must not begin")
+    assert len(members) == 2 and not any(map(alive, members))
+
+
+def test_what_was_started_under_nohup_outlives_its_terminal() -> None:
+    words = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {word: signal.getsignal(word) for word in words}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        end_like_ctrl_c()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        for word, handler in before.items():
+            signal.signal(word, handler)
+
+
+def test_a_process_that_dies_while_it_settles_is_a_failure(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "print('bye')"]
+    with (
+        running("node", command, os.environ, tmp_path / "log") as node,
+        pytest.raises(EnvironmentFault, match=r"node: .* code 0\nbye"),
+    ):
+        sleep(20.0, [node])
 
 
 def test_who_ignores_ctrl_c_is_stopped_all_the_same(
