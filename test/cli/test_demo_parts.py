@@ -4,13 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from semloc_ros.cli import demo
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.cli.demo import goals_of
 from semloc_ros.cli.demo_nodes import private_graph
+from semloc_ros.cli.main import app
 from semloc_ros.config import DemoConfig, GoalsConfig
 from semloc_ros.errors import ConfigError
-from semloc_ros.evaluation.goals import check_goals
+from semloc_ros.evaluation.goals import Outcome, check_goals
 from semloc_ros.options import from_mapping
 
 GOOD = {
@@ -36,6 +39,21 @@ def test_each_goal_can_be_missed_alone(key: str, value: float | None) -> None:
     assert all(one.ok for one in check_goals(GOOD, goals))
     missed = [one.goal.key for one in check_goals(GOOD | {key: value}, goals) if not one.ok]
     assert missed == [key]
+
+
+@pytest.mark.parametrize(("bound", "code"), [("0.02", 0), ("1e-9", 1)])
+def test_one_missed_goal_makes_the_exit_code_1(
+    bound: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command as a user calls it; only the run itself is replaced, by its metrics."""
+
+    def run(config: DemoConfig, out: Path) -> list[Outcome]:
+        return check_goals(GOOD, goals_of(config.goals))
+
+    monkeypatch.setattr(demo, "run_demo", run)
+    monkeypatch.setattr(demo, "end_like_ctrl_c", lambda: None)
+    words = ["demo", "--out", str(tmp_path), "--set", f"goals.max_position_median_m={bound}"]
+    assert CliRunner().invoke(app, words).exit_code == code
 
 
 def test_the_demo_keeps_away_from_the_robot_of_the_user(

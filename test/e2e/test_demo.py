@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from semloc_ros.cli.demo import goals_of
+from semloc_ros.config import GoalsConfig
+from semloc_ros.evaluation.goals import check_goals
+
 pytestmark = pytest.mark.slow
 MARKER = "share/ament_index/resource_index/packages/semloc_ros"
 # a robot in a hurry: the same loop in a third of the time
@@ -59,11 +63,15 @@ def test_the_robot_is_localized(
     done, metrics = result
     print(done.stdout)
     assert metrics["frames"] > 30
-    assert metrics["availability"] >= 0.75  # other work on this machine costs frames
+    # below the demo's own bar: at 1.2 m/s a busy machine loses frames that a free one answers,
+    # and this test is of the path through all processes, not of the machine's speed
+    assert metrics["availability"] >= 0.75
     assert metrics["position_median_m"] <= 0.02
     assert metrics["rotation_median_deg"] <= 0.2
     assert metrics["position_max_tracking_m"] <= 0.2
     assert metrics["false_fix_rate"] == 0.0
+    assert metrics["poses_without_truth"] == 0
+    assert metrics["tf_position_median_m"] <= 0.05
     assert metrics["tf_rate_hz"] >= 20.0
     assert metrics["latency_p95_ms"] > 0.0
     assert (folder / "report.html").stat().st_size > 10_000
@@ -74,8 +82,9 @@ def test_the_robot_is_localized(
 def test_the_exit_code_is_the_verdict(
     result: tuple[subprocess.CompletedProcess[str], dict[str, Any]],
 ) -> None:
-    done, _ = result
-    assert (done.returncode == 0) == ("bad" not in done.stdout.split())
+    done, metrics = result
+    kept = all(one.ok for one in check_goals(metrics, goals_of(GoalsConfig())))
+    assert done.returncode == (0 if kept else 1)
 
 
 def test_ctrl_c_leaves_nothing_behind_and_the_world_is_reused(
