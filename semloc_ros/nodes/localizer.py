@@ -81,9 +81,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         )
         self._faults = Faults(self)
         self._outputs = Outputs(self)
-        self._answering = LocalizerServices(
-            self, lambda: self._active and self._active.stages.session, lambda: self.config
-        )
+        self._answering = LocalizerServices(self, self._session, lambda: self.config)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._say_idle(Reason.UNCONFIGURED)
         if self.config.autostart:
@@ -119,7 +117,8 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and start working."""
         try:
-            self._active = self._make_active()
+            self._active = active = self._make_active()
+            active.worker.start()  # last: it may call back at once
         except Exception:
             self._log_bug()
             raise
@@ -222,20 +221,21 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         self._answering.give_up("the node was deactivated")
 
     def _broadcast(self) -> None:
-        config = self.config
-        pose = self._active and self._active.stages.session.map_from_odom
+        config, active = self.config, self._active
+        pose = active and active.stages.session.map_from_odom
         now = self.get_clock().now().nanoseconds
-        if pose is None or now == 0 or not config.publish_tf:
+        if active is None or pose is None or now == 0 or not config.publish_tf:
             return
         stamp = now + round(config.transform_tolerance * 1e9)
-        self._active.stages.broadcaster.send(pose, config.odom_frame, stamp)
+        active.stages.broadcaster.send(pose, config.odom_frame, stamp)
 
     def _tick(self) -> None:
         self._answering.check_deadlines()
         now = self.get_clock().now().nanoseconds
-        if self._active is None or now == 0:
+        active = self._active
+        if active is None or now == 0:
             return
-        stages = self._active.stages
+        stages = active.stages
         stages.session.tick(now, stages.odometry.newest)
         standing = self._standing(stages.session)
         if self._outputs.is_news(standing):
@@ -252,22 +252,31 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         self._on_jump_back()
 
     def _on_jump_back(self) -> None:
-        """Nothing that was measured before the clock was set back means anything now."""
-        if self._active is None:
+        """Nothing that was measured before the clock was set back means anything now.
+
+        Comes from the executor's thread (the clock) and from the worker's (stamps of images).
+        """
+        active = self._active
+        if active is None:
             return
-        stages = self._active.stages
+        stages = active.stages
         stages.inputs.clear()  # first: what is taken up after the reset is of the new time
         stages.session.reset(Reason.CLOCK_JUMP)
         self._outputs.forget_pose()
         stages.odometry.clear()
         stages.transforms.clear()
-        self._active.worker.forget_stamps()
+        active.worker.forget_stamps()
         self._faults.say(Reason.CLOCK_JUMP.value, "time jumped back: starting anew")
         self._say(stages.session.standing)
 
     def _adjust(self, config: LocalizerNodeConfig) -> None:
-        if self._active is not None:
-            self._active.stages.session.adjust(config.tracking, config.motion)
+        session = self._session()
+        if session is not None:
+            session.adjust(config.tracking, config.motion)
+
+    def _session(self) -> Session | None:
+        active = self._active
+        return None if active is None else active.stages.session
 
     def _standing(self, session: Session) -> Standing:
         paused = {"reason": Reason.PAUSED.value} if self._answering.is_paused else {}

@@ -61,7 +61,7 @@ class Refused(Exception):
 
 
 class Worker:
-    """Runs from construction until `stop`.
+    """Runs from `start` until `stop`.
 
     `config()` gives the current configuration; `on_outcome` is told what became of each frame,
     with a line of detail; `on_jump_back` of images whose stamps jump back.
@@ -84,12 +84,16 @@ class Worker:
         self._last_stamp_ns = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="localizer", daemon=True)
+
+    def start(self) -> None:
+        """Begin; may call back at once."""
         self._thread.start()
 
     def stop(self) -> None:
         """Finish the frame in work, publish it no more, and end."""
         self._stopping.set()
-        self._thread.join(timeout=5.0)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
 
     def forget_stamps(self) -> None:
         """The clock was set back: earlier stamps are right from now on."""
