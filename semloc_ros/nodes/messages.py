@@ -44,6 +44,8 @@ _MODELS: dict[str, CameraModel] = {
 }
 _COUNTS = {"plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,), "fisheye": (4,)}
 _BRIDGE = CvBridge()
+_FOCAL_LENGTHS = (0.05, 50.0)  # of the width: from the widest fisheye to a telescope
+_MAX_CENTRE_OFF = 3  # crops may lie beside the principal point, but not that far
 _MAX_AHEAD_NS = 1_000_000_000  # the clocks of a robot's machines differ by less
 
 
@@ -91,15 +93,18 @@ def mask_from(message: Image) -> NDArray[np.uint8]:
 def camera_from(message: CameraInfo, rectified: bool = False) -> Camera:
     """The camera of a camera_info; `rectified` takes P and no distortion.
 
-    Raises InputError for a zero or NaN matrix, a skew, an unknown distortion model, or
-    coefficients of another number than the model has.
+    Raises InputError for a zero or NaN matrix, a skew, an unknown distortion model,
+    coefficients of another number than the model has, numbers that no camera has, binning and
+    a region of interest: those change what K means, and drivers disagree on how.
     """
+    _check_whole(message)
     name = "camera_info.p" if rectified else "camera_info.k"
     matrix = np.array(message.p, dtype=float).reshape(3, 4) if rectified else _matrix(message.k)
     if not np.isfinite(matrix).all() or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
         raise InputError(expected(name, "focal lengths > 0", matrix.ravel().tolist()))
     if matrix[0, 1] != 0:
         raise InputError(expected(name, "no skew", matrix[0, 1]))
+    _check_plausible(name, matrix, message.width, message.height)
     model, distortion = ("pinhole", ()) if rectified else _lens(message)
     camera = Camera(
         model,
@@ -258,6 +263,31 @@ def _check_layout(name: str, message: Image, encodings: tuple[str, ...]) -> None
 
 def _matrix(k: Sequence[float]) -> FloatArray:
     return np.array(k, dtype=float).reshape(3, 3)
+
+
+def _check_whole(message: CameraInfo) -> None:
+    """Binning 0 means 1; a region of 0 x 0, or of the whole image, means none."""
+    for name in ("binning_x", "binning_y"):
+        if getattr(message, name) not in (0, 1):
+            raise InputError(expected(f"camera_info.{name}", "0 or 1", getattr(message, name)))
+    roi = message.roi
+    region = (roi.x_offset, roi.y_offset, roi.width, roi.height)
+    if region not in ((0, 0, 0, 0), (0, 0, message.width, message.height)):
+        got = f"{roi.width}x{roi.height} at {roi.x_offset}, {roi.y_offset}"
+        raise InputError(expected("camera_info.roi", "the whole image", got))
+
+
+def _check_plausible(name: str, matrix: FloatArray, width: int, height: int) -> None:
+    if min(width, height) == 0:  # `check_camera` says so
+        return
+    least, most = _FOCAL_LENGTHS[0] * width, _FOCAL_LENGTHS[1] * width
+    if not least <= min(matrix[0, 0], matrix[1, 1]) <= max(matrix[0, 0], matrix[1, 1]) <= most:
+        wanted = f"focal lengths of {least:g} to {most:g} px for a width of {width}"
+        raise InputError(expected(name, wanted, f"{matrix[0, 0]:g} and {matrix[1, 1]:g}"))
+    off = abs(matrix[:2, 2] - np.array([width, height]) / 2) / [width, height]
+    if max(off) > _MAX_CENTRE_OFF:
+        wanted = f"a principal point within {_MAX_CENTRE_OFF} image sizes of the centre"
+        raise InputError(expected(name, wanted, f"{matrix[0, 2]:g}, {matrix[1, 2]:g}"))
 
 
 def _lens(message: CameraInfo) -> tuple[CameraModel, tuple[float, ...]]:

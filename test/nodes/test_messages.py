@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import Pose, PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from semloc_ros.errors import InputError
@@ -91,6 +91,10 @@ def test_masks_are_0_and_255():
         messages.mask_from(raw(COLOR, "rgb8"))
 
 
+def k_of(fx=500.0, fy=510.0, cx=320.0, cy=240.0):
+    return [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
+
+
 def camera_info(**changes):
     info = CameraInfo(width=640, height=480, distortion_model="plumb_bob")
     info.k = [500.0, 0.0, 320.0, 0.0, 510.0, 240.0, 0.0, 0.0, 1.0]
@@ -139,6 +143,16 @@ def test_a_rectified_camera_takes_p_without_distortion():
         ({"d": [0.1]}, "camera_info.d of plumb_bob: expected 4 or 5, got 1"),
         ({"d": [0.1, float("nan"), 0.0, 0.0]}, "camera_info: expected finite"),
         ({"width": 0}, "camera_info: expected a positive size"),
+        ({"k": k_of(fx=1e-3)}, "camera_info.k: expected focal lengths of 32 to 32000 px"),
+        ({"k": k_of(fx=5e6)}, "focal lengths of 32 to 32000 px .* got 5e[+]06 and 510"),
+        ({"k": k_of(cx=1e5)}, "camera_info.k: expected a principal point within 3"),
+        ({"k": k_of(cy=-2e3)}, "camera_info.k: expected a principal point within 3"),
+        ({"binning_x": 2}, "camera_info.binning_x: expected 0 or 1, got 2"),
+        ({"binning_y": 4}, "camera_info.binning_y: expected 0 or 1, got 4"),
+        (
+            {"roi": RegionOfInterest(x_offset=10, width=100, height=100)},
+            "camera_info.roi: expected the whole image, got 100x100 at 10, 0",
+        ),
         (
             {"d": [0.1] * 12, "distortion_model": "rational_polynomial"},
             "rational_polynomial: expected 8, got 12",
@@ -148,6 +162,11 @@ def test_a_rectified_camera_takes_p_without_distortion():
 def test_bad_camera_info_is_refused_in_one_line(changes, words):
     with pytest.raises(InputError, match=words):
         messages.camera_from(camera_info(**changes))
+
+
+def test_no_binning_and_the_whole_region_may_be_said_outright():
+    whole = RegionOfInterest(width=640, height=480)
+    assert messages.camera_from(camera_info(binning_x=1, binning_y=1, roi=whole)).fx == 500.0
 
 
 def test_zero_p_is_refused_when_rectified():
