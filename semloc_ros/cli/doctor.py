@@ -30,10 +30,12 @@ def doctor(
     image_topic: str = typer.Option(_DEFAULT.image_topic),
     image_transport: str = typer.Option(_DEFAULT.image_transport, help="raw or compressed"),
     camera_info_topic: str = typer.Option(_DEFAULT.camera_info_topic),
+    rectified: bool = typer.Option(_DEFAULT.rectified, help="As the localizer's parameter."),
+    odometry: str = typer.Option(_DEFAULT.odometry, help="topic, tf or none"),
     odom_topic: str = typer.Option(_DEFAULT.odom_topic),
     odom_frame: str = typer.Option(_DEFAULT.odom_frame),
     base_frame: str = typer.Option(_DEFAULT.base_frame),
-    localizer: str = typer.Option(_DEFAULT.localizer, help="Name of the localizer node."),
+    localizer: str = typer.Option(_DEFAULT.localizer, help="Name of its node, with its namespace."),
     seconds: float = typer.Option(_DEFAULT.seconds, help="How long to listen."),
     graph: bool = typer.Option(True, help="Listen to the running robot or replay."),
 ) -> None:
@@ -41,7 +43,8 @@ def doctor(
     values = {
         "image_topic": image_topic, "image_transport": image_transport,
         "camera_info_topic": camera_info_topic, "odom_topic": odom_topic,
-        "odom_frame": odom_frame, "base_frame": base_frame, "localizer": localizer,
+        "rectified": rectified, "odometry": odometry, "odom_frame": odom_frame,
+        "base_frame": base_frame, "localizer": localizer,
         "seconds": seconds,
     }  # fmt: skip
     config = from_mapping(DoctorConfig, values)

@@ -17,18 +17,19 @@ _MAX_TRIP_MS = 50.0
 
 def graph_findings(facts: Facts, config: DoctorConfig) -> Iterator[Finding]:
     """Everything about the graph, in the order in which a user would mend it."""
+    odometry = ("odom",) if config.odometry == "topic" else ()
     yield _round_trip(facts)
-    for role in ("image", "camera_info", "odom"):
+    for role in ("image", "camera_info", *odometry):
         yield _topic(role, facts, config)
-    for role in ("image", "camera_info", "odom", "tf", "tf_static"):
+    for role in ("image", "camera_info", *odometry, "tf", "tf_static"):
         yield from _qos(role, facts)
     yield _image(facts)
     yield _camera_info(facts)
-    yield _odometry(facts)
+    yield _odometry(facts, config)
     yield _camera_mount(facts, config)
     yield from _parents(facts)
     yield _clock(facts)
-    yield _stamps(facts)
+    yield _stamps(("image", *odometry), facts)
 
 
 def _round_trip(facts: Facts) -> Finding:
@@ -108,13 +109,28 @@ def _camera_info(facts: Facts) -> Finding:
     return ok("camera_info", f"{info['model']}, {size[0]}x{size[1]}, fx {info['fx']:.1f}")
 
 
-def _odometry(facts: Facts) -> Finding:
+def _odometry(facts: Facts, config: DoctorConfig) -> Finding:
+    if config.odometry == "none":
+        return skip("odometry", "not used (--odometry none)")
+    if config.odometry == "tf":
+        return _odometry_in_tf(facts, config)
     odometry = facts["odom"]
     if odometry is None:
-        return skip("odometry", "none came; odometry:=tf or odometry:=none work without")
+        return skip("odometry", "none came; --odometry tf or none work without")
     if "error" in odometry:
         return fail("odometry", odometry["error"], "odom_frame:=…, base_frame:=… as the robot's")
     return ok("odometry", "frames and numbers are right")
+
+
+def _odometry_in_tf(facts: Facts, config: DoctorConfig) -> Finding:
+    """Whether tf leads from the base up to the odometry's frame."""
+    parents = {child: parent for parent, child, _ in facts["tf_edges"]}
+    path = _to_root(config.base_frame, parents)
+    if config.odom_frame not in path[1:]:
+        mend = "start what broadcasts it, or give --odom-frame and --base-frame as the robot's"
+        found = f"{config.base_frame} is not below {config.odom_frame} in tf"
+        return fail("odometry", found, mend)
+    return ok("odometry", f"{config.odom_frame} → {config.base_frame} in tf")
 
 
 def _camera_mount(facts: Facts, config: DoctorConfig) -> Finding:
@@ -172,11 +188,11 @@ def _clock(facts: Facts) -> Finding:
     return ok("clock", "the localizer uses " + ("/clock" if simulated else "the system's"))
 
 
-def _stamps(facts: Facts) -> Finding:
+def _stamps(roles: tuple[str, ...], facts: Facts) -> Finding:
     """Stamps far from the time that nodes see are refused by tf."""
     ages = {
         role: facts["topics"][role]["stamp_age_s"]
-        for role in ("image", "odom")
+        for role in roles
         if facts["topics"][role]["stamp_age_s"] is not None
     }
     if not ages:

@@ -68,6 +68,10 @@ class DoctorConfig:
         "raw", "kind of the image topic", choices=("raw", "compressed")
     )
     camera_info_topic: str = option("/camera/camera_info", "topic of the intrinsics")
+    rectified: bool = option(False, "images are rectified: P of camera_info is used")
+    odometry: str = option(
+        "topic", "where odometry comes from", choices=("topic", "tf", "none")
+    )
     odom_topic: str = option("/odom", "topic of the odometry")
     odom_frame: str = option("odom", "frame of odometry")
     base_frame: str = option("base_link", "frame of the robot")

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,7 +38,7 @@ from semloc_ros.nodes import messages
 from semloc_ros.nodes.inputs import NEWEST
 from semloc_ros.options import from_mapping
 
-_ECHO, _ANSWER = "semloc_doctor_ping", "semloc_doctor_pong"
+_ECHO, _ANSWER = "semloc_doctor_ping_", "semloc_doctor_pong_"
 _ECHO_S = 10.0
 _TF = QoSProfile(depth=100)
 _TF_STATIC = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -124,7 +125,7 @@ class Observer:
         return {
             "topic": topic,
             "wanted_type": _type_name(kind),
-            "publishers": [one.node_name for one in publishers],
+            "publishers": [_full(one.node_name, one.node_namespace) for one in publishers],
             "types": sorted({one.topic_type for one in publishers}),
             "incompatible": [line for one in publishers if (line := _misfit(one.qos_profile, qos))],
             "count": heard.count,
@@ -149,7 +150,7 @@ class Observer:
             return None
         seen = {"frame_id": message.header.frame_id}
         try:
-            camera = messages.camera_from(message)
+            camera = messages.camera_from(message, self._config.rectified)
         except InputError as error:
             return {**seen, "error": str(error)}
         size = {"width": camera.width, "height": camera.height}
@@ -169,8 +170,8 @@ class Observer:
 def main(argv: list[str] | None = None) -> int:
     """Observe with the options given as one JSON object, and print the facts."""
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments == ["--echo"]:
-        return _echo()
+    if arguments[:1] == ["--echo"]:
+        return _echo(arguments[1])
     config = from_mapping(DoctorConfig, json.loads(arguments[0]))
     began = time.monotonic()
     trip_ms = _round_trip_ms()
@@ -192,15 +193,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def _round_trip_ms() -> float | None:
     """Time of a message to another process and back; None if nothing came back."""
-    other = subprocess.Popen([sys.executable, "-m", __spec__.name, "--echo"])
+    own = uuid.uuid4().hex[:8]  # another doctor of this domain must not answer
+    other = subprocess.Popen([sys.executable, "-m", __spec__.name, "--echo", own])
     rclpy.init()
     node = Node("semloc_doctor_ping")
     sent: dict[str, float] = {}
     trips: list[float] = []
     node.create_subscription(
-        String, _ANSWER, lambda m: trips.append((time.monotonic() - sent[m.data]) * 1e3), 10
+        String, _ANSWER + own, lambda m: trips.append((time.monotonic() - sent[m.data]) * 1e3), 10
     )
-    publisher = node.create_publisher(String, _ECHO, 10)
+    publisher = node.create_publisher(String, _ECHO + own, 10)
     deadline = time.monotonic() + _ECHO_S
     try:
         while len(trips) < 5 and time.monotonic() < deadline:
@@ -216,12 +218,12 @@ def _round_trip_ms() -> float | None:
     return min(trips) if trips else None
 
 
-def _echo() -> int:
+def _echo(own: str) -> int:
     """The other process: sends back what it hears."""
     rclpy.init()
     node = Node("semloc_doctor_echo")
-    publisher = node.create_publisher(String, _ANSWER, 10)
-    node.create_subscription(String, _ECHO, publisher.publish, 10)
+    publisher = node.create_publisher(String, _ANSWER + own, 10)
+    node.create_subscription(String, _ECHO + own, publisher.publish, 10)
     _spin_for(node, _ECHO_S)
     return 0
 
@@ -234,9 +236,10 @@ def _spin_for(node: Node, seconds: float) -> None:
 
 def _use_sim_time(node: Node, localizer: str) -> bool | None:
     """The parameter of the running localizer, None if there is none or it does not answer."""
-    if localizer not in [name for name, _ in node.get_node_names_and_namespaces()]:
+    wanted = f"/{localizer.strip('/')}"
+    if wanted not in [_full(*names) for names in node.get_node_names_and_namespaces()]:
         return None
-    client = node.create_client(GetParameters, f"{localizer}/get_parameters")
+    client = node.create_client(GetParameters, f"{wanted}/get_parameters")
     if not client.wait_for_service(timeout_sec=2.0):
         return None
     future = client.call_async(GetParameters.Request(names=["use_sim_time"]))
@@ -244,6 +247,10 @@ def _use_sim_time(node: Node, localizer: str) -> bool | None:
     if not future.done():
         return None
     return bool(parameter_value_to_python(future.result().values[0]))
+
+
+def _full(name: str, namespace: str) -> str:
+    return f"{namespace.rstrip('/')}/{name}"
 
 
 def _misfit(offered: QoSProfile, wanted: QoSProfile) -> str:

@@ -46,8 +46,8 @@ def healthy() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def bad(facts: dict[str, Any]) -> list[Finding]:
-    found = graph_findings(facts, DoctorConfig())
+def bad(facts: dict[str, Any], **options: Any) -> list[Finding]:
+    found = graph_findings(facts, DoctorConfig(**options))
     return [one for one in found if one.level in (Level.WARN, Level.FAIL)]
 
 
@@ -100,6 +100,27 @@ def test_each_fault_is_found_alone_and_has_its_mend(
     (finding,) = bad(change(path, value))
     assert finding.check == check
     assert mend in finding.mend
+
+
+def without_odometry_topic() -> dict[str, Any]:
+    facts = healthy() | {"odom": None}
+    silent = {"publishers": [], "types": [], "count": 0, "rate_hz": None, "stamp_age_s": None}
+    facts["topics"]["odom"] |= silent
+    return facts
+
+
+@pytest.mark.parametrize("odometry", ["tf", "none"])
+def test_a_robot_without_a_topic_of_odometry_can_be_healthy(odometry: str) -> None:
+    assert bad(without_odometry_topic(), odometry=odometry) == []
+    assert [one.check for one in bad(without_odometry_topic())] == ["/odom"]
+
+
+def test_odometry_of_tf_must_be_in_tf() -> None:
+    facts = without_odometry_topic()
+    facts["tf_edges"] = [["base_link", "camera_optical", True]]
+    (finding,) = bad(facts, odometry="tf")
+    assert "base_link is not below odom in tf" in finding.found
+    assert bad(facts, odometry="none") == []
 
 
 def test_a_ring_in_the_tf_tree_does_not_hang_the_doctor() -> None:

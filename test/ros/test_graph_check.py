@@ -106,12 +106,17 @@ def robot(request: pytest.FixtureRequest, ros_domain: int, tmp_path: Path) -> It
     process.wait(timeout=10)
 
 
-def observe() -> dict[str, Any]:
-    options = json.dumps({"seconds": 3.0})
-    command = [sys.executable, "-m", "semloc_ros.nodes.graph_check", options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+def start_observing(**options: Any) -> subprocess.Popen[str]:
+    words = json.dumps({"seconds": 3.0} | options)
+    command = [sys.executable, "-m", "semloc_ros.nodes.graph_check", words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def observe(process: subprocess.Popen[str] | None = None) -> dict[str, Any]:
+    process = process or start_observing()
+    out, complaint = process.communicate(timeout=60)
+    assert process.returncode == 0, complaint
+    facts: dict[str, Any] = json.loads(out.splitlines()[-1])
     return facts
 
 
@@ -122,6 +127,7 @@ def test_a_healthy_robot_is_heard_as_it_is(robot: None) -> None:
     assert facts["image"] == {"frame_id": "camera_optical", "width": 64, "height": 48}
     assert facts["camera_info"]["fx"] == 50.0
     assert facts["tf_edges"] == [["base_link", "camera_optical", True]]
+    assert facts["topics"]["image"]["publishers"] == ["/replay"]
     assert facts["topics"]["image"]["rate_hz"] == pytest.approx(20, rel=0.3)
     assert abs(facts["topics"]["image"]["stamp_age_s"]) < 0.5
     levels = {one.level for one in graph_findings(facts, DoctorConfig())}
@@ -133,3 +139,24 @@ def test_a_camera_info_of_another_size_fails(robot: None) -> None:
     found = {one.check: one for one in graph_findings(observe(), DoctorConfig())}
     assert found["camera_info"].level is Level.FAIL
     assert "32x48, but images are 64x48" in found["camera_info"].found
+
+
+LOCALIZER = """
+import rclpy
+rclpy.init()
+node = rclpy.create_node("localizer", namespace="/robot")
+rclpy.spin(node)
+"""
+
+
+def test_two_doctors_and_a_localizer_in_a_namespace(ros_domain: int) -> None:
+    localizer = subprocess.Popen([sys.executable, "-c", LOCALIZER])
+    try:
+        doctors = [start_observing(localizer=name) for name in ("robot/localizer", "localizer")]
+        named, unnamed = [observe(one) for one in doctors]
+    finally:
+        localizer.terminate()
+        localizer.wait(timeout=10)
+    assert named["round_trip_ms"] is not None and unnamed["round_trip_ms"] is not None
+    assert named["use_sim_time"] is False
+    assert unnamed["use_sim_time"] is None
