@@ -167,12 +167,17 @@ class Session:
             self._standing = states.missed(self._standing, reason, stamp_ns)
             return Outcome(self._standing)
 
-    def tick(self, now_ns: int, newest: Odometry | None = None) -> Standing:
+    def tick(
+        self, now_ns: int, newest: Odometry | None = None, heard_ns: int | None = None
+    ) -> Standing:
         """Let time pass: states age also when no image comes.
 
         A copy of the belief is carried to `now_ns` by the newest odometry: its spread counts.
+        `heard_ns` is when the last image came, also one that waits for its turn.
         """
         with self._lock:
+            if heard_ns is not None:
+                self._standing = states.heard(self._standing, heard_ns)
             if self._belief is not None:
                 self._carried = beliefs.carry_to_now(self._belief, now_ns, newest)
             spread = self.spread_m

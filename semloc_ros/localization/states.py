@@ -39,13 +39,14 @@ class Reason(str, Enum):
     UNCONFIRMED = "unconfirmed"
     UNCERTAIN = "uncertain"
     SPREAD = "spread"
+    OLD_FIX = "old_fix"
     CLOCK_JUMP = "clock_jump"
     PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """State, why, and the stamps of the last believed fix and of the last frame tried."""
+    """State, why, the stamp of the last believed fix, and when an image was there last."""
 
     state: State = State.UNINITIALIZED
     reason: str = Reason.UNCONFIGURED.value
@@ -68,14 +69,20 @@ def start(reason: Reason = Reason.WAITING_FOR_IMAGE) -> Standing:
 def fixed(standing: Standing, stamp_ns: int, flaw: Reason | None = None) -> Standing:
     """A fix was believed: TRACKING, or DEGRADED where it has a flaw (UNCERTAIN, NO_ODOMETRY)."""
     state = State.TRACKING if flaw is None else State.DEGRADED
-    return Standing(state, (flaw or Reason.OK).value, stamp_ns, stamp_ns)
+    seen = _latest(standing.last_frame_ns, stamp_ns)
+    return Standing(state, (flaw or Reason.OK).value, stamp_ns, seen)
+
+
+def heard(standing: Standing, now_ns: int) -> Standing:
+    """An image came, whether or not it is tried: the camera is not silent."""
+    return replace(standing, last_frame_ns=_latest(standing.last_frame_ns, now_ns))
 
 
 def missed(standing: Standing, reason: str, stamp_ns: int | None = None) -> Standing:
     """A frame gave no fix that is believed: the state stays, the reason is that of the frame."""
     if standing.state is State.UNINITIALIZED:
         return standing
-    last = standing.last_frame_ns if stamp_ns is None else stamp_ns
+    last = _latest(standing.last_frame_ns, stamp_ns)
     return replace(standing, reason=reason, last_frame_ns=last)
 
 
@@ -92,6 +99,8 @@ def aged(standing: Standing, now_ns: int, spread_m: float, config: TrackingConfi
         reason = Reason.NO_IMAGE.value
     elif state is State.LOST and spread_m > config.lost_spread_m:
         reason = Reason.SPREAD.value
+    elif state is not State.TRACKING and reason == Reason.OK.value:
+        reason = Reason.OLD_FIX.value  # images come, but none was done since
     return replace(standing, state=state, reason=reason)
 
 
@@ -102,6 +111,10 @@ def _state_of_age(
     if age > config.lost_after or spread_m > config.lost_spread_m:
         return State.LOST
     return State.DEGRADED if age > config.degraded_after else State.TRACKING
+
+
+def _latest(a: int | None, b: int | None) -> int | None:
+    return max((ns for ns in (a, b) if ns is not None), default=None)
 
 
 def _worse(a: State, b: State) -> State:

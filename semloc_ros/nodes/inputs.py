@@ -59,6 +59,7 @@ class Inputs:
         self._odometry, self._on_initial_pose = odometry, on_initial_pose
         self._changed = threading.Condition()
         self._image: Arrival | None = None
+        self.image_came_ns: int | None = None  # by the node's clock
         self._mask: Image | None = None
         self._mask_came_s = -np.inf
         self.camera_info: CameraInfo | None = None
@@ -94,7 +95,7 @@ class Inputs:
     def clear(self) -> None:
         """Forget what was received, as after a jump of the clock."""
         with self._changed:
-            self._image = self._mask = None
+            self._image = self._mask = self.image_came_ns = None
 
     def _subscribe(self) -> None:
         compressed = self._config.image_transport == "compressed"
@@ -115,6 +116,7 @@ class Inputs:
     def _store_image(self, message: Image | CompressedImage) -> None:
         with self._changed:
             self._image = Arrival(message, time.monotonic())
+            self.image_came_ns = self._now_ns()
             self._changed.notify_all()
 
     def _store_mask(self, message: Image) -> None:

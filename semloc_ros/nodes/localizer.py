@@ -236,7 +236,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         if active is None or now == 0:
             return
         stages = active.stages
-        stages.session.tick(now, stages.odometry.newest)
+        stages.session.tick(now, stages.odometry.newest, stages.inputs.image_came_ns)
         standing = self._standing(stages.session)
         if self._outputs.is_news(standing):
             self._say_aged(stages.session, standing)
@@ -284,7 +284,8 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
 
     def _say_aged(self, session: Session, standing: Standing) -> None:
         now = self.get_clock().now().nanoseconds
-        self._say(standing, fix_age_s=standing.fix_age_s(now), **spreads_of(session))
+        values = {"stamp": now, "fix_age_s": standing.fix_age_s(now), **spreads_of(session)}
+        self._outputs.publish_aged(standing, values)
 
     def _say_idle(self, reason: Reason, detail: str = "") -> None:
         self._say(Standing(reason=reason.value), detail=detail)

@@ -50,6 +50,7 @@ class Outputs:
         self._lock = threading.Lock()
         self._last_status: DiagnosticStatus | None = None
         self._last_word = ("", "")
+        self._last_values: Mapping[str, object] = {}
 
     def publish_fix(self, fix: Fix, frame: str) -> None:
         """The pose of the base in the map at the image's stamp."""
@@ -73,7 +74,15 @@ class Outputs:
         self._hypotheses.publish(messages.to_pose_array(poses, frame, stamp_ns))
 
     def publish_status(self, standing: Standing, values: Mapping[str, object]) -> None:
-        """The state, its reason and the numbers of the last frame."""
+        """The state, its reason and the numbers of a frame."""
+        self._last_values = values
+        self._publish_status(standing, values)
+
+    def publish_aged(self, standing: Standing, values: Mapping[str, object]) -> None:
+        """What time has changed; the other numbers stay those of the last frame."""
+        self._publish_status(standing, {**self._last_values, **values})
+
+    def _publish_status(self, standing: Standing, values: Mapping[str, object]) -> None:
         word = (standing.state.value, standing.reason)
         status = messages.to_status(
             _LEVELS[standing.state],

@@ -27,7 +27,7 @@ from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Arrival, Inputs
 from semloc_ros.nodes.outputs import Outputs, draw_overlay, spreads_of, values_of
 from semloc_ros.nodes.transforms import MapBroadcaster, OdometrySource, TransformReader
-from semloc_ros.types import Camera, Frame, NoPose, PoseEstimate, Prior
+from semloc_ros.types import Camera, Frame, NoPose, NoPoseReason, PoseEstimate, Prior
 
 _POLL_S = 0.2
 _JUMP_BACK_NS = 1_000_000_000
@@ -241,7 +241,9 @@ class Worker:
         outcome = session.refuse(refused.reason.value, now)
         values = {
             "stamp": stamp,
-            "detail": refused.text,
+            **values_of(NoPose(stamp, NoPoseReason.BAD_IMAGE, refused.text)),
+            "mask": "none",
+            "masked_fraction": 0.0,
             "fix_age_s": outcome.standing.fix_age_s(now),
             **spreads_of(session),
         }

@@ -63,6 +63,13 @@ def test_silence_is_named():
     assert states.aged(watched, 2 * SECOND, 0.1, CONFIG).reason == "too_few_matches"
 
 
+def test_images_that_wait_for_their_turn_are_no_silence():
+    standing = states.heard(tracking_at(0), 2 * SECOND)
+    assert states.aged(standing, 2 * SECOND, 0.1, CONFIG).reason == "old_fix"
+    late = states.fixed(standing, SECOND // 10)
+    assert late.last_frame_ns == 2 * SECOND and late.last_fix_ns == SECOND // 10
+
+
 def test_fix_age():
     assert states.start().fix_age_s(9) is None
     assert tracking_at(SECOND).fix_age_s(3 * SECOND) == 2.0

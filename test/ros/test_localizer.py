@@ -146,6 +146,18 @@ def test_lost_freezes_tf_and_its_spread_grows(make_rig, map_from_odom):
     assert len(robot.poses) == poses, "no pose while lost"
 
 
+def test_a_slow_frame_is_no_silence_and_keeps_the_numbers_of_the_last(make_rig):
+    rig = make_rig(tracking__degraded_after=0.4).track()
+    robot = rig.robot
+    rig.fake.delay_s = 1.5
+    robot.statuses.clear()
+    robot.until(lambda: robot.is_in("DEGRADED"), every=robot.send_frame)
+    last = robot.last()
+    assert last["reason"] == "old_fix" and float(last["fix_age_s"]) > 0.4
+    assert last["inliers"] == "100" and last["score"] == "0.5000"
+    assert float(last["features_ms"]) == 1.5 and "masked_fraction" in last
+
+
 def test_silence_of_the_camera_is_degraded(make_rig):
     robot = make_rig(tracking__degraded_after=0.3).track().robot
     robot.until(lambda: robot.is_in("DEGRADED", "no_image"))

@@ -253,6 +253,16 @@ def test_a_simulated_clock_that_jumps_back_starts_anew(make_rig):
     robot.until(lambda: robot.is_in("TRACKING", "ok"), every=step)
 
 
+def test_images_without_a_stamp_are_bad_and_not_missing(make_rig):
+    robot = make_rig(tracking__degraded_after=0.4).track().robot
+    robot.until(lambda: robot.is_in("DEGRADED"), every=lambda: robot.send_image(0))
+    robot.until(lambda: robot.is_in("DEGRADED", "bad_image"), every=lambda: robot.send_image(0))
+    assert robot.last()["detail"] == "image.header.stamp: expected a time, got 0"
+    assert robot.last()["inliers"] == "0" and float(robot.last()["score"]) == 0.0
+    words = [v.value for s in robot.statuses for v in s.values if v.key == "reason"]
+    assert "no_image" not in words
+
+
 def test_one_stamp_far_ahead_is_refused_and_harms_nothing(make_rig, said):
     rig = make_rig(tracking__degraded_after=0.5).track()
     robot = rig.robot
