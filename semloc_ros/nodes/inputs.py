@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ CLICKED = QoSProfile(depth=1)  # reliable: it comes only once
 # can be incompatible with best effort and volatile, so there is nothing to wait for
 NO_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
 _MASKS_FLOW_S = 2.0
+_MASKS_KEPT = 10  # while an image waits or is in work, those of later ones come
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Inputs:
         self._changed = threading.Condition()
         self._image: Arrival | None = None
         self.image_came_ns: int | None = None  # by the node's clock
-        self._mask: Image | None = None
+        self._masks: deque[Image] = deque(maxlen=_MASKS_KEPT)
         self._mask_came_s = -np.inf
         self.camera_info: CameraInfo | None = None
         self._subscriptions: list[Any] = []
@@ -77,13 +79,16 @@ class Inputs:
         self, stamp_ns: int, wait_s: float, max_age_s: float
     ) -> tuple[NDArray[np.uint8] | None, str]:
         """The mask of an image and which one it is: "exact", "last" (of an earlier image, not
-        warped) or "none". Waits only while masks are flowing. InputError for a broken one."""
+        warped) or "none"; never that of a later image. Waits only while masks are flowing.
+        InputError for a broken one."""
         with self._changed:
             if time.monotonic() - self._mask_came_s < _MASKS_FLOW_S:
-                self._changed.wait_for(lambda: self._mask_age_ns(stamp_ns) <= 0, wait_s)
-            mask, age = self._mask, self._mask_age_ns(stamp_ns)
-        if mask is None or abs(age) > max_age_s * 1e9:
+                self._changed.wait_for(lambda: self._has_masks_to(stamp_ns), wait_s)
+            ages = [(stamp_ns - _stamp_ns(mask), mask) for mask in reversed(self._masks)]
+        fitting = [pair for pair in ages if 0 <= pair[0] <= max_age_s * 1e9]
+        if not fitting:
             return None, "none"
+        age, mask = min(fitting, key=lambda pair: pair[0])
         return messages.mask_from(mask), "exact" if age == 0 else "last"
 
     def close(self) -> None:
@@ -95,7 +100,8 @@ class Inputs:
     def clear(self) -> None:
         """Forget what was received, as after a jump of the clock."""
         with self._changed:
-            self._image = self._mask = self.image_came_ns = None
+            self._image = self.image_came_ns = None
+            self._masks.clear()
 
     def _subscribe(self) -> None:
         compressed = self._config.image_transport == "compressed"
@@ -121,7 +127,8 @@ class Inputs:
 
     def _store_mask(self, message: Image) -> None:
         with self._changed:
-            self._mask, self._mask_came_s = message, time.monotonic()
+            self._masks.append(message)
+            self._mask_came_s = time.monotonic()
             self._changed.notify_all()
 
     def _store_camera_info(self, message: CameraInfo) -> None:
@@ -150,7 +157,9 @@ class Inputs:
     def _now_ns(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
 
-    def _mask_age_ns(self, stamp_ns: int) -> int:
-        if self._mask is None:
-            return 2**62
-        return stamp_ns - messages.stamp_ns(self._mask.header.stamp)
+    def _has_masks_to(self, stamp_ns: int) -> bool:
+        return any(_stamp_ns(mask) >= stamp_ns for mask in self._masks)
+
+
+def _stamp_ns(mask: Image) -> int:
+    return messages.stamp_ns(mask.header.stamp)
