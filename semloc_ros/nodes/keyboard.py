@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 import termios
@@ -13,11 +14,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def space_pressed(act: Callable[[], None]) -> Iterator[None]:
-    """Call `act` whenever space is pressed; without a terminal do nothing.
+    """Call `act` whenever space is pressed; without a terminal, or in its background, do nothing.
 
     The terminal is put back as it was, whatever happens; Ctrl-C keeps working.
     """
-    if not sys.stdin.isatty():
+    if not _in_front():
         yield
         return
     before = termios.tcgetattr(sys.stdin)
@@ -31,6 +32,11 @@ def space_pressed(act: Callable[[], None]) -> Iterator[None]:
         done.set()
         listener.join()
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _in_front() -> bool:
+    """Whether the terminal is ours: a job in the background that touches it is stopped."""
+    return sys.stdin.isatty() and os.getpgrp() == os.tcgetpgrp(sys.stdin.fileno())
 
 
 def _listen(act: Callable[[], None], done: threading.Event) -> None:

@@ -69,6 +69,11 @@ def check_not_ahead(name: str, nanoseconds: int, now_ns: int) -> None:
         )
 
 
+def frame_of(name: str) -> str:
+    """A frame's name as tf2 takes it: ROS 1's leading slash, which drivers still send, is gone."""
+    return name.lstrip("/")
+
+
 def image_from(message: Image | CompressedImage) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB or (H, W) uint8. InputError for empty, torn or 16-bit images."""
     if isinstance(message, CompressedImage):
@@ -126,7 +131,7 @@ def check_size(camera: Camera, image: NDArray[np.uint8]) -> None:
 
 def odometry_from(message: OdometryMessage, odom_frame: str, base_frame: str) -> Odometry:
     """The odometry sample; InputError for other frames or numbers that are not finite."""
-    frames = (message.header.frame_id, message.child_frame_id)
+    frames = (frame_of(message.header.frame_id), frame_of(message.child_frame_id))
     if frames != (odom_frame, base_frame):
         wanted = f"frames {odom_frame} and {base_frame}"
         raise InputError(expected("odom", wanted, f"{frames[0]!r} and {frames[1]!r}"))
@@ -151,7 +156,7 @@ def initial_pose_from(
 
     RViz leaves the variances of z, roll and pitch zero; nobody clicks that well.
     """
-    if message.header.frame_id != map_frame:
+    if frame_of(message.header.frame_id) != map_frame:
         wanted = f"frame {map_frame}"
         raise InputError(expected("initialpose", wanted, repr(message.header.frame_id)))
     pose = pose_from("initialpose", message.pose.pose)

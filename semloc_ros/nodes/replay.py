@@ -35,6 +35,7 @@ from semloc_ros.errors import ConfigError, DatasetError, EnvironmentFault, Semlo
 from semloc_ros.nodes.bag_tracks import Track, opened, raw_messages, tracks_of
 from semloc_ros.nodes.keyboard import space_pressed
 from semloc_ros.nodes.pacing import Pacer
+from semloc_ros.nodes.subscribers import parse_wanted, wait_for_topics
 from semloc_ros.options import describe, from_mapping, help_line
 
 _AHEAD = 100  # messages read before they are due
@@ -67,7 +68,20 @@ class Player:
             self._clock.start()
 
     def wait_for_subscribers(self) -> None:
-        """Wait until as many subscriptions are matched as the configuration asks for."""
+        """Wait until all subscriptions are matched that the configuration asks for."""
+        try:
+            self._wait_for_topics()
+            self._wait_for_count()
+        except EnvironmentFault as error:
+            if not self._config.play_unheard:
+                raise
+            print(f"replay: warning: {error}; playing on", file=sys.stderr)
+
+    def _wait_for_topics(self) -> None:
+        named = {one.topic_name: one for one in self._publishers.values()}  # as remapped
+        wait_for_topics(named, parse_wanted(self._config.wait_for), self._config.wait_timeout)
+
+    def _wait_for_count(self) -> None:
         deadline = time.monotonic() + self._config.wait_timeout
         while (matched := self.matched_subscriptions()) < self._config.wait_for_subscribers:
             if time.monotonic() > deadline:

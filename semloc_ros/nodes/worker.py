@@ -193,7 +193,7 @@ class Worker:
         config = self._config()
         wait = config.odometry_wait_ms / 1e3
         odom_from_base = self._stages.odometry.at(stamp_ns, wait)
-        camera_frame = message.header.frame_id
+        camera_frame = messages.frame_of(message.header.frame_id)
         if not camera_frame:
             raise Refused(Reason.BAD_IMAGE, "image.header.frame_id: expected a frame, got ''")
         try:

@@ -195,6 +195,12 @@ def test_odometry():
     np.testing.assert_allclose(sample.odom_from_base, se3.exp([1, 2, 3, 0.1, 0.2, 0.3]), atol=1e-9)
 
 
+def test_leading_slashes_of_frames_do_not_matter():
+    slashed = odometry(frame="/odom", child="/base_link")
+    assert messages.odometry_from(slashed, "odom", "base_link").stamp_ns == 123_456_789_012
+    messages.initial_pose_from(initial_pose(frame="/map"), "map")
+
+
 @pytest.mark.parametrize(
     ("message", "words"),
     [
