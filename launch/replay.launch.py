@@ -3,7 +3,7 @@
     ros2 launch semloc_ros replay.launch.py bag:=drive map:=/maps/office out:=predictions
 
 All arguments of localize.launch.py are taken too. With `out` the localizer's answers are recorded
-(predictions.jsonl, poses.tum). Everything ends when the bag does.
+(predictions.jsonl, poses.tum). The bag waits for the localizer, and everything ends when it does.
 """
 
 from launch import LaunchDescription
@@ -66,6 +66,7 @@ def recorder(context):
             remappings=[("camera_info", topic)] if topic else [],
             output="screen",
             emulate_tty=True,
+            on_exit=Shutdown(reason="the recorder has ended"),
         )
     ]
 
@@ -92,3 +93,17 @@ def flags(given):
             yield flag
         elif one.kind is not bool and given[one.name]:
             yield from (flag, given[one.name])
+    if not given["wait_for"]:
+        yield from ("--wait-for", listeners(given), "--play-unheard")
+
+
+def listeners(given):
+    """What the localizer subscribes to when its map is loaded, and the recorder's own topic."""
+    image = absolute(given["image_topic"] or "image", given["namespace"])
+    if not given["out"]:
+        return image
+    return f"{image},{absolute(given['camera_info_topic'] or 'camera_info', given['namespace'])}=2"
+
+
+def absolute(topic, namespace):
+    return topic if topic.startswith("/") else "/" + f"{namespace}/{topic}".lstrip("/")

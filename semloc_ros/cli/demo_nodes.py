@@ -16,7 +16,7 @@ from semloc_ros.errors import EnvironmentFault, expected
 
 IMAGE, CAMERA_INFO = "/camera/image_raw/compressed", "/camera/camera_info"
 ODOMETRY, TRUTH = "/odom", "/ground_truth/pose"
-_SUBSCRIPTIONS = 7  # localizer: image, camera_info, odom, tf, tf_static; recorder: 2 of them
+_HEARD = f"{IMAGE},{CAMERA_INFO}=2,{ODOMETRY}"  # by the localizer; camera_info by the recorder too
 
 
 def localize_bag(config: DemoConfig, query: Path, folder: Path, predictions: Path) -> None:
@@ -64,7 +64,7 @@ def _launch(config: DemoConfig, map_folder: Path) -> list[str]:
 
 def _replay(config: DemoConfig, query: Path) -> list[str]:
     return node_command(
-        "replay", str(query), "--wait-for-subscribers", str(_SUBSCRIPTIONS),
+        "replay", str(query), "--wait-for", _HEARD,
         "--wait-timeout", str(config.ready_timeout),
     )  # fmt: skip
 

@@ -139,6 +139,10 @@ class ReplayConfig:
     wait_for_subscribers: int = option(
         0, "matched subscriptions to wait for before the first message", low=0, high=1000
     )
-    wait_timeout: float = option(
-        10.0, "longest wait for them", unit="s", low=0.0, high=3600.0
+    wait_for: str = option(
+        "", "topics, as /a,/b=2, that must be subscribed to (/b twice) before the first message"
     )
+    wait_timeout: float = option(
+        60.0, "longest wait for them", unit="s", low=0.0, high=3600.0
+    )
+    play_unheard: bool = option(False, "play on with a warning if they do not come in time")

@@ -73,6 +73,12 @@ def _ros2() -> str:
     return str(beside) if beside.exists() else "ros2"
 
 
+def own_arguments(seen: list[Any]) -> list[str]:
+    """What stands before the words for ROS."""
+    words: list[str] = seen[3]
+    return words[: words.index("--ros-args")] if "--ros-args" in words else words
+
+
 def test_nothing_given_means_the_defaults_of_config(launched: Launched) -> None:
     name, values, topics, _ = launched("localize.launch.py")["localizer"]
     assert name == "/localizer"
@@ -128,11 +134,24 @@ def test_replay_plays_localizes_and_records(launched: Launched) -> None:
     _, values, topics, _ = seen["recorder"]
     assert values == {"out": "answers", "use_sim_time": True}
     assert topics[1] == "/cam/info"
-    arguments = seen["replay"][3]
+    arguments = own_arguments(seen["replay"])
     assert arguments[:4] == ["/bags/drive", "--rate", "2.0", "--loop"]
+    assert arguments[4:] == ["--wait-for", "/image,/cam/info=2", "--play-unheard"]
 
 
 def test_replay_without_a_folder_records_nothing(launched: Launched) -> None:
     seen = launched("replay.launch.py", "bag:=/bags/drive", nodes=2)
     assert "recorder" not in seen and "localizer" in seen
-    assert seen["replay"][3][0] == "/bags/drive"
+    waiting = ["--wait-for", "/image", "--play-unheard"]
+    assert own_arguments(seen["replay"]) == ["/bags/drive", *waiting]
+
+
+def test_replay_waits_for_the_localizer_of_a_namespace(launched: Launched) -> None:
+    words = ["bag:=/bags/drive", "namespace:=robot", "image_topic:=left"]
+    seen = launched("replay.launch.py", *words, nodes=2)
+    assert own_arguments(seen["replay"])[2] == "/robot/left"
+
+
+def test_replay_waits_as_told(launched: Launched) -> None:
+    seen = launched("replay.launch.py", "bag:=/bags/drive", "wait_for:=/words", nodes=2)
+    assert own_arguments(seen["replay"]) == ["/bags/drive", "--wait-for", "/words"]

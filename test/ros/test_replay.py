@@ -174,6 +174,32 @@ def test_the_clock_is_the_time_of_the_bag(listener: Listener, tmp_path: Path) ->
     assert (last - first) * 1e-9 == pytest.approx(2 * (last_at - first_at), rel=0.1)
 
 
+def test_the_bag_waits_for_those_who_come_late(ros_domain: int, tmp_path: Path) -> None:
+    process = start(write_bag(tmp_path / "bag"), "--wait-for", "/words,/site")
+    time.sleep(2.0)
+    late = Listener()
+    try:
+        assert process.wait(timeout=30) == 0
+        assert wait_for(lambda: len(late.words) == 40), late.words
+    finally:
+        process.kill()
+        process.communicate()
+        late.close()
+    assert late.words[0][1] == "0"
+
+
+@pytest.mark.parametrize("wanted", ["/words=2", "/nowhere"])
+def test_nobody_comes(listener: Listener, tmp_path: Path, wanted: str) -> None:
+    words = (write_bag(tmp_path / "bag"), "--wait-for", wanted, "--wait-timeout", 0.5)
+    code, errors = play(*words)
+    assert code == 1
+    assert wanted.partition("=")[0] in errors and "Traceback" not in errors
+    code, errors = play(*words, "--play-unheard")
+    assert code == 0
+    assert "replay: warning:" in errors and "playing on" in errors
+    assert "40 messages" in errors or "41 messages" in errors
+
+
 def test_start_leaves_out_and_keeps_what_is_latched(listener: Listener, tmp_path: Path) -> None:
     bag = write_bag(tmp_path / "bag")
     assert play(bag, "--start", 0.6, "--wait-for-subscribers", 2)[0] == 0
