@@ -629,6 +629,19 @@ def test_ros2_launch_show_args(ros2, inner):
     )
 
 
+def test_a_reader_that_has_enough_is_no_fault(ros2, inner):
+    """As `ros2 launch … -s | head`; upstream's command may show a traceback."""
+    cli = pytest.importorskip("ros2cli.cli")
+    if not hasattr(cli, "COMMANDS"):
+        pytest.skip("upstream's ros2")
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = [sys.executable, "-m", "ros2cli.cli", "launch", str(inner), "--show-args"]
+    done = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

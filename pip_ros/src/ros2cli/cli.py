@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 
 from ros2cli import launch_command, pkg_command, run_command
@@ -29,9 +30,14 @@ def main(argv: list[str] | None = None) -> int | str:
         parser.print_help()
         return 0
     try:
-        return COMMANDS[arguments.command].main(arguments)
+        status = COMMANDS[arguments.command].main(arguments)
+        sys.stdout.flush()
+        return status
     except RuntimeError as error:
         return str(error)
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 128 + signal.SIGPIPE
 
 
 def find_python_of_environment() -> None:
