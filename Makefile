@@ -33,7 +33,7 @@ lint: setup
 	$(BIN)/mypy
 
 config: setup
-	$(BIN)/semloc config > config/localize.yaml
+	$(BIN)/semloc config --write .
 
 setup: $(STAMPS)/package
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
-from semloc_ros.config import LocalizerNodeConfig
+from semloc_ros.config import LocalizerNodeConfig, RecorderNodeConfig
+from semloc_ros.errors import InputError, expected
 from semloc_ros.options import commented_yaml, markdown_table
+
+TABLES = {"parameters": LocalizerNodeConfig, "recorder parameters": RecorderNodeConfig}
 
 _HEAD = """\
 # Parameters of the localizer, with their defaults. Generated from semloc_ros/config/ by
@@ -17,12 +22,41 @@ _HEAD = """\
 
 def show(
     table: bool = typer.Option(False, help="A markdown table, for docs/nodes/localizer.md."),
+    write: Path | None = typer.Option(
+        None, help="Write the file and the tables of a source tree instead of printing."
+    ),
 ) -> None:
     """Print every parameter of the localizer with default, unit and range, as a ROS yaml file."""
-    if table:
+    if write is not None:
+        write_generated(write)
+    elif table:
         typer.echo(markdown_table(LocalizerNodeConfig))
     else:
         typer.echo(parameter_file(), nl=False)
+
+
+def write_generated(root: Path) -> None:
+    """Bring config/localize.yaml and the tables of docs/nodes/localizer.md up to date."""
+    page = root / "docs" / "nodes" / "localizer.md"
+    try:
+        text = page.read_text()
+        for name, kind in TABLES.items():
+            text = replace_table(text, name, markdown_table(kind))
+        page.write_text(text)
+        (root / "config" / "localize.yaml").write_text(parameter_file())
+    except OSError as error:
+        raise InputError(expected("--write", "the folder of semloc_ros's source", error)) from None
+
+
+def replace_table(page: str, name: str, table: str) -> str:
+    """The page with the table between its two markers replaced; InputError without them."""
+    first, last = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    before, found, rest = page.partition(first)
+    _, end, after = rest.partition(last)
+    if not (found and end):
+        wanted = f"{first.strip()} and its end"
+        raise InputError(expected("docs/nodes/localizer.md", wanted, "none"))
+    return before + first + table + last + after
 
 
 def parameter_file() -> str:
