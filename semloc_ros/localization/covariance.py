@@ -91,7 +91,7 @@ def measured_effect(scores: FloatArray, cells: NDArray[np.int64]) -> float:
     sums = np.stack([np.bincount(number, column) for column in scores.T], axis=1)
     count = len(sums)
     if count <= _POSE_FREEDOMS:
-        return float(count)  # too few cells to tell: each counts as one observation at most
+        return len(scores) / count  # too few cells to tell: each counts as one observation
     ratio = np.trace(np.linalg.solve(scores.T @ scores, sums.T @ sums)) / _POSE_FREEDOMS
     return max(1.0, float(ratio) * count / (count - _POSE_FREEDOMS))
 

@@ -10,6 +10,7 @@ from semloc_ros.localization.covariance import (
     assumed_effect,
     image_cells,
     mapping_covariance,
+    measured_effect,
     pose_covariance,
 )
 from semloc_ros.localization.pnp import estimate_pose
@@ -33,9 +34,14 @@ def pose(look):
     return look((2.7, 2.3, 1.7), (0.7, 0.5, 0.8))
 
 
-def scene(camera, pose, rng, count=300):
-    """Points (N, 3) seen by the camera at depths of 1 to 5 m, and their exact pixels."""
+def scene(camera, pose, rng, count=300, corners=None):
+    """Points (N, 3) seen by the camera at depths of 1 to 5 m, and their exact pixels: anywhere,
+    or in the cells (of 8 by 8) at the given columns and rows."""
     pixels = rng.uniform((5, 5), (camera.width - 5, camera.height - 5), (count, 2))
+    if corners is not None:
+        chosen = np.array(corners)[rng.integers(len(corners), size=count)]
+        inside = chosen + rng.uniform(0, 1, (count, 2))
+        pixels = inside / 8 * (camera.width, camera.height) - 0.5
     in_camera = cameras.unproject(camera, pixels) * rng.uniform(1, 5, (count, 1))
     return se3.transform(se3.inverse(pose), in_camera), pixels
 
@@ -86,11 +92,11 @@ def test_poselib_agrees_with_every_camera_model(camera, pose):
     assert np.abs(found - pose).max() < 1e-4
 
 
-def coverage(camera, pose, config, noise, trials=150):
+def coverage(camera, pose, config, noise, trials=150, **where):
     """Share of trials whose error lies within the 95 % ellipsoid."""
     rng, inside = np.random.default_rng(4), 0
     for _ in range(trials):
-        points, pixels = scene(camera, pose, rng)
+        points, pixels = scene(camera, pose, rng, **where)
         matches = correspondences(points, pixels + noise(rng, pixels))
         found = refine_pose(camera, pose, matches)
         covariance = pose_covariance(camera, found, matches, config)
@@ -117,6 +123,20 @@ def test_errors_shared_within_a_cell_are_covered_too(lenses, pose):
     assert coverage(camera, pose, MEASURED, noise) >= 0.80
     assumed = CovarianceConfig(error_correlation=0.75)
     assert coverage(camera, pose, assumed, noise) >= 0.90
+
+
+def test_inliers_in_four_cells_count_as_four_observations(lenses, pose):
+    camera = lenses["pinhole"]
+
+    def noise(rng, pixels):
+        shared = rng.normal(0, 0.7, (64, 2))
+        return rng.normal(0, 0.7, pixels.shape) + shared[image_cells(camera, pixels, 8)]
+
+    corners = [(0, 0), (7, 0), (0, 7), (7, 7)]
+    # Four times the variance of independent inliers would cover about a fifth of the trials.
+    assert coverage(camera, pose, MEASURED, noise, count=150, corners=corners) >= 0.90
+    cells = np.repeat([9, 14, 50, 45], [60, 40, 30, 20])
+    assert measured_effect(np.ones((150, 6)), cells) == 150 / 4
 
 
 def test_assumed_effect_by_hand():
