@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from semloc_ros.localization.localizer import Localizer
 from semloc_ros.maps.builder import build_map
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.maps.storage import load_map
+from semloc_ros.options import to_mapping
 from semloc_ros.perception.features import RootSift
 from semloc_ros.types import FloatArray, Frame, NoPose, PosedImage, PoseEstimate
 
@@ -63,9 +65,14 @@ def report(
 
 
 def built(images: Sequence[PosedImage], config: MapBuilderConfig, out: Path) -> SemanticMap:
-    """The map of the images, built once and kept in `out`."""
+    """The map of the images, kept in `out` as long as images, options and program stay."""
+    names = "\n".join(image.name for image in images)
+    source = f"{out.name} {hashlib.sha256(names.encode()).hexdigest()[:16]} by {program_hash()}"
     if out.exists():
-        return load_map(out)
+        kept = load_map(out)
+        same = kept.manifest.source == source
+        if same and kept.manifest.build["options"] == to_mapping(config):
+            return kept
     with progress() as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -75,7 +82,14 @@ def built(images: Sequence[PosedImage], config: MapBuilderConfig, out: Path) -> 
             bar.update(tasks[stage], completed=done, total=total)
 
         extract = RootSift(config.features).extract
-        return build_map(images, extract, config, out, tell, source=out.name)
+        return build_map(images, extract, config, out, tell, source=source)
+
+
+def program_hash() -> str:
+    """What the program that makes maps and features is, as one word."""
+    rooms = [ROOT / "semloc_ros" / room for room in ("maps", "perception", "geometry", "datasets")]
+    files = sorted(path for room in rooms for path in room.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def localize_all(localizer: Localizer, images: Sequence[PosedImage], name: str) -> list[Result]:
