@@ -10,7 +10,7 @@ from semloc_ros.geometry.se3 import check_pose
 from semloc_ros.localization.stages import Refused
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.perception.features import check_image, check_mask
-from semloc_ros.types import Frame, NoPoseReason, Prior
+from semloc_ros.types import FloatArray, Frame, NoPoseReason, Prior
 
 _FLAT_GREYS = 4  # an image with fewer grey levels between its extremes shows nothing
 
@@ -37,6 +37,13 @@ def check_frame(frame: Frame) -> None:
         level = f"all pixels about {int(frame.image.max())}"
         raise Refused(NoPoseReason.BAD_IMAGE, expected("image", "some contrast", level))
     _check_camera(frame)
+
+
+def check_mapping_covariance(covariance: FloatArray) -> None:
+    """Raise MapError if the map does not say in numbers how well its poses are known."""
+    if not np.isfinite(covariance).all():
+        got = np.diag(covariance).tolist()
+        raise MapError(expected("map", "finite variances of its mended poses", got))
 
 
 def check_prior(prior: Prior) -> None:

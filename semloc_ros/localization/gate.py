@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from semloc_ros.config import GateConfig
+from semloc_ros.errors import InputError
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import error_vector, nees
 from semloc_ros.localization.stages import Refused
@@ -50,10 +51,20 @@ def check_prior(
 ) -> None:
     """Refuse a pose outside the gate around the prior (Mahalanobis distance, chi-square)."""
     error = error_vector(se3.inverse(camera_from_map), se3.inverse(prior.camera_from_map))
-    distance = nees(error, covariance + prior.covariance)
+    try:
+        distance = nees(error, covariance + _without_negative(prior.covariance))
+    except InputError as fault:  # variances so far apart that their sum is singular
+        raise Refused(NoPoseReason.BAD_PRIOR, f"prior and pose: {fault}") from None
     allowed = float(chi2.ppf(config.prior_probability, 6))
     if distance > allowed:
         shift, turn = np.linalg.norm(error[:3]), np.degrees(np.linalg.norm(error[3:]))
         detail = f"{shift:.3g} m and {turn:.3g} deg from the prior, squared Mahalanobis distance"
         detail += f" {distance:.1f}, allowed {allowed:.1f}"
         raise Refused(NoPoseReason.AGAINST_PRIOR, detail)
+
+
+def _without_negative(covariance: FloatArray) -> FloatArray:
+    """The nearest matrix without the slightly negative eigenvalues that rounding leaves."""
+    values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
+    nearest: FloatArray = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return nearest

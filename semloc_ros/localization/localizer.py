@@ -7,7 +7,12 @@ import numpy as np
 from semloc_ros.config import LocalizerConfig
 from semloc_ros.geometry.uncertainty import rotate
 from semloc_ros.localization import gate
-from semloc_ros.localization.checks import check_frame, check_map, check_prior
+from semloc_ros.localization.checks import (
+    check_frame,
+    check_map,
+    check_mapping_covariance,
+    check_prior,
+)
 from semloc_ros.localization.covariance import mapping_covariance, pose_covariance
 from semloc_ros.localization.matching import PointMatcher
 from semloc_ros.localization.pnp import estimate_pose
@@ -39,6 +44,7 @@ class Localizer:
         check_map(semantic_map, self._extractor.model)
         self._matcher = PointMatcher(semantic_map, self._config.matching, self._config.seed)
         self._mapping_covariance = mapping_covariance(semantic_map.manifest.build)
+        check_mapping_covariance(self._mapping_covariance)
 
     def localize(self, frame: Frame, prior: Prior | None = None) -> PoseEstimate | NoPose:
         """Where the camera was when it took the frame, in map coordinates.
@@ -133,7 +139,9 @@ class Localizer:
         covariance = pose_covariance(
             frame.camera, pose, inliers, self._config.covariance
         )
+        if covariance is not None:
+            covariance = covariance + rotate(self._mapping_covariance, pose[:3, :3].T)
         if covariance is None or not np.isfinite(covariance).all():
             detail = f"{len(inliers)} inliers leave a direction of the pose open"
             raise Refused(NoPoseReason.DEGENERATE, detail, num_inliers=len(inliers))
-        return covariance + rotate(self._mapping_covariance, pose[:3, :3].T)
+        return covariance

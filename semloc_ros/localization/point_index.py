@@ -80,7 +80,7 @@ def _search_structure(descriptors: NDArray[np.uint8], seed: int) -> Any:
         faiss.IndexFlatL2(dimension), dimension, cells, faiss.ScalarQuantizer.QT_8bit_direct
     )
     index.own_fields = False
-    index.cp.seed, index.cp.niter = seed + 1, 8
+    index.cp.seed, index.cp.niter = (seed + 1) % 2**31, 8  # faiss takes an int of 32 bits
     index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = _TRAINING_PER_CELL, 1
     values = descriptors.astype(np.float32)
     index.train(values)

@@ -5,11 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from semloc_ros.config import LocalizerConfig
+from semloc_ros.config import GateConfig, LocalizerConfig
 from semloc_ros.errors import MapError
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import error_vector, nees, perturb
+from semloc_ros.localization import gate
+from semloc_ros.localization.checks import check_prior
 from semloc_ros.localization.localizer import Localizer
+from semloc_ros.localization.stages import Refused
+from semloc_ros.options import from_mapping
 from semloc_ros.types import Frame, NoPose, NoPoseReason, PoseEstimate, Prior
 
 EYE, TARGET = (2.7, 2.3, 1.7), (0.7, 0.5, 0.8)
@@ -157,6 +161,45 @@ def test_a_bad_prior_is_a_value(localizer, frame, truth, spoil):
     assert isinstance(result, NoPose)
     assert result.reason is NoPoseReason.BAD_PRIOR
     assert "prior" in result.detail
+
+
+@pytest.mark.parametrize("axis", range(6))
+def test_a_prior_with_rounded_eigenvalues_is_taken(localizer, frame, truth, axis):
+    variances = np.full(6, 0.01)
+    variances[axis] = -5e-10
+    prior = Prior(truth, np.diag(variances))
+    check_prior(prior)
+    gate.check_prior(truth, np.eye(6) * 1e-12, prior, GateConfig())
+    result = localizer.localize(frame, prior)
+    if isinstance(result, NoPose):  # said to be known exactly, the pose may lie outside
+        assert result.reason is NoPoseReason.AGAINST_PRIOR
+
+
+def test_a_prior_without_a_distance_is_a_bad_prior(truth):
+    prior = Prior(truth, np.full((6, 6), 1e12))  # far from any pose's, and of rank one
+    with pytest.raises(Refused) as refusal:
+        gate.check_prior(truth, np.eye(6) * 1e-12, prior, GateConfig())
+    assert refusal.value.reason is NoPoseReason.BAD_PRIOR
+
+
+def test_a_map_must_say_how_sure_it_is(corner_map, frame, monkeypatch):
+    refinement = {"position_rms_m": [float("nan")] * 3, "rotation_rms_deg": [0.1] * 3}
+    said = {"refine": {"position_sigma_m": 0.01, "rotation_sigma_deg": 0.5}}
+    build = {"refinement": refinement, "options": said}
+    manifest = dataclasses.replace(corner_map.manifest, build=build)
+    with pytest.raises(MapError, match="map: expected finite variances"):
+        Localizer(dataclasses.replace(corner_map, manifest=manifest))
+    localizer = Localizer(corner_map)
+    monkeypatch.setattr(localizer, "_mapping_covariance", np.full((6, 6), np.nan))
+    result = localizer.localize(frame)
+    assert isinstance(result, NoPose)
+    assert result.reason is NoPoseReason.DEGENERATE
+
+
+@pytest.mark.parametrize("seed", [0, 2**31 - 1])
+def test_seeds_from_end_to_end_of_their_range(corner_map, frame, truth, seed):
+    config = from_mapping(LocalizerConfig, {"seed": seed})
+    assert_near(Localizer(corner_map, config).localize(frame), truth)
 
 
 def test_maps_of_other_features_are_refused(corner_map):
