@@ -41,11 +41,14 @@ def static_transform(bag: Path, target: str, source: str) -> FloatArray:
     return pose
 
 
-def transforms(bag: Path, target: str, source: str) -> tuple[Stamps, FloatArray]:
+def transforms(
+    bag: Path, target: str, source: str, max_gap_s: float
+) -> tuple[Stamps, FloatArray]:
     """Stamps (N,) and poses `target_from_source` (N, 4, 4) over /tf and /tf_static.
 
     The stamps are those of the most frequent transform between the two frames; the others
-    are interpolated there. DatasetError if the frames are not joined.
+    are interpolated there, but not in a gap longer than `max_gap_s` seconds. DatasetError if
+    the frames are not joined, or never within that time.
     """
     chain = _chain(bag, _edges(bag, ("/tf", _STATIC_TOPIC)), target, source)
     moving = [edge for edge, _ in chain if not edge.static]
@@ -55,9 +58,12 @@ def transforms(bag: Path, target: str, source: str) -> tuple[Stamps, FloatArray]
     stamps = max((edge.stamps_ns for edge in moving), key=len)
     poses, good = np.broadcast_to(np.eye(4), (len(stamps), 4, 4)), np.ones(len(stamps), dtype=bool)
     for edge, forward in chain:
-        step, known = _at(edge, stamps)
+        step, known = _at(edge, stamps, max_gap_s)
         poses = poses @ (step if forward else se3.inverse(step))
         good &= known
+    if not good.any():
+        got = f"gaps longer than {max_gap_s} s in one of them"
+        raise DatasetError(expected(f"{bag} /tf", f"{target} to {source} at one time", got))
     return stamps[good], poses[good]
 
 
@@ -142,7 +148,9 @@ def _directions(edge: _Edge) -> tuple[tuple[str, str, bool], tuple[str, str, boo
     return (edge.parent, edge.child, True), (edge.child, edge.parent, False)
 
 
-def _at(edge: _Edge, stamps: Stamps) -> tuple[FloatArray, NDArray[np.bool_]]:
+def _at(
+    edge: _Edge, stamps: Stamps, max_gap_s: float
+) -> tuple[FloatArray, NDArray[np.bool_]]:
     if edge.static:
         return np.broadcast_to(edge.poses[-1], (len(stamps), 4, 4)), np.ones(len(stamps), bool)
-    return interpolate_poses(edge.stamps_ns, edge.poses, stamps)
+    return interpolate_poses(edge.stamps_ns, edge.poses, stamps, max_gap_s)

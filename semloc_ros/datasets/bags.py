@@ -55,12 +55,16 @@ def posed_images(
     or it is "/tf", then the poses are `map_frame` to `base_frame`. The camera's place on the
     base comes from /tf_static, unless `base_from_camera` is given. Poses are interpolated to
     the image stamps; images outside the time covered, or in a gap longer than `max_gap_s`,
-    are left out.
+    are left out. DatasetError if the messages say that their poses are in another frame than
+    `map_frame`.
     """
     lens = (
         camera(bag, camera_info_topic) if isinstance(camera_info_topic, str) else camera_info_topic
     )
-    stamps, map_from_base = poses(bag, pose_topic, base_frame=base_frame, map_frame=map_frame)
+    _check_frame(bag, pose_topic, map_frame)
+    stamps, map_from_base = poses(
+        bag, pose_topic, base_frame=base_frame, map_frame=map_frame, max_gap_s=max_gap_s
+    )
     times, image_stamps, frame = _image_stamps(bag, image_topic, lens)
     if base_from_camera is None:
         body = _body_frame(bag, pose_topic, base_frame)
@@ -101,12 +105,15 @@ def odometry(bag: Path, topic: str) -> list[Odometry]:
 
 
 def poses(
-    bag: Path, topic: str, *, base_frame: str = "base_link", map_frame: str = "map"
-) -> tuple[Stamps, FloatArray]:
+    bag: Path, topic: str, *, base_frame: str = "base_link", map_frame: str = "map",
+    max_gap_s: float = 0.5,
+) -> tuple[Stamps, FloatArray]:  # fmt: skip
     """Rising stamps (N,) ns and `map_from_x` (N, 4, 4) of a topic of PoseStamped,
-    PoseWithCovarianceStamped or Odometry; of "/tf", `map_frame` from `base_frame`."""
+    PoseWithCovarianceStamped or Odometry; of "/tf", `map_frame` from `base_frame`, except
+    where one of the transforms between them has a gap longer than `max_gap_s`.
+    The poses of messages are in the frame of their header, whatever it is."""
     if topics(bag).get(topic) in TF_TYPES:
-        return transforms(bag, map_frame, base_frame)
+        return transforms(bag, map_frame, base_frame, max_gap_s)
     stamps: list[int] = []
     lists: tuple[list[Any], list[Any]] = ([], [])
     for _, message in messages(bag, topic, _POSE_TYPES):
@@ -139,6 +146,17 @@ def _image_stamps(bag: Path, topic: str, lens: Camera) -> tuple[Stamps, Stamps, 
     if not stamps:
         raise DatasetError(expected(f"{bag} {topic}", "images", "no messages"))
     return np.array(times, dtype=np.int64), np.array(stamps, dtype=np.int64), frame
+
+
+def _check_frame(bag: Path, topic: str, map_frame: str) -> None:
+    """Raise DatasetError if poses are in another frame; messages may leave theirs empty."""
+    if topics(bag).get(topic) in TF_TYPES:
+        return
+    frames = {one.header.frame_id.lstrip("/") for _, one in messages(bag, topic, _POSE_TYPES)}
+    others = ", ".join(sorted(frames - {"", map_frame.lstrip("/")}))
+    if others:
+        wanted = f"poses in the frame {map_frame} (map_frame, --map-frame)"
+        raise DatasetError(expected(f"{bag} {topic}", wanted, others))
 
 
 def _body_frame(bag: Path, pose_topic: str, base_frame: str) -> str:

@@ -102,6 +102,30 @@ def test_poses_of_tf_go_through_the_tree(tiny_bag, tmp_path):
     np.testing.assert_allclose(inverse[5][:3, 3], [-0.5, 0, -1], atol=1e-12)
 
 
+def test_tf_is_not_bridged_where_one_transform_has_a_hole(tiny_bag, tmp_path):
+    with tiny_bag() as bag:
+        for ms in (0, 300, 2000, 2300):
+            bag.transform("/tf", ms, "map", "odom", (10 + ms / 100, 0, 0))
+        for ms in range(0, 2301, 50):
+            bag.transform("/tf", ms, "odom", "base_link", (ms / 1000, 0, 0))
+    stamps, poses = bags.poses(tmp_path / "bag", "/tf")
+    assert sorted({*(stamps // 10**6)}) == [*range(0, 301, 50), *range(2000, 2301, 50)]
+    np.testing.assert_allclose(poses[1][:3, 3], [10.55, 0, 0])
+    assert len(bags.poses(tmp_path / "bag", "/tf", max_gap_s=2.0)[0]) == 47
+
+
+def test_poses_in_another_frame_are_no_map(tiny_bag, tmp_path):
+    with tiny_bag() as bag:
+        write_recording(bag)
+        for ms in (0, 200):
+            bag.odometry("/odom", ms, (ms, 0, 0))
+    with pytest.raises(DatasetError, match="/odom: expected poses in the frame map .*--map-frame.*"
+                       ", got odom$"):
+        bags.posed_images(tmp_path / "bag", IMAGE, INFO, "/odom")
+    assert len(bags.posed_images(tmp_path / "bag", IMAGE, INFO, "/odom", map_frame="odom")) == 2
+    assert len(bags.posed_images(tmp_path / "bag", IMAGE, INFO, TRUTH, map_frame="/map")) == 2
+
+
 def test_interpolation_knows_where_it_must_not():
     poses = se3.make_pose(np.eye(3), np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]]))
     stamps = np.array([0, 10**9, 5 * 10**9])
@@ -199,7 +223,7 @@ def test_t265_fisheye_bag_against_its_kapture(shared_data):
     optical = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
     images = bags.posed_images(
         bag, "/camera/fisheye1/image_raw", camera, "/camera/odom/sample",
-        base_from_camera=se3.make_pose(optical, np.zeros(3)),
+        base_from_camera=se3.make_pose(optical, np.zeros(3)), map_frame="camera_odom_frame",
     )  # fmt: skip
     assert len(images) == 2  # the first of three was taken before the first pose
     assert images[0].read().shape == (800, 848)
