@@ -21,6 +21,8 @@ from semloc_ros.errors import ConfigError, expected
 
 Section = TypeVar("Section")
 
+_INTEGER_BITS = 64  # of a ROS parameter
+
 
 def option(
     default: Any,
@@ -73,15 +75,18 @@ def describe(kind: type, prefix: str = "") -> Iterator[Option]:
 def from_mapping(kind: type[Section], values: Mapping[str, Any]) -> Section:
     """A section from nested or dotted keys; missing keys keep their defaults.
 
-    Raises ConfigError for an unknown key (naming the nearest), a wrong type, or a value out
-    of its range.
+    Raises ConfigError for an unknown key (naming the nearest), a key given both ways, a wrong
+    type, or a value out of its range.
     """
-    flat = dict(_flatten(values))
+    flat: dict[str, Any] = {}
     options = {one.name: one for one in describe(kind)}
-    for name, value in flat.items():
-        if name not in options:
+    for name, value in _flatten(values):
+        if name in flat:
+            raise ConfigError(expected(name, "one value", "nested and dotted keys for it"))
+        if name in options:
+            flat[name] = _checked(options[name], value)
+        elif value != {} or not _is_section(name, options):
             raise ConfigError(_unknown(name, value, options))
-        flat[name] = _checked(options[name], value)
     return _build(kind, flat, "")
 
 
@@ -102,7 +107,7 @@ def load_yaml(kind: type[Section], path: Path) -> Section:
 
     try:
         values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no UTF-8, huge numbers
         reason = " ".join(str(error).split())
         raise ConfigError(expected(str(path), "a readable yaml file", reason)) from None
     if values is None:
@@ -162,8 +167,9 @@ def _markdown_default(one: Option) -> str:
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and values; an empty mapping is a value, so that its name is checked too."""
     for key, value in values.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
@@ -181,8 +187,12 @@ def _build(kind: type[Section], flat: Mapping[str, Any], prefix: str) -> Section
     return kind(**chosen)
 
 
+def _is_section(name: str, options: Mapping[str, Option]) -> bool:
+    return any(other.startswith(name + ".") for other in options)
+
+
 def _unknown(name: str, value: Any, options: Mapping[str, Option]) -> str:
-    if any(other.startswith(name + ".") for other in options):
+    if _is_section(name, options):
         return expected(name, "a section", repr(value))
     near = difflib.get_close_matches(name, options, n=1, cutoff=0.0)
     return f"{name}: unknown parameter, did you mean {near[0]}?" if near else f"{name}: unknown"
@@ -190,6 +200,9 @@ def _unknown(name: str, value: Any, options: Mapping[str, Option]) -> str:
 
 def _checked(one: Option, value: Any) -> Any:
     """The value in its declared type, or a ConfigError. An int is taken for a float."""
+    if isinstance(value, int) and value.bit_length() >= _INTEGER_BITS:
+        got = f"an integer of {value.bit_length()}"
+        raise ConfigError(expected(one.name, f"a value of {_INTEGER_BITS} bits", got))
     if one.kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not one.kind:

@@ -65,6 +65,15 @@ def test_an_integer_is_taken_for_a_float_but_not_the_reverse() -> None:
         ({"inner.mode": "slow"}, "inner.mode: expected fast or exact, got 'slow'"),
         ({"enabled": 1}, "enabled: expected a bool, got 1"),
         ({"inner": 3}, "inner: expected a section"),
+        ({"nonsense": {}}, "nonsense: unknown parameter"),
+        ({"inner": {"nonsense": {}}}, "inner.nonsense: unknown parameter"),
+        ({"seed": {}}, "seed: expected an int, got {}"),
+        ({"inner.rate_hz": 10**400}, "inner.rate_hz: expected a value of 64 bits, got an integer"),
+        ({"seed": 10**5000}, "seed: expected a value of 64 bits, got an integer of 16610"),
+        (
+            {"inner": {"rate_hz": 5.0}, "inner.rate_hz": 6.0},
+            "inner.rate_hz: expected one value, got nested and dotted keys",
+        ),
     ],
 )
 def test_a_wrong_value_is_one_clear_line(values: dict[str, object], message: str) -> None:
@@ -80,7 +89,12 @@ def test_yaml_of_the_defaults_reads_back_as_the_defaults() -> None:
         assert from_mapping(kind, to_mapping(kind())) == kind()
 
 
-@pytest.mark.parametrize("text", ["{", "- 1\n- 2\n", "\x00"])
+def test_an_empty_section_means_its_defaults() -> None:
+    assert from_mapping(Outer, {"inner": {}}) == Outer()
+    assert from_mapping(Outer, {"inner": {}, "inner.rate_hz": 5.0}).inner.rate_hz == 5.0
+
+
+@pytest.mark.parametrize("text", ["{", "- 1\n- 2\n", "\x00", "seed: " + "9" * 5000])
 def test_a_broken_yaml_file_is_one_clear_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(text)
