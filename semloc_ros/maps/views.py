@@ -48,8 +48,9 @@ def extract_views(
     model = str(getattr(getattr(extract, "__self__", extract), "model", ""))
     views = Views(list(images), [], [], [])
     for index, image in enumerate(images):
-        key = workspace.features_key(image, model, config.features)
-        arrays = work.remembered(key, partial(_extract_one, image, extract))
+        pixels = _pixels(image)
+        key = workspace.features_key(image, pixels, model, config.features)
+        arrays = work.remembered(key, partial(_extract_one, pixels, extract))
         one, colors = workspace.unpack_features(arrays)
         views.features.append(one)
         views.colors.append(colors)
@@ -58,12 +59,17 @@ def extract_views(
     return views
 
 
-def _extract_one(image: PosedImage, extract: Extract) -> dict[str, NDArray[Any]]:
+def _pixels(image: PosedImage) -> NDArray[np.uint8]:
     pixels = image.read()
     height, width = pixels.shape[:2]
     if (width, height) != (image.camera.width, image.camera.height):
         wanted = f"{image.camera.width}x{image.camera.height} as its camera"
         raise MapError(expected(image.name, wanted, f"{width}x{height}"))
+    return pixels
+
+
+def _extract_one(pixels: NDArray[np.uint8], extract: Extract) -> dict[str, NDArray[Any]]:
+    height, width = pixels.shape[:2]
     features = extract(pixels)
     u, v = np.rint(features.keypoints).astype(int).T.reshape(2, -1)
     colors = pixels[np.clip(v, 0, height - 1), np.clip(u, 0, width - 1)]

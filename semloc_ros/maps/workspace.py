@@ -2,7 +2,7 @@
 
 Each piece is one file whose name is the hash of all that decides its content, written under
 another name and renamed: what is there is whole and right, and a killed build goes on where it
-was. A changed option, pose or image list changes the names, so that nothing old is used.
+was. A changed option, pose, image list or pixel changes the names, so that nothing old is used.
 """
 
 from __future__ import annotations
@@ -56,10 +56,17 @@ class Workspace:
         os.replace(fresh, path)
 
 
-def features_key(image: PosedImage, model: str, config: FeaturesConfig) -> str:
-    """The hash of what decides an image's features."""
+def features_key(
+    image: PosedImage, pixels: NDArray[np.uint8], model: str, config: FeaturesConfig
+) -> str:
+    """The hash of what decides the features of an image, its pixels first of all.
+
+    Name and stamp do not tell images apart: every session of one robot may count from 0.
+    """
+    seal = hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
+    content = (list(pixels.shape), seal)
     camera = asdict(image.camera)
-    return _hash("features", image.name, image.stamp_ns, camera, model, asdict(config))
+    return _hash("features", image.name, image.stamp_ns, content, camera, model, asdict(config))
 
 
 def matches_key(

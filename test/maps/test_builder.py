@@ -151,6 +151,21 @@ def test_a_changed_option_is_not_served_from_old_pieces(session, config, tmp_pat
     assert resumed.num_points == fresh.num_points
 
 
+def test_pieces_of_other_pixels_are_not_used(new_session, config, tmp_path):
+    """Another world: the same names, stamps, cameras and poses, but other images."""
+    def stop(stage, done, total):
+        if stage == "triangulation":
+            raise KeyboardInterrupt
+
+    one, other = new_session(seed=0), new_session(seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        build_map(one.images, one.extract, config, tmp_path / "map", stop)
+    resumed = build_map(other.images, other.extract, config, tmp_path / "map")
+    fresh = build_map(other.images, other.extract, config, tmp_path / "fresh")
+    assert np.array_equal(resumed.descriptors, fresh.descriptors)
+    assert np.array_equal(resumed.points_map, fresh.points_map)
+
+
 KILLED = """
     import sys, time
     from pathlib import Path
