@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from semloc_ros.config import GateConfig, MatchingConfig
-from semloc_ros.localization import gate
+from semloc_ros.localization import gate, matching
 from semloc_ros.localization.matching import PointMatcher
 from semloc_ros.localization.resection import reprojection_errors
 from semloc_ros.localization.stages import Refused
-from semloc_ros.localization.windows import compare_in_windows
+from semloc_ros.localization.windows import Pairs, best_of_pairs, compare_in_windows
 from semloc_ros.perception.features import RootSift
 from semloc_ros.types import Correspondences, Features, NoPoseReason, Prior
 
@@ -129,3 +129,55 @@ def test_scores_need_rivals_elsewhere(corner_map, features):
     loose = PointMatcher(corner_map, dataclasses.replace(MatchingConfig(), ratio=1.0), seed=0)
     strict = PointMatcher(corner_map, dataclasses.replace(MatchingConfig(), ratio=0.7), seed=0)
     assert len(strict.match_map(features)) < len(loose.match_map(features))
+
+
+def with_twins(semantic_map):
+    """The map with every point twice: the second 0.3 % of its viewing distance beside the first."""
+    count, rng = semantic_map.num_points, np.random.default_rng(0)
+    beside = rng.normal(size=(count, 3))
+    beside /= np.linalg.norm(beside, axis=1, keepdims=True)
+    distances = semantic_map.viewing_range.mean(1, keepdims=True)
+    twins = semantic_map.points_map + 0.003 * distances * beside
+    per_point = ("colors_rgb", "viewing_range", "viewing_direction", "point_sigma",
+                 "label_histogram", "track_views", "track_features")
+    twice = {name: np.concatenate([getattr(semantic_map, name)] * 2) for name in per_point}
+    offsets = semantic_map.track_offsets
+    return dataclasses.replace(
+        semantic_map, points_map=np.concatenate([semantic_map.points_map, twins]),
+        track_offsets=np.concatenate([offsets, offsets[-1] + offsets[1:]]), **twice,
+    )
+
+
+@pytest.fixture(scope="module")
+def twin_matcher(corner_map):
+    return PointMatcher(with_twins(corner_map), MatchingConfig(), seed=0)
+
+
+def test_a_second_track_of_a_point_is_no_rival(
+    matcher, twin_matcher, camera, truth, features, monkeypatch
+):
+    alone, twins = matcher.match_map(features), twin_matcher.match_map(features)
+    assert len(twins) > 0.9 * len(alone)
+    assert share_right(camera, truth, twins) > 0.8
+    monkeypatch.setattr(matching, "_SAME_PLACE", -1.0)  # every other track is a rival
+    assert len(twin_matcher.match_map(features)) < 0.1 * len(alone)
+
+
+def test_a_second_track_of_a_point_is_no_rival_in_a_window(
+    matcher, twin_matcher, camera, truth, features, monkeypatch
+):
+    alone = matcher.match_guided(features, camera, truth, 12.0)
+    twins = twin_matcher.match_guided(features, camera, truth, 12.0)
+    assert len(twins) > 0.9 * len(alone)
+    assert share_right(camera, truth, twins) > 0.8
+    monkeypatch.setattr(matching, "_SAME_PIXEL", 0.0)
+    assert len(twin_matcher.match_guided(features, camera, truth, 12.0)) < 0.1 * len(alone)
+
+
+def test_the_best_rival_in_a_window_is_elsewhere():
+    """One feature, four predictions: a wrong one, the best, its twin 2 px beside, a rival."""
+    pixels = np.array([[50.0, 58.0], [50.0, 50.0], [52.0, 50.0], [57.0, 50.0]])
+    distances = np.array([900, 100, 100, 400], np.int32)
+    pairs = Pairs(np.zeros(4, np.int32), np.arange(4, dtype=np.int32), distances)
+    rows, best, ratios = best_of_pairs(pairs, pixels, 2, 3.0)
+    assert (rows.tolist(), best.tolist(), ratios.tolist()) == ([0], [1], [0.5])
