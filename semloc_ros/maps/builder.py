@@ -8,7 +8,6 @@ are unless the configuration says that they may be mended (`refine.poses`).
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -71,7 +70,7 @@ def build_map(
         config.keypoint_sigma_px, config.keep_unmatched,
     )
     save_map(semantic_map, out)
-    shutil.rmtree(work.folder, ignore_errors=True)
+    work.remove()
     return load_map(out, verify=False)
 
 

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from semloc_ros.errors import MapError, expected
 from semloc_ros.maps.assembly import assemble
 from semloc_ros.maps.colmap_cameras import HALF_PIXEL, from_colmap
+from semloc_ros.maps.folders import check_named, replaced
 from semloc_ros.maps.image_files import image_reader
 from semloc_ros.maps.manifest import Manifest
 from semloc_ros.maps.semantic_map import SemanticMap
@@ -28,6 +28,8 @@ from semloc_ros.types import Camera, Features, PosedImage
 
 NO_FEATURES = "none"  # feature model of a map without descriptors
 _FILES = ("cameras", "images", "points3D")
+_WRITTEN = (*_FILES, "rigs", "frames")
+_ENDINGS = (".bin", ".txt")
 
 
 def read_colmap(folder: Path, images: Path | None = None, sigma_px: float = 1.0) -> SemanticMap:
@@ -53,22 +55,28 @@ def read_colmap_images(folder: Path, images: Path) -> list[PosedImage]:
 def write_colmap(semantic_map: SemanticMap, folder: Path, text: bool = False) -> None:
     """Write cameras, images, points3D, rigs and frames, as .bin files or (`text`) as .txt.
 
-    Raises MapError if `folder` already holds something else than a COLMAP model.
+    An older model there is replaced in one rename. Raises MapError if `folder` holds anything
+    else, which is not touched: a COLMAP project keeps its images and database beside its model.
     """
-    if folder.exists() and any(folder.iterdir()) and not _is_model(folder):
-        raise MapError(expected(str(folder), "an empty folder or a COLMAP model", "other files"))
+    _check_replaceable(folder)
     reconstruction = _as_reconstruction(semantic_map)
-    fresh = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    (reconstruction.write_text if text else reconstruction.write_binary)(fresh)
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
+    with replaced(folder) as fresh:
+        (reconstruction.write_text if text else reconstruction.write_binary)(fresh)
+
+
+def _check_replaceable(folder: Path) -> None:
+    check_named(folder)
+    if not folder.exists():
+        return
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    foreign = sorted(found - {name + ending for name in _WRITTEN for ending in _ENDINGS})
+    if foreign or (found and not _is_model(folder)):
+        got = foreign[0] if foreign else "parts of one"
+        raise MapError(expected(str(folder), "an empty folder or a COLMAP model alone", got))
 
 
 def _is_model(folder: Path) -> bool:
-    endings = (".bin", ".txt")
-    return any(all((folder / f"{name}{end}").is_file() for name in _FILES) for end in endings)
+    return any(all((folder / f"{name}{end}").is_file() for name in _FILES) for end in _ENDINGS)
 
 
 def _read(folder: Path) -> pycolmap.Reconstruction:

@@ -72,6 +72,21 @@ def read_manifest(folder: Path) -> Manifest:
     return _parse(path, content)
 
 
+def files_of_map(folder: Path) -> set[str]:
+    """The names of the files that the manifest of `folder` seals, its own too.
+
+    Empty if there is no manifest of ours: `manifest.json` is a name that many programs use.
+    Maps of newer schemas count, so that they can be replaced.
+    """
+    try:
+        content = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        _check_schema(folder, {**content, "schema": min(content["schema"], SCHEMA)})
+        known = {"feature_model", "map_frame", "created_by"} <= content.keys()
+        return {FILE_NAME, *map(str, content["files"])} if known else set()
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, MapError):
+        return set()
+
+
 def _parse(path: Path, content: Any) -> Manifest:
     if not isinstance(content, dict):
         raise MapError(expected(str(path), "a JSON object", type(content).__name__))

@@ -6,13 +6,9 @@ and `manifest.json` seals every file by sha256. The format is described in docs/
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
-import glob
 import hashlib
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,15 @@ from numpy.typing import NDArray
 from semloc_ros.errors import MapError, SemlocError, expected
 from semloc_ros.geometry.cameras import check_camera
 from semloc_ros.maps.checks import check_content, check_layout
-from semloc_ros.maps.manifest import FILE_NAME, FileEntry, Manifest, read_manifest, to_json
+from semloc_ros.maps.folders import check_named, replaced, sync
+from semloc_ros.maps.manifest import (
+    FILE_NAME,
+    FileEntry,
+    Manifest,
+    files_of_map,
+    read_manifest,
+    to_json,
+)
 from semloc_ros.maps.semantic_map import ARRAYS, SemanticMap
 from semloc_ros.types import Camera
 
@@ -33,23 +37,16 @@ def save_map(semantic_map: SemanticMap, folder: Path) -> None:
     """Write the map to `folder`, replacing a map that is there.
 
     The folder appears in one rename: a killed process leaves the old map, or none, never half
-    of one. Raises MapError if the arrays do not agree, or if `folder` is something else than a
-    map (its content is not touched).
+    of one. Raises MapError if the arrays do not agree, if `folder` is something else than a
+    map or holds files of others (they are not touched), or if it cannot be written.
     """
     counts = check_layout({name: getattr(semantic_map, name) for name in ARRAYS})
     check_content(semantic_map)
     check_replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder)
-    fresh = folder.parent / f".{folder.name}.new-{os.getpid()}"
-    fresh.mkdir()
-    try:
+    with replaced(folder) as fresh:
         files = _write_files(semantic_map, fresh)
         manifest = dataclasses.replace(semantic_map.manifest, files=files, counts=counts)
         _write_synced(fresh / FILE_NAME, to_json(manifest).encode())
-        _put_in_place(fresh, folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def load_map(folder: Path, verify: bool = True) -> SemanticMap:
@@ -86,7 +83,7 @@ def _write_files(semantic_map: SemanticMap, folder: Path) -> dict[str, FileEntry
         path = folder / _array_file(name)
         with path.open("wb") as stream:
             np.save(stream, array, allow_pickle=False)
-            _sync(stream.fileno())
+            sync(stream.fileno())
         files[path.name] = FileEntry(_sha256(path), array.dtype.name, array.shape)
     views = {
         "names": list(semantic_map.view_names),
@@ -99,63 +96,22 @@ def _write_files(semantic_map: SemanticMap, folder: Path) -> dict[str, FileEntry
 
 
 def check_replaceable(folder: Path) -> None:
-    """Raise MapError if `folder` holds something that is no map: it will not be overwritten."""
-    if not folder.exists() or (folder / FILE_NAME).is_file():
+    """Raise MapError if `folder` holds anything but a map of ours: it will not be overwritten."""
+    check_named(folder)
+    if not folder.exists():
         return
-    if not folder.is_dir() or any(folder.iterdir()):
-        raise MapError(expected(str(folder), "a map or nothing", "something that is not a map"))
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Delete what killed savers of this map left beside it."""
-    for leftover in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
-        owner = leftover.name.rpartition("-")[2]
-        if owner == str(os.getpid()) or not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _put_in_place(fresh: Path, folder: Path) -> None:
-    if folder.is_dir() and any(folder.iterdir()):
-        _exchange(fresh, folder)  # the old map is now in `fresh`, and removed by the caller
-    else:
-        os.replace(fresh, folder)
-    parent = os.open(folder.parent, os.O_RDONLY)
-    try:
-        _sync(parent)
-    finally:
-        os.close(parent)
-
-
-def _exchange(one: Path, other: Path) -> None:
-    """Swap two folders in one step where the system can, in two renames where it cannot."""
-    at_fdcwd, rename_exchange = -100, 2
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):
-        renameat2 = None
-    paths = (os.fsencode(one), os.fsencode(other))
-    if renameat2 is not None and (
-        renameat2(at_fdcwd, paths[0], at_fdcwd, paths[1], rename_exchange) == 0
-    ):
-        return
-    aside = one.with_name(one.name + "-old")
-    os.rename(other, aside)
-    os.rename(one, other)
-    os.rename(aside, one)
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    foreign = sorted(found - files_of_map(folder))
+    if foreign:
+        got = f"{foreign[0]} (delete or move it first)"
+        raise MapError(expected(str(folder), "a map or nothing", got))
 
 
 def _write_synced(path: Path, content: bytes) -> None:
     with path.open("wb") as stream:
         stream.write(content)
         stream.flush()
-        _sync(stream.fileno())
-
-
-def _sync(descriptor: int) -> None:
-    try:
-        os.fsync(descriptor)
-    except OSError:  # some network file systems refuse; the rename is still in order
-        return
+        sync(stream.fileno())
 
 
 def _sha256(path: Path) -> str:

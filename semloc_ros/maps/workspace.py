@@ -7,9 +7,11 @@ was. A changed option, pose, image list or pixel changes the names, so that noth
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -24,6 +26,8 @@ from semloc_ros.maps.matching import Pairs
 from semloc_ros.types import Features, PosedImage
 
 Arrays = dict[str, NDArray[Any]]
+
+_PIECE = re.compile(r"[0-9a-f]{32}\.npz(\.\d+\.part)?")
 
 
 def work_folder(out: Path) -> Path:
@@ -47,6 +51,14 @@ class Workspace:
             arrays = compute()
             self._store(path, arrays)
             return arrays
+
+    def remove(self) -> None:
+        """Delete the pieces, and the folder if nothing else is in it."""
+        for path in self.folder.glob("*"):
+            if _PIECE.fullmatch(path.name):
+                path.unlink()
+        with contextlib.suppress(OSError):  # somebody else's files are there
+            self.folder.rmdir()
 
     def _store(self, path: Path, arrays: Arrays) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

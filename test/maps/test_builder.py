@@ -324,3 +324,37 @@ def test_a_folder_that_is_no_map_is_not_overwritten(session, config, tmp_path):
     with pytest.raises(MapError, match="expected a map or nothing"):
         build_map(session.images, session.extract, config, tmp_path / "thesis")
     assert (tmp_path / "thesis" / "chapter1.tex").read_text() == "years of work"
+
+
+def test_what_others_keep_in_the_work_folder_stays(session, config, tmp_path):
+    work = tmp_path / "map.work"
+    work.mkdir()
+    (work / "results.npz").write_text("mine")
+    build_map(session.images, session.extract, config, tmp_path / "map")
+    assert [path.name for path in work.iterdir()] == ["results.npz"]
+
+
+BUILD_ALONE = """
+import importlib.util, pathlib, sys
+from semloc_ros.config import MapBuilderConfig, PairsConfig
+from semloc_ros.maps.builder import build_map
+spec = importlib.util.spec_from_file_location("session", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+sys.modules["session"] = module
+spec.loader.exec_module(module)
+session = module.make_session(num_views=6)
+config = MapBuilderConfig(pairs=PairsConfig(neighbours=16), keypoint_sigma_px=0.5)
+build_map(session.images, session.extract, config, pathlib.Path(sys.argv[2]))
+"""
+
+
+def test_processes_of_other_hash_seeds_build_the_same_arrays(tmp_path):
+    sessions = str(Path(__file__).parent / "conftest.py")
+    sealed = []
+    for seed in ("1", "2"):
+        command = [sys.executable, "-c", BUILD_ALONE, sessions, str(tmp_path / seed)]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": seed})
+        files = sorted(path for path in (tmp_path / seed).iterdir() if path.suffix == ".npy")
+        sealed.append({path.name: path.read_bytes() for path in files})
+    assert len(sealed[0]) >= 15
+    assert sealed[0] == sealed[1]

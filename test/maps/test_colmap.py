@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pycolmap
@@ -141,6 +142,27 @@ def test_export_overwrites_models_only(synthetic_map, tmp_path):
     (tmp_path / "model" / "points3D.txt").unlink()
     with pytest.raises(MapError, match="expected an empty folder or a COLMAP model"):
         write_colmap(synthetic_map, tmp_path / "model")
+
+
+def test_export_leaves_a_colmap_project_alone(synthetic_map, tmp_path):
+    project = tmp_path / "project"
+    write_colmap(synthetic_map, project)
+    (project / "images").mkdir()
+    (project / "database.db").write_text("years of work")
+    with pytest.raises(MapError, match=r"a COLMAP model alone, got database.db"):
+        write_colmap(synthetic_map, project)
+    assert (project / "images").is_dir()
+    assert (project / "database.db").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("where", [".", "file", "file/model"])
+def test_places_where_no_model_can_be(where, synthetic_map, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(MapError) as caught:
+        write_colmap(synthetic_map, Path(where))
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_an_imported_map_says_that_it_has_no_descriptors(synthetic_map, tmp_path):

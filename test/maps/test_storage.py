@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -247,6 +248,51 @@ def test_a_map_that_contradicts_itself_is_not_saved(synthetic_map, tmp_path):
     with pytest.raises(MapError, match="point_sigma shape"):
         save_map(wrong, tmp_path / "map")
     assert list(tmp_path.iterdir()) == []
+
+
+FOREIGN = {
+    "a manifest of another program": lambda folder: (folder / "manifest.json").write_text(
+        '{"name": "web app", "icons": [], "schema": 1, "files": {}}'
+    ),
+    "no JSON": lambda folder: (folder / "manifest.json").write_text("{"),
+    "notes": lambda folder: (folder / "notes.txt").write_text("years of work"),
+    "photos": lambda folder: (folder / "photos").mkdir(),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_folders_with_files_of_others_are_not_replaced(kind, synthetic_map, copy):
+    FOREIGN[kind](copy)
+    before = {path.name for path in copy.iterdir()}
+    with pytest.raises(MapError, match="expected a map or nothing, got "):
+        save_map(synthetic_map, copy)
+    assert {path.name for path in copy.iterdir()} == before
+
+
+def test_a_map_of_a_newer_schema_can_be_replaced(synthetic_map, copy):
+    edit_manifest(copy, newer)
+    save_map(synthetic_map, copy)
+    assert load_map(copy).num_points == synthetic_map.num_points
+
+
+def test_a_link_to_a_map_stays_a_link(synthetic_map, copy):
+    link = copy.with_name("latest")
+    link.symlink_to(copy)
+    save_map(dataclasses.replace(synthetic_map, view_stamps_ns=np.zeros(12, np.int64)), link)
+    assert link.is_symlink()
+    assert not load_map(copy).view_stamps_ns.any()
+    assert {path.name for path in copy.parent.iterdir()} == {"map", "latest"}
+
+
+@pytest.mark.parametrize("where", [".", "..", "/", "file", "file/map"])
+def test_places_where_no_map_can_be(where, synthetic_map, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(MapError) as caught:
+        save_map(synthetic_map, Path(where))
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 SAVER = """
