@@ -7,6 +7,7 @@ an older program could no longer read the folder.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -58,7 +59,8 @@ def to_json(manifest: Manifest) -> str:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a map folder.
 
-    Raises MapError if it is absent, is not JSON, has a newer schema, or lacks a field.
+    Raises MapError if it is absent, is not JSON, has a newer schema, lacks a field, or holds a
+    value that cannot be meant.
     """
     path = folder / FILE_NAME
     if not folder.is_dir():
@@ -67,7 +69,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise MapError(expected(str(path), "the manifest of a map", "no such file"))
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MapError(expected(str(path), "JSON text", str(error))) from None
     return _parse(path, content)
 
@@ -94,21 +96,21 @@ def _parse(path: Path, content: Any) -> Manifest:
     origin = content.get("geographic_origin")
     try:
         return Manifest(
-            feature_model=str(content["feature_model"]),
-            map_frame=str(content["map_frame"]),
-            source=str(content["source"]),
-            units=str(content["units"]),
-            created_by=str(content["created_by"]),
+            feature_model=_text(content, "feature_model"),
+            map_frame=_map_frame(content),
+            source=_text(content, "source"),
+            units=_units(content),
+            created_by=_text(content, "created_by"),
             schema=SCHEMA,
-            models=dict(content["models"]),
+            models={name: _text(content["models"], name) for name in content["models"]},
             geographic_origin=None if origin is None else _origin(origin),
-            counts={name: int(count) for name, count in content["counts"].items()},
-            build=dict(content["build"]),
-            files={name: _entry(entry) for name, entry in content["files"].items()},
+            counts={name: _count(name, count) for name, count in content["counts"].items()},
+            build=_build(content["build"]),
+            files={name: _entry(name, entry) for name, entry in content["files"].items()},
         )
     except KeyError as error:
         raise MapError(expected(str(path), f"the field {error}", "none")) from None
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise MapError(expected(str(path), "fields of a manifest", str(error))) from None
 
 
@@ -124,11 +126,60 @@ def _check_schema(path: Path, content: Mapping[str, Any]) -> None:
         )
 
 
+def _text(content: Mapping[str, Any], name: str) -> str:
+    value = content[name]
+    if not isinstance(value, str):
+        raise ValueError(f"{name} {value!r}"[:80])
+    return value
+
+
+def _map_frame(content: Mapping[str, Any]) -> str:
+    frame = _text(content, "map_frame")
+    if not frame.strip():
+        raise ValueError("an empty map_frame")
+    return frame
+
+
+def _units(content: Mapping[str, Any]) -> str:
+    if content["units"] != "m":
+        raise ValueError(f"units {content['units']!r} instead of 'm'"[:80])
+    return "m"
+
+
+def _count(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{name} {value!r}"[:80])
+    return value
+
+
 def _origin(values: Any) -> tuple[float, float, float]:
     latitude, longitude, altitude = (float(value) for value in values)
+    if not (abs(latitude) <= 90 and abs(longitude) <= 360 and math.isfinite(altitude)):
+        raise ValueError(f"geographic_origin {values}"[:80])
     return latitude, longitude, altitude
 
 
-def _entry(entry: Mapping[str, Any]) -> FileEntry:
-    shape = tuple(int(size) for size in entry["shape"])
-    return FileEntry(str(entry["sha256"]), str(entry["dtype"]), shape)
+def _entry(name: str, entry: Mapping[str, Any]) -> FileEntry:
+    shape = tuple(_count(f"shape of {name}", size) for size in entry["shape"])
+    return FileEntry(_text(entry, "sha256"), _text(entry, "dtype"), shape)
+
+
+def _build(values: Any) -> dict[str, Any]:
+    """The builder's report; what the localizer computes with must be numbers."""
+    build = dict(values)
+    if build.get("refinement") is not None:
+        said = build["options"]["refine"]
+        for name in ("position_sigma_m", "rotation_sigma_deg"):
+            _check_size(name, [said[name]], 1)
+        for name in ("position_rms_m", "rotation_rms_deg"):
+            _check_size(name, build["refinement"][name], 3)
+    return build
+
+
+def _check_size(name: str, values: Any, count: int) -> None:
+    """ValueError unless these are `count` finite numbers that are not negative."""
+    good = isinstance(values, list) and len(values) == count and all(
+        isinstance(one, (int, float)) and math.isfinite(one) and one >= 0 for one in values
+    )
+    if not good:
+        raise ValueError(f"{name} {values}"[:80])

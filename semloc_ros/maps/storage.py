@@ -47,6 +47,7 @@ def save_map(semantic_map: SemanticMap, folder: Path) -> None:
         files = _write_files(semantic_map, fresh)
         manifest = dataclasses.replace(semantic_map.manifest, files=files, counts=counts)
         _write_synced(fresh / FILE_NAME, to_json(manifest).encode())
+        read_manifest(fresh)  # what could not be read again does not replace a map
 
 
 def load_map(folder: Path, verify: bool = True) -> SemanticMap:
@@ -64,7 +65,9 @@ def load_map(folder: Path, verify: bool = True) -> SemanticMap:
         for name, entry in manifest.files.items():
             _check_seal(folder / name, entry)
     arrays = {name: _load_array(folder, name, manifest) for name in ARRAYS}
-    check_layout(arrays)
+    counts = check_layout(arrays)
+    if counts != manifest.counts:
+        raise MapError(expected(f"{folder / FILE_NAME} counts", counts, manifest.counts))
     names, cameras = _read_views(folder / VIEWS_FILE, len(arrays["camera_from_map"]))
     semantic_map = SemanticMap(manifest, names, cameras, **arrays)
     if verify:
@@ -170,7 +173,7 @@ def _read_views(path: Path, count: int) -> tuple[tuple[str, ...], tuple[Camera, 
         cameras = tuple(_camera(fields) for fields in content["cameras"])
     except SemlocError as error:
         raise MapError(f"{path}: {error}") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise MapError(expected(str(path), "names and cameras", str(error))) from None
     if len(names) != count or len(set(names)) != count:
         raise MapError(expected(str(path), f"{count} different view names", len(set(names))))
@@ -179,5 +182,7 @@ def _read_views(path: Path, count: int) -> tuple[tuple[str, ...], tuple[Camera, 
 
 def _camera(fields: dict[str, Any]) -> Camera:
     camera = Camera(**{**fields, "distortion": tuple(fields["distortion"])})
+    if not (isinstance(camera.width, int) and isinstance(camera.height, int)):
+        raise MapError(expected("camera", "a size", f"{camera.width}x{camera.height}"))
     check_camera("camera", camera)
     return camera

@@ -133,6 +133,77 @@ def newer(content):
     content.update(schema=99, created_by="semloc_ros 9.0.0")
 
 
+def with_refinement(**changes):
+    """A report of mended poses with one value changed; None takes the value away."""
+    def change(content):
+        report = {"position_rms_m": [0.01] * 3, "rotation_rms_deg": [0.1] * 3, **changes}
+        content["build"]["refinement"] = {k: v for k, v in report.items() if v is not None}
+
+    return change
+
+
+EDITS = {
+    "units": (lambda content: content.update(units="ft"), "got units 'ft' instead of 'm'"),
+    "no frame": (lambda content: content.update(map_frame=" "), "got an empty map_frame"),
+    "frame of wrong type": (lambda content: content.update(map_frame=[1]), "got map_frame [1]"),
+    "infinite count": (lambda content: content["counts"].update(P=np.inf), "got P inf"),
+    "negative count": (lambda content: content["counts"].update(P=-1), "got P -1"),
+    "false count": (lambda content: content["counts"].update(P=7), "counts: expected {'P': "),
+    "no counts": (lambda content: content.update(counts={}), "counts: expected {'P': "),
+    "infinite shape": (
+        lambda content: content["files"]["scales.npy"].update(shape=[np.inf]),
+        "got shape of scales.npy inf",
+    ),
+    "origin": (
+        lambda content: content.update(geographic_origin=[50, np.nan, 0]), "got geographic_origin"
+    ),
+    "huge origin": (
+        lambda content: content.update(geographic_origin=[50, 14, 10**400]), "got int too large"
+    ),
+    "refinement without figures": (with_refinement(position_rms_m=None), "'position_rms_m'"),
+    "refinement of text": (with_refinement(rotation_rms_deg=["a"] * 3), "got rotation_rms_deg ["),
+    "refinement of NaN": (with_refinement(position_rms_m=[np.nan] * 3), "got position_rms_m [nan"),
+    "refinement too short": (with_refinement(position_rms_m=[0.1]), "got position_rms_m [0.1]"),
+    "refinement is no report": (
+        lambda content: content["build"].update(refinement=[1]), "expected fields of a manifest"
+    ),
+    "refinement without options": (
+        lambda content: content.update(build={"refinement": {"position_rms_m": [0, 0, 0]}}),
+        "expected the field 'options', got none",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", EDITS)
+@pytest.mark.parametrize("verify", [True, False])
+def test_an_edited_manifest_is_not_believed(kind, verify, copy):
+    change, wanted = EDITS[kind]
+    edit_manifest(copy, change)
+    with pytest.raises(MapError) as caught:
+        load_map(copy, verify)
+    assert wanted in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_whole_report_of_mended_poses_is_read(copy):
+    edit_manifest(copy, with_refinement())
+    assert load_map(copy).manifest.build["refinement"]["position_rms_m"] == [0.01] * 3
+
+
+def test_a_map_that_could_not_be_read_again_is_not_saved(synthetic_map, copy):
+    manifest = dataclasses.replace(synthetic_map.manifest, map_frame="")
+    with pytest.raises(MapError, match="an empty map_frame"):
+        save_map(dataclasses.replace(synthetic_map, manifest=manifest), copy)
+    assert load_map(copy).manifest.map_frame == "map"
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "views.json"])
+def test_deeply_nested_json_is_one_line(name, copy):
+    (copy / name).write_text("[" * 100_000)
+    with pytest.raises(MapError, match="recursion"):
+        load_map(copy, verify=False)
+
+
 DAMAGE = {
     "no folder": (shutil.rmtree, "expected a map folder, got no such folder"),
     "no manifest": (
