@@ -1,18 +1,20 @@
 """VisualSFM's N-View Match files (.nvm): in as a full map, or as posed images.
 
-Format: ccwu.me/vsfm/doc.html#nvm. One line per camera: name, focal length, quaternion
-(w x y z) of `camera_from_map`, camera CENTRE in the map, radial distortion, 0; one per point:
+Format: ccwu.me/vsfm/doc.html#nvm. `NVM_V3`, and `FixedK fx cx fy cy [r]` if one calibration was
+given for all images: it then stands for each camera's own numbers. One line per camera: name,
+focal length, quaternion (w x y z) of `camera_from_map`, camera CENTRE in the map, radial distortion, 0; one per point:
 xyz, rgb, measurements (image, feature, x, y).
 
-- Measurements are relative to the image's middle; VisualSFM (SiftGPU) counts pixels from the
-  corner, so the middle is (width / 2, height / 2) there and half a pixel less here. Image sizes
-  are not in the file: the images are needed.
+- Measurements are relative to the principal point: that of FixedK, else the image's middle.
+  VisualSFM (SiftGPU) counts pixels from the corner, so the middle is (width / 2, height / 2)
+  there and half a pixel less here. Image sizes are not in the file: the images are needed.
 - Its distortion goes the other way: undistorted = measured * (1 + r * |measured|²), in units
   of the focal length. It becomes radtan coefficients that undo it to far below a pixel.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from semloc_ros.errors import MapError, SemlocError, expected
 from semloc_ros.geometry import se3
+from semloc_ros.geometry.cameras import check_camera
 from semloc_ros.maps.assembly import assemble
 from semloc_ros.maps.colmap import NO_FEATURES
 from semloc_ros.maps.colmap_cameras import HALF_PIXEL
@@ -32,6 +35,16 @@ from semloc_ros.maps.tracks import Tracks
 from semloc_ros.types import Camera, Features, FloatArray, PosedImage
 
 
+@dataclass(frozen=True, slots=True)
+class _Calibration:
+    """Focal lengths, principal point (None: the image's middle) counted from the corner, radial."""
+
+    fx: float
+    fy: float
+    centre: tuple[float, float] | None
+    radial: float
+
+
 @dataclass(slots=True)
 class _Lines:
     """The non-empty lines of the file, one after the other, with their numbers."""
@@ -39,6 +52,7 @@ class _Lines:
     path: Path
     lines: Iterator[tuple[int, str]]
     number: int = field(default=0)
+    fixed: _Calibration | None = None
 
     def next(self, wanted: str) -> list[str]:
         for number, line in self.lines:
@@ -49,7 +63,7 @@ class _Lines:
 
     def count(self, wanted: str) -> int:
         words = self.next(wanted)
-        if len(words) != 1 or not words[0].isdigit():
+        if len(words) != 1 or not words[0].isdecimal() or len(words[0]) > 18:
             raise self.fault(wanted, " ".join(words))
         return int(words[0])
 
@@ -87,7 +101,19 @@ def _open(path: Path) -> _Lines:
     first = lines.next("NVM_V3")
     if first[0] != "NVM_V3":
         raise lines.fault("NVM_V3", first[0])
+    lines.fixed = _fixed(lines, first[1:])
     return lines
+
+
+def _fixed(lines: _Lines, words: list[str]) -> _Calibration | None:
+    """The calibration of the file's first line, if it has one."""
+    if not words:
+        return None
+    if words[0] != "FixedK":
+        raise lines.fault("FixedK fx cx fy cy r or nothing after NVM_V3", words[0])
+    numbers = _floats(lines, words[1:] if len(words) != 5 else [*words[1:], "0"], 5)
+    fx, cx, fy, cy, radial = map(float, numbers)
+    return _Calibration(fx, fy, (cx, cy), radial)
 
 
 def _read_images(lines: _Lines, images: Path) -> list[PosedImage]:
@@ -108,23 +134,33 @@ def _read_image(lines: _Lines, images: Path) -> PosedImage:
         raise lines.fault("a pose", error) from None
     pose = se3.make_pose(turn[:3, :3], -turn[:3, :3] @ numbers[5:8])
     height, width = read_image(images / name).shape[:2]
-    camera = _camera(width, height, numbers[0], numbers[8])
+    own = _Calibration(float(numbers[0]), float(numbers[0]), None, float(numbers[8]))
+    try:
+        camera = _camera(width, height, lines.fixed or own)
+    except SemlocError as error:
+        raise lines.fault("a camera", error) from None
     return PosedImage(name, 0, camera, pose, image_reader(images / name))
 
 
-def _camera(width: int, height: int, focal: float, radial: float) -> Camera:
-    middle = (width / 2 - HALF_PIXEL, height / 2 - HALF_PIXEL)
-    if radial == 0.0:
-        return Camera("pinhole", width, height, focal, focal, *middle)
-    corner = float(np.hypot(width, height)) / 2 / focal
-    k1, k2, k3 = _inverted(radial, corner)
-    return Camera("radtan", width, height, focal, focal, *middle, (k1, k2, 0.0, 0.0, k3))
+def _camera(width: int, height: int, given: _Calibration) -> Camera:
+    u, v = given.centre or (width / 2, height / 2)
+    centre = (u - HALF_PIXEL, v - HALF_PIXEL)
+    ideal = Camera("pinhole", width, height, given.fx, given.fy, *centre)
+    check_camera("camera", ideal)
+    if given.radial == 0.0:
+        return ideal
+    reach = (max(u, width - u) / given.fx, max(v, height - v) / given.fy)
+    k1, k2, k3 = _inverted(given.radial, float(np.hypot(*reach)))
+    bent = dataclasses.replace(ideal, model="radtan", distortion=(k1, k2, 0.0, 0.0, k3))
+    return check_camera("camera", bent)
 
 
 def _inverted(radial: float, corner: float) -> list[float]:
     """k1, k2, k3 that undo u = m (1 + radial m²) for m up to the image corner."""
     measured = np.linspace(0.0, corner, 200)[1:]
     ideal = measured * (1 + radial * measured**2)
+    if not (np.isfinite(ideal).all() and (np.diff(ideal) > 0).all()):
+        raise MapError(expected("radial distortion", "one that can be undone", radial))
     powers = np.stack([ideal**3, ideal**5, ideal**7], axis=1)
     solution: list[float] = np.linalg.lstsq(powers, measured - ideal, rcond=None)[0].tolist()
     return solution
@@ -138,8 +174,10 @@ def _read_points(
     for _ in range(lines.count("the number of points")):
         words = lines.next("a point")
         head = _floats(lines, words[:7], 7)
+        if head[6] < 0 or not head[6].is_integer():
+            raise lines.fault("the number of measurements", head[6])
         seen = _floats(lines, words[7:], 4 * int(head[6])).reshape(-1, 4)
-        if len(seen) and not (seen[:, 0].min() >= 0 and seen[:, 0].max() < num_views):
+        if not np.isin(seen[:, 0], np.arange(num_views)).all():
             raise lines.fault(f"image numbers from 0 to {num_views - 1}", seen[:, 0])
         rows.append(seen[:, [0, 2, 3]])
         xyz.append(head[:3])

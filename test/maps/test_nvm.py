@@ -73,10 +73,36 @@ def test_posed_images(scene, tmp_path):
     assert np.allclose(images[2].camera_from_map, poses[2])
 
 
+@pytest.mark.parametrize("radial", [None, 0.0, 0.15])
+def test_a_fixed_calibration_stands_for_every_camera(radial, tmp_path):
+    """Measurements lie about ITS principal point, with ITS two focal lengths and distortion."""
+    fx, fy, cx, cy = 520.0, 500.0, 310.0, 250.0
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((HEIGHT, WIDTH), np.uint8))
+    points = np.random.default_rng(3).uniform([-1.2, -0.9, 4], [1.2, 0.9, 6], (40, 3))
+    end = "" if radial is None else f" {radial}"
+    lines = [f"NVM_V3 FixedK {fx} {cx} {fy} {cy}{end}", "1", "0.png 400 1 0 0 0 0 0 0 -0.3 0", "40"]
+    expected = []
+    for point in points:
+        x, y = _distorted(point[:2] / point[2], radial or 0.0) * (fx, fy)
+        lines.append(f"{point[0]} {point[1]} {point[2]} 0 0 0 1 0 0 {x} {y}")
+        expected.append((x + cx - 0.5, y + cy - 0.5))
+    (tmp_path / "model.nvm").write_text("\n".join([*lines, "0"]))
+    (image,) = read_nvm_images(tmp_path / "model.nvm", tmp_path)
+    assert (image.camera.fx, image.camera.fy) == (fx, fy)
+    assert np.abs(cameras.project(image.camera, points)[0] - expected).max() < 0.01
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
         ("NVM_V3 ", "NVM_V2", "line 1: expected NVM_V3, got NVM_V2"),
+        ("NVM_V3 ", "NVM_V3 FixedK 500 320 500", "line 1: expected 5 finite numbers, got 3"),
+        ("NVM_V3 ", "NVM_V3 Fixed", "line 1: expected FixedK fx cx fy cy r or nothing"),
+        ("NVM_V3 ", "NVM_V3 FixedK 0 320 0 240 0", "line 4: expected a camera, got camera: "),
+        ("\t500 ", "\t-500 ", "line 4: expected a camera, got camera: expected focal lengths > 0"),
+        ("\n3\n", "\n³\n", "line 3: expected the number of cameras, got ³"),
+        (" 10 20 30 3 0 ", " 10 20 30 2.5 0 ", "expected the number of measurements, got 2.5"),
+        (" 10 20 30 3 0 ", " 10 20 30 3 0.5 ", "expected image numbers from 0 to 2"),
         ("\n3\n", "\nthree\n", "line 3: expected the number of cameras, got three"),
         ("\t500 ", "\tnan ", "line 4: expected 10 finite numbers"),
         ('my"image1', 'my"image9', "expected an image, got no such file"),
