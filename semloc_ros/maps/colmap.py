@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from semloc_ros.errors import MapError, expected
 from semloc_ros.maps.assembly import assemble
 from semloc_ros.maps.colmap_cameras import HALF_PIXEL, from_colmap
+from semloc_ros.maps.colmap_files import check_points_file
 from semloc_ros.maps.folders import check_named, replaced
 from semloc_ros.maps.image_files import image_reader
 from semloc_ros.maps.manifest import Manifest
@@ -83,9 +84,11 @@ def _read(folder: Path) -> pycolmap.Reconstruction:
     if not _is_model(folder):
         wanted = "cameras, images and points3D (.bin or .txt)"
         raise MapError(expected(str(folder), wanted, "not all of them"))
+    if all((folder / f"{name}.bin").is_file() for name in _FILES):
+        check_points_file(folder / "points3D.bin")
     try:
         return pycolmap.Reconstruction(folder)
-    except (RuntimeError, ValueError, IndexError) as error:
+    except (RuntimeError, ValueError, IndexError, MemoryError) as error:
         reason = " ".join(str(error).split())
         raise MapError(expected(str(folder), "a whole COLMAP model", reason)) from None
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semloc_ros.errors import MapError, expected
+from semloc_ros.errors import InputError, MapError, expected
 from semloc_ros.geometry.cameras import check_camera
 from semloc_ros.types import Camera, CameraModel
 
@@ -51,9 +51,11 @@ def from_colmap(
     distortion = np.zeros(max(distortion_count, 0 if ours == "pinhole" else 4))
     distortion[:distortion_count] = params[focal_count + 2 :]
     size = (int(width), int(height))
-    return check_camera(
-        name, Camera(ours, *size, float(fx), float(fy), cx, cy, tuple(distortion.tolist()))
-    )
+    camera = Camera(ours, *size, float(fx), float(fy), cx, cy, tuple(distortion.tolist()))
+    try:
+        return check_camera(name, camera)
+    except InputError as error:
+        raise MapError(str(error)) from None
 
 
 def to_colmap(camera: Camera) -> tuple[str, list[float]]:

@@ -1,4 +1,4 @@
-"""Posed images from a kapture 1.1 folder (github.com/naver/kapture, kapture_format.adoc).
+"""Posed images from a kapture 1.0 or 1.1 folder (github.com/naver/kapture, kapture_format.adoc).
 
 - `sensors/trajectories.txt` holds `sensor_from_world` (quaternion w x y z), of sensors or rigs;
   `sensors/rigs.txt` holds `sensor_from_rig`; rigs may be nested.
@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from semloc_ros.geometry import se3
 from semloc_ros.maps.colmap_cameras import HALF_PIXEL, from_colmap
 from semloc_ros.maps.image_files import image_reader
 from semloc_ros.types import Camera, FloatArray, PosedImage
+
+_VERSIONS = ("1.0", "1.1")  # what is read here is the same in both
 
 Rigs = dict[str, list[tuple[str, FloatArray]]]  # rig → (sensor, sensor_from_rig)
 
@@ -61,6 +64,8 @@ def _read_cameras(folder: Path, corner_pixels: bool) -> dict[str, Camera]:
         if len(row) < 6:
             raise MapError(expected(where, "model, width, height and parameters", row[3:]))
         numbers = _floats(where, row[4:])
+        if not (numbers[0].is_integer() and numbers[1].is_integer()):
+            raise MapError(expected(where, "whole width and height", row[4:6]))
         width, height = int(numbers[0]), int(numbers[1])
         cameras[row[0]] = from_colmap(where, row[3], width, height, numbers[2:], shift)
     return cameras
@@ -116,6 +121,7 @@ def _rows(path: Path, fields: int) -> Iterator[tuple[str, list[str]]]:
     except (OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise MapError(expected(str(path), "a kapture table", reason)) from None
+    _check_version(path, lines)
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.startswith("#"):
             row = [field.strip() for field in next(csv.reader([line]))]
@@ -123,6 +129,14 @@ def _rows(path: Path, fields: int) -> Iterator[tuple[str, list[str]]]:
                 where = f"{path} line {number}"
                 raise MapError(expected(where, f"at least {fields} fields", len(row)))
             yield f"{path} line {number}", row
+
+
+def _check_version(path: Path, lines: list[str]) -> None:
+    """MapError for a header of another version; files without one are taken as they are."""
+    header = re.match(r"#\s*kapture format\s*:\s*(\S*)", lines[0]) if lines else None
+    if header and header[1] not in _VERSIONS:
+        wanted = f"kapture format {' or '.join(_VERSIONS)}"
+        raise MapError(expected(f"{path} line 1", wanted, header[1] or "none"))
 
 
 def _floats(where: str, fields: list[str]) -> list[float]:

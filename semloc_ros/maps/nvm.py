@@ -2,8 +2,8 @@
 
 Format: ccwu.me/vsfm/doc.html#nvm. `NVM_V3`, and `FixedK fx cx fy cy [r]` if one calibration was
 given for all images: it then stands for each camera's own numbers. One line per camera: name,
-focal length, quaternion (w x y z) of `camera_from_map`, camera CENTRE in the map, radial distortion, 0; one per point:
-xyz, rgb, measurements (image, feature, x, y).
+focal length, quaternion (w x y z) of `camera_from_map`, camera CENTRE in the map, radial
+distortion, 0; one per point: xyz, rgb, measurements (image, feature, x, y).
 
 - Measurements are relative to the principal point: that of FixedK, else the image's middle.
   VisualSFM (SiftGPU) counts pixels from the corner, so the middle is (width / 2, height / 2)

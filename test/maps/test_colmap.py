@@ -75,7 +75,7 @@ def test_simpler_models_are_read_as_colmap_projects_them(model, params):
     ],
 )
 def test_cameras_that_are_refused(model, params, line):
-    with pytest.raises(Exception, match=line):
+    with pytest.raises(MapError, match=line):
         from_colmap("camera", model, 640, 480, params)
 
 
@@ -130,6 +130,23 @@ def test_faults_of_a_model_are_one_line(synthetic_map, tmp_path):
         read_colmap(tmp_path)
     write_colmap(synthetic_map, tmp_path / "model")
     (tmp_path / "model" / "images.bin").write_bytes(b"\x05\x00")
+    with pytest.raises(MapError) as caught:
+        read_colmap(tmp_path / "model")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["cameras", "images", "points3D"])
+@pytest.mark.parametrize("how", ["empty", "half", "garbled count", "garbled"])
+def test_damaged_model_files_are_one_line(how, name, synthetic_map, tmp_path):
+    write_colmap(synthetic_map, tmp_path / "model")
+    path = tmp_path / "model" / f"{name}.bin"
+    whole = path.read_bytes()
+    path.write_bytes({
+        "empty": b"",
+        "half": whole[: len(whole) // 2],
+        "garbled count": b"\xff" * 8 + whole[8:],
+        "garbled": whole[:8] + b"\xff" * (len(whole) - 8),
+    }[how])
     with pytest.raises(MapError) as caught:
         read_colmap(tmp_path / "model")
     assert "\n" not in str(caught.value)

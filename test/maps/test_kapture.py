@@ -69,6 +69,10 @@ def test_corner_pixels_lose_half_a_pixel(write):
          "sensors.txt line 2: expected a camera model of SIMPLE_PINHOLE, "),
         ({"sensors": SENSORS.replace("510", "wide")}, "sensors.txt line 2: expected numbers"),
         ({"sensors": SENSORS.replace(", 239.5", "")}, "expected 4 parameters for PINHOLE, got 3"),
+        ({"sensors": SENSORS.replace("640", "nan")}, "sensors.txt line 2: expected whole width"),
+        ({"sensors": SENSORS.replace("480", "inf")}, "sensors.txt line 2: expected whole width"),
+        ({"sensors": SENSORS.replace("640", "-640")}, "sensors.txt line 2: expected a positive"),
+        ({"sensors": SENSORS.replace("500", "nan")}, "sensors.txt line 2: expected finite intr"),
         ({"poses": "7, rig, 1, 0, 0, 0, 1, 2\n"}, "trajectories.txt line 2: expected at least 9"),
         ({"poses": "7, rig, 0, 0, 0, 0, 1, 2, 3\n"}, "trajectories.txt line 2: pose: expected"),
         ({"poses": "soon, rig, 1, 0, 0, 0, 1, 2, 3\n"}, "an integer timestamp, got 'soon'"),
@@ -81,6 +85,22 @@ def test_faults_are_one_line(change, line, write):
     with pytest.raises(MapError, match=line) as caught:
         read_kapture(write(**change))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_versions_that_are_read(version, write):
+    folder = write()
+    for path in (folder / "sensors").glob("*.txt"):
+        path.write_text(path.read_text().replace("1.1", version, 1))
+    assert len(read_kapture(folder)) == 1
+
+
+def test_another_version_is_refused(write):
+    folder = write()
+    path = folder / "sensors" / "trajectories.txt"
+    path.write_text(path.read_text().replace("1.1", "2.0", 1))
+    with pytest.raises(MapError, match=r"line 1: expected kapture format 1.0 or 1.1, got 2.0"):
+        read_kapture(folder)
 
 
 def test_virtual_gallery(shared_data):
