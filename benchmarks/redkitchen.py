@@ -68,20 +68,20 @@ def main() -> None:
     parser = arguments(__doc__ or "", "redkitchen")
     options = parser.parse_args()
     mapping = read_seven_scenes(options.data, stop=MAPPING)
-    queries = read_seven_scenes(options.data, start=MAPPING, stop=LAST)
+    given = read_seven_scenes(options.data, start=MAPPING, stop=LAST)
     facts = {f"median epipolar error, f = {f:g}": f"{epipolar_median(mapping, f):.2f} px"
              for f in (585.0, 525.0)}
     semantic_map = built(mapping, BUILDER, options.work / "redkitchen")
     refinement = semantic_map.manifest.build["refinement"]
     camera = semantic_map.cameras[0]
     camera_from_given = np.array(refinement["camera_from_given_camera"])
-    truth = [camera_from_given @ image.camera_from_map for image in queries]
-    queries = [dataclasses.replace(image, camera=camera) for image in queries]
+    truth = [camera_from_given @ image.camera_from_map for image in given]
+    queries = [dataclasses.replace(image, camera=camera) for image in given]
     localizer = Localizer(semantic_map, LOCALIZER)
     alone = localize_all(localizer, queries, "localize")
     chained = localize_chained(localizer, queries)
     rows = [
-        plain_row(mapping, read_seven_scenes(options.data, MAPPING, LAST), options.work),
+        plain_row(mapping, given, options.work),
         row_of("semloc_ros, each frame by itself", alone, truth, camera_from_given),
         row_of("semloc_ros, prior from the frame before", chained, truth, camera_from_given),
     ]
