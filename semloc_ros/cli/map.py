@@ -35,6 +35,10 @@ class Format(str, enum.Enum):
 _SET = typer.Option(
     [], "--set", metavar="NAME=VALUE", help="An option of the builder, e.g. ratio=0.8."
 )
+_CORNER = typer.Option(
+    False, "--corner-pixels/--centre-pixels",
+    help="kapture: where pixel (0, 0) is; the corner in folders converted from COLMAP.",
+)
 _IMAGES = typer.Option(None, "--images", help="Folder of the image files (COLMAP, NVM).")
 
 
@@ -46,6 +50,7 @@ def build(
     colmap: Path = typer.Option(None, help="COLMAP model; needs --images."),
     nvm: Path = typer.Option(None, help="VisualSFM .nvm file; needs --images."),
     images: Path = _IMAGES,
+    corner_pixels: bool = _CORNER,
     image_topic: str = typer.Option("/camera/image_raw/compressed", help="Bag: images."),
     info_topic: str = typer.Option("/camera/camera_info", help="Bag: intrinsics."),
     pose_topic: str = typer.Option("/ground_truth/pose", help="Bag: poses of the base, or /tf."),
@@ -59,7 +64,7 @@ def build(
         "--bag": (bag, lambda path: _bag_images(
             path, image_topic, info_topic, pose_topic, map_frame
         )),
-        "--kapture": (kapture, _kapture_images),
+        "--kapture": (kapture, lambda path: _kapture_images(path, corner_pixels)),
         "--colmap": (colmap, lambda path: _colmap_images(path, images)),
         "--nvm": (nvm, lambda path: _nvm_images(path, images)),
     }
@@ -91,6 +96,7 @@ def import_(
     path: Path,
     out: Path = typer.Option(..., help="Folder of the map."),
     images: Path = _IMAGES,
+    corner_pixels: bool = _CORNER,
     keep_points: bool = typer.Option(
         False, help="COLMAP, NVM: take the points as they are; they have no descriptors."
     ),
@@ -110,7 +116,7 @@ def import_(
         save_map(_kept_points(source, path, images, config), out)
     else:
         readers: dict[Format, Callable[[], list[PosedImage]]] = {
-            Format.KAPTURE: lambda: _kapture_images(path),
+            Format.KAPTURE: lambda: _kapture_images(path, corner_pixels),
             Format.COLMAP: lambda: _colmap_images(path, images),
             Format.NVM: lambda: _nvm_images(path, images),
         }
@@ -184,10 +190,10 @@ def _bag_images(
     return posed_images(path, image_topic, info_topic, pose_topic, map_frame=map_frame)
 
 
-def _kapture_images(path: Path) -> list[PosedImage]:
+def _kapture_images(path: Path, corner_pixels: bool) -> list[PosedImage]:
     from semloc_ros.maps.kapture import read_kapture
 
-    return read_kapture(path)
+    return read_kapture(path, corner_pixels)
 
 
 def _colmap_images(path: Path, images: Path | None) -> list[PosedImage]:

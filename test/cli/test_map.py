@@ -84,6 +84,14 @@ def test_export_import_and_view(built, kapture, tmp_path):
     assert cv2.imread(str(picture)).std() > 1
 
 
+@pytest.mark.parametrize("command", [("build", "--kapture"), ("import", "kapture")])
+@pytest.mark.parametrize(("flag", "cx"), [("--corner-pixels", 159.0), ("--centre-pixels", 159.5)])
+def test_where_the_first_pixel_of_a_kapture_folder_is(command, flag, cx, kapture, tmp_path):
+    result = run(*command, kapture, flag, "--out", tmp_path / "map")
+    assert result.exit_code == 0, result.output
+    assert load_map(tmp_path / "map").cameras[0].cx == cx
+
+
 def test_options_of_the_builder(kapture, tmp_path):
     result = run("build", "--kapture", kapture, "--out", tmp_path / "map", "--set", "min_views=5")
     assert result.exit_code == 0
