@@ -11,6 +11,8 @@ from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps.tracks import Tracks, sum_by_point
 from semloc_ros.types import Camera, FloatArray, PosedImage
 
+_SINGULAR = 1e-9  # least by largest eigenvalue of what is known about a point: below, rounding
+
 
 def reprojection_residuals(
     tracks: Tracks, images: Sequence[PosedImage], keypoints: Sequence[NDArray[np.float32]]
@@ -53,13 +55,17 @@ def point_sigmas(
     """Standard deviation (P,) in metres along each point's least certain axis.
 
     The covariance is the inverse of the sum of JᵀJ / sigma_px² over the observations, J the
-    derivative of the pixel by the point, for exact poses. Infinite where it has no inverse.
+    derivative of the pixel by the point, for exact poses. Infinite where it has no inverse,
+    as along the only ray that sees a point: there rounding leaves an eigenvalue beside zero.
     """
     jacobians = point_jacobians(tracks, images)
     information = sum_by_point(jacobians.transpose(0, 2, 1) @ jacobians, tracks) / sigma_px**2
-    least = np.linalg.eigvalsh(np.nan_to_num(information))[:, 0]
-    with np.errstate(divide="ignore"):
-        return np.asarray(1.0 / np.sqrt(np.maximum(least, 0.0)), np.float32)
+    eigenvalues = np.linalg.eigvalsh(np.nan_to_num(information))
+    least, largest = eigenvalues[:, 0], eigenvalues[:, -1]
+    sigmas = np.full(len(least), np.inf, np.float32)
+    known = (least > 0) & (least >= _SINGULAR * largest)
+    sigmas[known] = 1.0 / np.sqrt(least[known])
+    return sigmas
 
 
 def viewing_cones(
