@@ -60,10 +60,9 @@ def build(
 ) -> None:
     """Build a map from images with known poses. A killed build goes on where it was."""
     config = from_mapping(MapBuilderConfig, parse_assignments(set_))
+    topics = (image_topic, info_topic, pose_topic)
     sources: dict[str, tuple[Path | None, Callable[[Path], list[PosedImage]]]] = {
-        "--bag": (bag, lambda path: _bag_images(
-            path, image_topic, info_topic, pose_topic, map_frame
-        )),
+        "--bag": (bag, lambda path: _bag_images(path, *topics, map_frame)),
         "--kapture": (kapture, lambda path: _kapture_images(path, corner_pixels)),
         "--colmap": (colmap, lambda path: _colmap_images(path, images)),
         "--nvm": (nvm, lambda path: _nvm_images(path, images)),
