@@ -70,6 +70,10 @@ class CovarianceConfig:
     error_correlation: float = option(
         0.002, "correlation of the errors of two inliers in one cell, at least", low=0.0, high=1.0
     )
+    scale: float = option(
+        0.85, "factor of the variance, measured against the truth of a world (NEES)",
+        low=0.1, high=100.0,
+    )
     least_position_sigma_m: float = option(
         0.00005, "standard deviation of the position that is always added", unit="m",
         low=1e-6, high=10.0,

@@ -140,7 +140,8 @@ class Localizer:
             frame.camera, pose, inliers, self._config.covariance
         )
         if covariance is not None:
-            covariance = covariance + rotate(self._mapping_covariance, pose[:3, :3].T)
+            of_map = rotate(self._mapping_covariance, pose[:3, :3].T)
+            covariance = self._config.covariance.scale * covariance + of_map
         if covariance is None or not np.isfinite(covariance).all():
             detail = f"{len(inliers)} inliers leave a direction of the pose open"
             raise Refused(NoPoseReason.DEGENERATE, detail, num_inliers=len(inliers))
