@@ -87,7 +87,7 @@ def main() -> None:
     ]
     report(
         "redkitchen, 375 mapping frames, 375 queries", COLUMNS, rows, options.json,
-        camera=camera, refinement=refinement, points=semantic_map.num_points,
+        camera=dataclasses.asdict(camera), refinement=refinement, points=semantic_map.num_points,
         coverage95=coverage(alone, truth), median_ms=round(median_ms(alone), 1),
         median_ms_with_prior=round(median_ms(chained), 1), **facts,
     )
