@@ -75,6 +75,71 @@ class PosedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraImage:
+    """An image whose pose is not known, or is kept back by the benchmark: see `PosedImage`."""
+
+    name: str
+    stamp_ns: int
+    camera: Camera
+    read: Callable[[], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """One image with a class per pixel.
+
+    `read()` as in `PosedImage`; `read_labels()` returns (H, W) uint8 Cityscapes train ids (0 road
+    to 18 bicycle), 255 = unknown.
+    """
+
+    name: str
+    read: Callable[[], NDArray[np.uint8]]
+    read_labels: Callable[[], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePair:
+    """The same place seen twice, in other conditions, and where the same surface points lie.
+
+    `points_a`, `points_b` (N, 2) float64 pixels, row by row the same point.
+    """
+
+    name_a: str
+    name_b: str
+    read_a: Callable[[], NDArray[np.uint8]]
+    read_b: Callable[[], NDArray[np.uint8]]
+    points_a: FloatArray
+    points_b: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class StaticClip:
+    """Frames of a camera that does not move.
+
+    `read(i)` returns (H, W, 3) uint8 RGB of frame i in [0, num_frames); `read_truth(i)` (H, W)
+    uint8 as CDnet writes it (255 moving, 170 unknown, 85 outside the region judged, 50 shadow,
+    0 static), or None where frame i has no truth. `rate_hz` frames per second, 0 = not known.
+    """
+
+    name: str
+    num_frames: int
+    rate_hz: float
+    read: Callable[[int], NDArray[np.uint8]]
+    read_truth: Callable[[int], NDArray[np.uint8] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceImage:
+    """One image of a place-recognition set: `position_xy` (2,) float64 metres (UTM east, north),
+    `heading` radians from north, clockwise, or None."""
+
+    name: str
+    position_xy: FloatArray
+    heading: float | None
+    read: Callable[[], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
 class Odometry:
     """One wheel-odometry sample: `odom_from_base` (4, 4); covariance as on top, in odom axes."""
 
