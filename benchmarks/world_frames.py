@@ -16,10 +16,10 @@ import numpy as np
 
 from semloc_ros.config import GalleryConfig
 from semloc_ros.geometry import se3
-from semloc_ros.worlds import sensors
-from semloc_ros.worlds.bag_writer import encode_jpeg
-from semloc_ros.worlds.gallery import build_gallery
-from semloc_ros.worlds.recording import gallery_renderer, plan_runs
+from semloc_ros.worlds.gallery.layout import build_gallery
+from semloc_ros.worlds.recording import sensors
+from semloc_ros.worlds.recording.bag_writer import encode_jpeg
+from semloc_ros.worlds.recording.recording import gallery_renderer, plan_runs
 
 
 def measure(frames: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROWS = [
-    {"types", "errors"},
+    {"types", "errors", "classes"},
     {"options"},
     {"config", "geometry"},
     {"maps", "networks", "retrieval"},

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from semloc_ros.config import GalleryConfig
-from semloc_ros.worlds import sensors
-from semloc_ros.worlds.gallery import build_gallery
-from semloc_ros.worlds.lighting import LightMaps
-from semloc_ros.worlds.raycaster import RayCaster
-from semloc_ros.worlds.recording import gallery_renderer
-from semloc_ros.worlds.renderer import Renderer
+from semloc_ros.worlds.gallery.layout import build_gallery
+from semloc_ros.worlds.recording import sensors
+from semloc_ros.worlds.recording.recording import gallery_renderer
+from semloc_ros.worlds.rendering.lighting import LightMaps
+from semloc_ros.worlds.rendering.raycaster import RayCaster
+from semloc_ros.worlds.rendering.renderer import Renderer
 
 TINY = GalleryConfig(
     room_width_m=5.0,
@@ -49,13 +49,13 @@ def evenly_lit():
     """`evenly_lit(scene, camera)`: a renderer in which every texel has its own colour."""
 
     def make(scene, camera):
-        number = len(scene.origins)
+        number = len(scene.mesh.patches)
         lights = LightMaps(
             np.ones(4 * number, dtype=np.float32),
             4 * np.arange(number),
             np.full((number, 2), 2),
             np.full((number, 2), 1e-6),
         )
-        return Renderer(scene, lights, RayCaster(scene.triangles), camera)
+        return Renderer(scene, lights, RayCaster(scene.mesh.triangles), camera)
 
     return make

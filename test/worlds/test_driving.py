@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from semloc_ros.worlds.driving import drive_loop
+from semloc_ros.worlds.recording.driving import drive_loop
 
 CORNERS = np.array([[0.0, 0], [7, 0], [7, 6], [0, 6]])
 

@@ -6,9 +6,10 @@ import pytest
 
 from semloc_ros.config import GalleryConfig
 from semloc_ros.geometry import se3
-from semloc_ros.worlds import paintings, sensors
-from semloc_ros.worlds.gallery import build_gallery
-from semloc_ros.worlds.recording import gallery_renderer, plan_runs
+from semloc_ros.worlds.gallery.layout import build_gallery
+from semloc_ros.worlds.recording import sensors
+from semloc_ros.worlds.recording.recording import gallery_renderer, plan_runs
+from semloc_ros.worlds.textures import paintings
 
 
 @pytest.mark.parametrize("style", paintings.STYLES)

@@ -11,9 +11,9 @@ from rosbags.highlevel import AnyReader
 
 from semloc_ros.errors import DatasetError
 from semloc_ros.geometry import se3
-from semloc_ros.worlds import sensors
-from semloc_ros.worlds.gallery import build_gallery
-from semloc_ros.worlds.recording import gallery_renderer, make_gallery, plan_runs
+from semloc_ros.worlds.gallery.layout import build_gallery
+from semloc_ros.worlds.recording import sensors
+from semloc_ros.worlds.recording.recording import gallery_renderer, make_gallery, plan_runs
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.types import Camera
-from semloc_ros.worlds import sensors
-from semloc_ros.worlds.scene import SceneBuilder
+from semloc_ros.worlds.recording import sensors
+from semloc_ros.worlds.rendering.scene import SceneBuilder
 
 LENSES = {
     "mild": Camera("radtan", 320, 240, 240.0, 243.0, 163.2, 117.9, (-0.055, 0.021, 4e-4, -3e-4)),
@@ -28,9 +28,9 @@ def lens(request):
 
 def wall_scene(image, size=4.0, distance=2.0):
     builder = SceneBuilder()
-    texture = builder.add_texture(image)
+    surface = builder.add_surface(image)
     corner = [distance, size / 2, 1.2 + size / 2]
-    builder.add_rectangle(corner, [0, -size, 0], [0, 0, -size], texture, builder.new_instance())
+    builder.add_rectangle(corner, [0, -size, 0], [0, 0, -size], surface, builder.new_instance())
     return builder.build()
 
 
@@ -70,7 +70,7 @@ def test_a_ramp_is_seen_where_it_is(lens, evenly_lit, axis):
 
 def test_edges_fall_where_they_project(lens, evenly_lit):
     builder = SceneBuilder()
-    black, white = (builder.add_texture(np.full((4, 4, 3), c, np.uint8)) for c in (0, 255))
+    black, white = (builder.add_surface(np.full((4, 4, 3), c, np.uint8)) for c in (0, 255))
     builder.add_rectangle([3, 9, 9], [0, -18, 0], [0, 0, -18], black, builder.new_instance())
     top, bottom, left, right = 1.71, 0.63, 0.62, -0.47
     builder.add_rectangle(

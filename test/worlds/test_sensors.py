@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from semloc_ros.geometry import se3, uncertainty
-from semloc_ros.worlds import sensors
-from semloc_ros.worlds.driving import drive_loop
+from semloc_ros.worlds.recording import sensors
+from semloc_ros.worlds.recording.driving import drive_loop
 
 CORNERS = np.array([[0.0, 0], [7, 0], [7, 6], [0, 6]])
 TIMES = np.arange(0, 12, 0.02)

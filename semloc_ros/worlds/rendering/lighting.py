@@ -1,4 +1,4 @@
-"""Light maps: lamps with shadows and ambient occlusion, baked once per scene.
+"""Light maps: lamps with shadows and ambient occlusion, baked once per patches.
 
 Each patch has a grid of nodes about a decimetre apart. The light at a node is the ambient
 light by the share of the sky it sees (rays over its hemisphere) plus each lamp it sees.
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.types import FloatArray
-from semloc_ros.worlds.raycaster import RayCaster
-from semloc_ros.worlds.scene import Scene
+from semloc_ros.worlds.rendering.raycaster import RayCaster
+from semloc_ros.worlds.rendering.scene import Patches
 
 _NODE_SPACING = 0.12  # metres
 _OFFSET = 0.01  # metres: nodes stand off their surface and inside its border
@@ -42,29 +42,30 @@ class LightMaps:
     scales: FloatArray
 
 
-def bake(scene: Scene, caster: RayCaster, lamps: list[Lamp], ambient: float) -> LightMaps:
+def bake(patches: Patches, caster: RayCaster, lamps: list[Lamp], ambient: float) -> LightMaps:
     """The light maps of all patches."""
-    sizes = np.maximum(np.ceil(scene.extents / _NODE_SPACING).astype(np.int64) + 1, 2)
+    sizes = np.maximum(np.ceil(patches.extents / _NODE_SPACING).astype(np.int64) + 1, 2)
     counts = sizes.prod(axis=1)
-    positions = np.concatenate([_nodes(scene, patch, sizes[patch]) for patch in range(len(sizes))])
-    normals = np.repeat(scene.normals, counts, axis=0)
+    nodes = [_nodes(patches, patch, sizes[patch]) for patch in range(len(sizes))]
+    positions = np.concatenate(nodes)
+    normals = np.repeat(patches.normals, counts, axis=0)
     values = ambient * _openness(caster, positions, normals)
     for lamp in lamps:
         values += _lamp_light(caster, positions, normals, lamp)
-    values += np.repeat(scene.glow, counts)
-    texels = np.linalg.norm(scene.texel_axes, axis=2) * scene.extents
+    values += np.repeat(patches.glow, counts)
+    texels = np.linalg.norm(patches.texel_axes, axis=2) * patches.extents
     offsets = np.concatenate([[0], np.cumsum(counts)[:-1]])
     return LightMaps(values.astype(np.float32), offsets, sizes, (sizes - 1) / texels)
 
 
-def _nodes(scene: Scene, patch: int, size: NDArray[np.int64]) -> FloatArray:
+def _nodes(patches: Patches, patch: int, size: NDArray[np.int64]) -> FloatArray:
     """Positions (N, 3), row by row, a little in front of the patch."""
-    axes = scene.texel_axes[patch]
+    axes = patches.texel_axes[patch]
     edges = axes / np.linalg.norm(axes, axis=1, keepdims=True)
-    inset = np.minimum(_OFFSET, scene.extents[patch] / 4)
-    u, v = (np.linspace(inset[k], scene.extents[patch, k] - inset[k], size[k]) for k in range(2))
+    inset = np.minimum(_OFFSET, patches.extents[patch] / 4)
+    u, v = (np.linspace(inset[k], patches.extents[patch, k] - inset[k], size[k]) for k in range(2))
     grid = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
-    nodes: FloatArray = scene.origins[patch] + grid @ edges + _OFFSET * scene.normals[patch]
+    nodes: FloatArray = patches.origins[patch] + grid @ edges + _OFFSET * patches.normals[patch]
     return nodes
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from semloc_ros import classes
 from semloc_ros.config import GalleryConfig
 from semloc_ros.types import FloatArray
-from semloc_ros.worlds import materials, paintings
-from semloc_ros.worlds.building import (
+from semloc_ros.worlds.gallery.building import (
     Room,
     Span,
     Wall,
@@ -24,8 +24,9 @@ from semloc_ros.worlds.building import (
     add_wall_box,
     make_room,
 )
-from semloc_ros.worlds.lighting import Lamp
-from semloc_ros.worlds.scene import Scene, SceneBuilder
+from semloc_ros.worlds.rendering.lighting import Lamp
+from semloc_ros.worlds.rendering.scene import Scene, SceneBuilder, Surface
+from semloc_ros.worlds.textures import paintings, surfaces
 
 WALL_THICKNESS = 0.2
 _DOOR = (1.7, 2.35)  # width, height
@@ -123,11 +124,14 @@ class _Decorator:
         rng, builder, instance = self._rng, self.builder, self._building
         (x0, y0), (x1, y1) = room.low, room.high
         width, depth = x1 - x0, y1 - y0
-        flooring = materials.parquet if rng.uniform() < 0.55 else materials.tiles
-        stone = (176, 170, 160) if flooring is materials.tiles else _choose(rng, _WOODS[:2])
-        floor = builder.add_texture(flooring(self._size(width, depth), rng, self._scale, stone))
-        above = builder.add_texture(
-            materials.ceiling(self._size(width, depth, 0.5), rng, self._scale / 2)
+        flooring = surfaces.parquet if rng.uniform() < 0.55 else surfaces.tiles
+        stone = (176, 170, 160) if flooring is surfaces.tiles else _choose(rng, _WOODS[:2])
+        floor = builder.add_surface(
+            flooring(self._size(width, depth), rng, self._scale, stone), label=classes.BUILDING
+        )
+        above = builder.add_surface(
+            surfaces.ceiling(self._size(width, depth, 0.5), rng, self._scale / 2),
+            label=classes.BUILDING,
         )
         builder.add_rectangle([x0, y1, 0], [width, 0, 0], [0, -depth, 0], floor, instance)
         builder.add_rectangle([x0, y0, room.height], [width, 0, 0], [0, depth, 0], above, instance)
@@ -153,12 +157,12 @@ class _Decorator:
         self._bench(room.centre + outward * (half - 1.5) + rng.uniform(-0.15, 0.15, 2))
         self._plinth(room.centre + outward * (half - 0.7) + rng.uniform(-0.15, 0.15, 2))
 
-    def _add_wall(self, wall: Wall, color: FloatArray, trim: int) -> None:
+    def _add_wall(self, wall: Wall, color: FloatArray, trim: Surface) -> None:
         builder, rng, instance = self.builder, self._rng, self._building
-        image = materials.plaster(self._size(wall.length, wall.height), rng, self._scale, color)
+        image = surfaces.plaster(self._size(wall.length, wall.height), rng, self._scale, color)
         across, down = wall.length * wall.right, np.array([0, 0, -wall.height])
-        texture = builder.add_texture(image)
-        builder.add_rectangle(wall.top_left, across, down, texture, instance, wall.pieces())
+        plastered = builder.add_surface(image, label=classes.BUILDING)
+        builder.add_rectangle(wall.top_left, across, down, plastered, instance, wall.pieces())
         frame = 0.11 if wall.door else 0.0
         for start, end in wall.spans():
             inner = (start + frame * (start > 0), end - frame * (end < wall.length))
@@ -169,16 +173,16 @@ class _Decorator:
             add_frame(builder, wall, opening, frame, 0.035, trim, instance, sill=False)
 
     def _add_lamps(self, room: Room) -> None:
-        panel = self.builder.add_texture(materials.plain((255, 252, 244)))
+        panel = self.builder.add_surface(
+            surfaces.plain((255, 252, 244)), label=classes.BUILDING, glow=0.6
+        )
         low, size = np.array(room.low), np.array(room.high) - room.low
         power = 1.15 * room.height**2 / 4
         for share in ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)):
             x, y = low + size * share
             self.lamps.append(Lamp((x, y, room.height - 0.35), power * self._rng.uniform(0.8, 1.2)))
             corner = [x - 0.3, y - 0.3, room.height - 0.04]
-            self.builder.add_rectangle(
-                corner, [0.6, 0, 0], [0, 0.6, 0], panel, self._building, glow=0.6
-            )
+            self.builder.add_rectangle(corner, [0.6, 0, 0], [0, 0.6, 0], panel, self._building)
 
     def _hang(self, wall: Wall, span: Span) -> None:
         rng, builder = self._rng, self.builder
@@ -190,19 +194,20 @@ class _Decorator:
         area = (left, top, left + width, top + height)
         style = self._next_style()
         picture = paintings.paint(style, self._size(width, height, 1.6), rng)
-        instance, texture = builder.new_instance(), builder.add_texture(picture)
+        instance = builder.new_instance()
+        canvas = builder.add_surface(picture, object_id=len(self.paintings) + 1)
         bars = self._wood(0.8, 0.06, _choose(rng, (*_WOODS, (200, 170, 80), (40, 38, 36))))
-        add_wall_box(builder, wall, area, _CANVAS, texture, bars, instance)
+        add_wall_box(builder, wall, area, _CANVAS, canvas, bars, instance)
         add_frame(builder, wall, area, *_FRAME, bars, instance)
         corners = [wall.point(u, v, _CANVAS) for u, v in _corners(area)]
         self.paintings.append(Painting(instance, style, np.array(corners), picture))
         self._add_label(wall, left + width + 0.12, top + height - 0.2)
 
     def _add_label(self, wall: Wall, left: float, top: float) -> None:
-        plate = materials.label(self._size(0.13, 0.17, 3.0), self._rng)
-        texture = self.builder.add_texture(plate)
+        plate = surfaces.label(self._size(0.13, 0.17, 3.0), self._rng)
+        paper = self.builder.add_surface(plate)
         area = (left, top, left + 0.13, top + 0.17)
-        add_wall_box(self.builder, wall, area, 0.005, texture, texture, self._building)
+        add_wall_box(self.builder, wall, area, 0.005, paper, paper, self._building)
 
     def _next_style(self) -> str:
         """Styles in shuffled rounds, so that each room shows several."""
@@ -222,8 +227,8 @@ class _Decorator:
         long, short = (0.75, 0.24) if self._rng.uniform() < 0.5 else (0.24, 0.75)
         x, y = centre
         color = _choose(self._rng, ((96, 44, 38), (52, 60, 74), (70, 74, 50)))
-        seat = materials.leather(self._size(1.5, 0.5), self._rng, self._scale, color)
-        top, legs = builder.add_texture(seat), self._wood(0.4, 0.08, _WOODS[2])
+        seat = surfaces.leather(self._size(1.5, 0.5), self._rng, self._scale, color)
+        top, legs = builder.add_surface(seat), self._wood(0.4, 0.08, _WOODS[2])
         builder.add_box([x - long, y - short, 0.36], [x + long, y + short, 0.46], [top], instance)
         for sx, sy in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
             foot = np.array([x + sx * (long - 0.06), y + sy * (short - 0.06), 0.0])
@@ -233,14 +238,14 @@ class _Decorator:
     def _plinth(self, centre: FloatArray) -> None:
         builder, rng, instance = self.builder, self._rng, self.builder.new_instance()
         x, y = centre
-        stone = materials.plaster(self._size(0.4, 1.0), rng, self._scale, (228, 226, 220))
-        base = builder.add_texture(stone)
+        stone = surfaces.plaster(self._size(0.4, 1.0), rng, self._scale, (228, 226, 220))
+        base = builder.add_surface(stone)
         builder.add_box([x - 0.2, y - 0.2, 0], [x + 0.2, y + 0.2, 0.95], [base], instance)
         top = 0.95
         for _ in range(int(rng.integers(2, 5))):
             half, height = rng.uniform(0.06, 0.17, 2), rng.uniform(0.1, 0.28)
             style = str(rng.choice(["marble", "blocks", "dots"]))
-            block = builder.add_texture(paintings.paint(style, self._size(0.3, 0.25), rng))
+            block = builder.add_surface(paintings.paint(style, self._size(0.3, 0.25), rng))
             builder.add_box(
                 [x, y, top] - np.append(half, 0),
                 [x, y, top + height] + np.append(half, 0),
@@ -250,9 +255,9 @@ class _Decorator:
             top += height
         self.obstacles.append((x - 0.2, y - 0.2, x + 0.2, y + 0.2))
 
-    def _wood(self, length: float, width: float, color: tuple[int, ...]) -> int:
-        image = materials.wood(self._size(length, width), self._rng, self._scale, color)
-        return self.builder.add_texture(image)
+    def _wood(self, length: float, width: float, color: tuple[int, ...]) -> Surface:
+        image = surfaces.wood(self._size(length, width), self._rng, self._scale, color)
+        return self.builder.add_surface(image)
 
     def _size(self, width: float, height: float, finer: float = 1.0) -> tuple[int, int]:
         """Texels (rows, columns) of an area in metres."""

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from semloc_ros.geometry import cameras
 from semloc_ros.types import Camera, FloatArray
-from semloc_ros.worlds.lighting import LightMaps
-from semloc_ros.worlds.raycaster import RayCaster
-from semloc_ros.worlds.scene import Scene
-from semloc_ros.worlds.shading import shade
+from semloc_ros.worlds.rendering.lighting import LightMaps
+from semloc_ros.worlds.rendering.raycaster import RayCaster
+from semloc_ros.worlds.rendering.scene import Scene
+from semloc_ros.worlds.rendering.shading import shade
 
 # Where a pixel that sees more than one patch is sampled: a lattice of which every row and every
 # column holds one point, so that upright edges are as exact as slanted ones.
@@ -64,7 +64,8 @@ class Renderer:
         shape = (self._camera.height, self._camera.width)
         for edge in np.array_split(np.flatnonzero(_edges(patches.reshape(shape))), 4):
             colors[edge] = self._supersample(eye, rays[edge], by_x[edge], by_y[edge])
-        instances = np.where(patches < 0, 0, self._scene.instances[patches]).astype(np.uint16)
+        found = self._scene.mesh.patches.instances[patches]
+        instances = np.where(patches < 0, 0, found).astype(np.uint16)
         depth = (distances * self._rays[:, 2]).reshape(shape)
         return Rendering(
             colors.reshape(*shape, 3), depth, instances.reshape(shape), patches.reshape(shape)
@@ -72,7 +73,8 @@ class Renderer:
 
     def _hit(self, eye: FloatArray, rays: FloatArray) -> NDArray[np.int32]:
         triangles = self._caster.first_hits(eye, rays)
-        return np.where(triangles < 0, -1, self._scene.triangle_patch[triangles]).astype(np.int32)
+        found = self._scene.mesh.triangle_patch[triangles]
+        return np.where(triangles < 0, -1, found).astype(np.int32)
 
     def _shade(
         self, eye: FloatArray, rays: FloatArray, by_x: FloatArray, by_y: FloatArray,
@@ -80,7 +82,7 @@ class Renderer:
     ) -> tuple[NDArray[np.float32], FloatArray]:  # fmt: skip
         colors = np.empty((len(rays), 3), dtype=np.float32)
         distances = np.empty(len(rays))
-        scene = self._scene
+        scene = self._scene.mesh.patches
         reach = np.einsum("ij,ij->i", scene.origins - eye, scene.normals)
         planes = (scene.origins, scene.normals, scene.texel_axes, scene.textures, reach)
         shade(eye, rays, by_x, by_y, patches, planes, self._atlas, self._lights, colors, distances)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from semloc_ros.worlds.textures import build_atlas, mip_levels
+from semloc_ros.worlds.rendering.atlas import build_atlas, mip_levels
 
 
 def ramp(width, height):

@@ -24,13 +24,13 @@ from semloc_ros.errors import DatasetError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.options import to_mapping
 from semloc_ros.types import Camera, FloatArray
-from semloc_ros.worlds import sensors
-from semloc_ros.worlds.bag_writer import RobotBagWriter, encode_jpeg
-from semloc_ros.worlds.driving import Trajectory, drive_loop
-from semloc_ros.worlds.gallery import Gallery, build_gallery
-from semloc_ros.worlds.lighting import bake
-from semloc_ros.worlds.raycaster import RayCaster
-from semloc_ros.worlds.renderer import Renderer
+from semloc_ros.worlds.gallery.layout import Gallery, build_gallery
+from semloc_ros.worlds.recording import sensors
+from semloc_ros.worlds.recording.bag_writer import RobotBagWriter, encode_jpeg
+from semloc_ros.worlds.recording.driving import Trajectory, drive_loop
+from semloc_ros.worlds.rendering.lighting import bake
+from semloc_ros.worlds.rendering.raycaster import RayCaster
+from semloc_ros.worlds.rendering.renderer import Renderer
 
 Progress = Callable[[int, int], None]
 WORLD_FILE = "world.json"
@@ -78,8 +78,8 @@ def make_gallery(config: GalleryConfig, folder: Path, progress: Progress | None 
 
 def gallery_renderer(gallery: Gallery, camera: Camera) -> Renderer:
     """The lit gallery seen by a camera."""
-    caster = RayCaster(gallery.scene.triangles)
-    lights = bake(gallery.scene, caster, list(gallery.lamps), gallery.ambient)
+    caster = RayCaster(gallery.scene.mesh.triangles)
+    lights = bake(gallery.scene.mesh.patches, caster, list(gallery.lamps), gallery.ambient)
     return Renderer(gallery.scene, lights, caster, camera)
 
 
@@ -168,7 +168,7 @@ def _pictures(config: GalleryConfig, renderer: Renderer, run: Run) -> Iterator[N
 def _fingerprint(config: GalleryConfig) -> str:
     """Hash of the configuration and of the code that makes the world."""
     digest = hashlib.sha256(json.dumps(to_mapping(config), sort_keys=True).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.worlds.noise import Size, fractal_noise, smooth_noise, to_image
+from semloc_ros.worlds.textures.noise import Size, fractal_noise, smooth_noise, to_image
 
 Image = NDArray[np.uint8]
 Color = Sequence[float] | NDArray[np.float64]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semloc_ros.types import FloatArray
-from semloc_ros.worlds.scene import Piece, SceneBuilder
+from semloc_ros.worlds.rendering.scene import Piece, SceneBuilder, Surface
 
 Span = tuple[float, float]
 _DOWN = np.array([0.0, 0.0, -1.0])
@@ -92,7 +92,8 @@ def make_room(
 
 
 def add_wall_box(
-    builder: SceneBuilder, wall: Wall, area: Piece, thickness: float, front: int, sides: int,
+    builder: SceneBuilder, wall: Wall, area: Piece, thickness: float, front: Surface,
+    sides: Surface,
     instance: int, start: float = 0.0,
 ) -> None:  # fmt: skip
     """A flat box on the wall: `area` = left, top, right, bottom; it stands from `start` metres
@@ -109,8 +110,8 @@ def add_wall_box(
 
 
 def add_frame(
-    builder: SceneBuilder, wall: Wall, area: Piece, width: float, thickness: float, texture: int,
-    instance: int, sill: bool = True,
+    builder: SceneBuilder, wall: Wall, area: Piece, width: float, thickness: float,
+    surface: Surface, instance: int, sill: bool = True,
 ) -> None:  # fmt: skip
     """Bars of `width` around `area` on the wall; without `sill` open at the foot."""
     left, top, right, bottom = area
@@ -123,20 +124,21 @@ def add_frame(
     if sill:
         bars.append((left, bottom, right, foot))
     for bar in bars:
-        add_wall_box(builder, wall, bar, thickness, texture, texture, instance)
+        add_wall_box(builder, wall, bar, thickness, surface, surface, instance)
 
 
 def add_reveal(
-    builder: SceneBuilder, wall: Wall, thickness: float, texture: int, floor: int, instance: int
-) -> None:
+    builder: SceneBuilder, wall: Wall, thickness: float, surface: Surface, floor: Surface,
+    instance: int,
+) -> None:  # fmt: skip
     """The inside of a doorway, through a wall of `thickness` behind `wall`."""
     if wall.door is None:
         return
     left, right = wall.door
     top, depth = wall.height - wall.door_height, thickness * wall.out
     across, along = (right - left) * wall.right, wall.door_height * _DOWN
-    builder.add_rectangle(wall.point(left, top), -depth, along, texture, instance)
-    builder.add_rectangle(wall.point(right, top, -thickness), depth, along, texture, instance)
-    builder.add_rectangle(wall.point(left, top), across, -depth, texture, instance)
+    builder.add_rectangle(wall.point(left, top), -depth, along, surface, instance)
+    builder.add_rectangle(wall.point(right, top, -thickness), depth, along, surface, instance)
+    builder.add_rectangle(wall.point(left, top), across, -depth, surface, instance)
     floor_left = wall.point(left, wall.height, -thickness)
     builder.add_rectangle(floor_left, across, depth, floor, instance)

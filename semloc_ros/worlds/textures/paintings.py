@@ -13,7 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.worlds.noise import Field, Size, colorize, fractal_noise, smooth_noise, to_image
+from semloc_ros.worlds.textures.noise import (
+    Field,
+    Size,
+    colorize,
+    fractal_noise,
+    smooth_noise,
+    to_image,
+)
 
 Image = NDArray[np.uint8]
 Painter = Callable[[Size, np.random.Generator], Image]

@@ -1,0 +1,1 @@
+"""Ray casting with exact truth: scenes, light, images."""
