@@ -22,7 +22,7 @@ from semloc_ros.errors import MapError, SemlocError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.maps.colmap_cameras import HALF_PIXEL, from_colmap
 from semloc_ros.maps.image_files import image_reader
-from semloc_ros.types import Camera, FloatArray, PosedImage
+from semloc_ros.types import Camera, CameraImage, FloatArray, PosedImage
 
 _VERSIONS = ("1.0", "1.1")  # what is read here is the same in both
 
@@ -37,21 +37,41 @@ def read_kapture(folder: Path, corner_pixels: bool = False) -> list[PosedImage]:
     not supported, or if no image has a pose.
     """
     folder = Path(folder)
+    images, _ = _read_records(folder, _read_poses(folder), corner_pixels)
+    if not images:
+        records = folder / "sensors" / "records_camera.txt"
+        raise MapError(expected(str(records), "images with a pose in trajectories.txt", "none"))
+    return images
+
+
+def read_kapture_records(
+    folder: Path, corner_pixels: bool = False
+) -> tuple[list[PosedImage], list[CameraImage]]:
+    """The images with and those without a pose, as `read_kapture` reads them.
+
+    Without `trajectories.txt`, as in query folders of benchmarks, no image has a pose.
+    """
+    folder = Path(folder)
+    known = (folder / "sensors" / "trajectories.txt").exists()
+    return _read_records(folder, _read_poses(folder) if known else {}, corner_pixels)
+
+
+def _read_records(
+    folder: Path, poses: dict[tuple[int, str], FloatArray], corner_pixels: bool
+) -> tuple[list[PosedImage], list[CameraImage]]:
     cameras = _read_cameras(folder, corner_pixels)
-    poses = _read_poses(folder)
-    records = folder / "sensors" / "records_camera.txt"
-    images = []
-    for where, row in _rows(records, 3):
+    posed, others = [], []
+    for where, row in _rows(folder / "sensors" / "records_camera.txt", 3):
         stamp, sensor, name = _integer(where, row[0]), row[1], row[2]
         if sensor not in cameras:
             raise MapError(expected(where, "a camera of sensors.txt", sensor))
-        if (stamp, sensor) in poses:
-            pose = poses[stamp, sensor]
-            path = folder / "sensors" / "records_data" / name
-            images.append(PosedImage(name, stamp, cameras[sensor], pose, image_reader(path)))
-    if not images:
-        raise MapError(expected(str(records), "images with a pose in trajectories.txt", "none"))
-    return images
+        read = image_reader(folder / "sensors" / "records_data" / name)
+        pose = poses.get((stamp, sensor))
+        if pose is None:
+            others.append(CameraImage(name, stamp, cameras[sensor], read))
+        else:
+            posed.append(PosedImage(name, stamp, cameras[sensor], pose, read))
+    return posed, others
 
 
 def _read_cameras(folder: Path, corner_pixels: bool) -> dict[str, Camera]:

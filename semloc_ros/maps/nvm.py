@@ -45,6 +45,24 @@ class _Calibration:
     radial: float
 
 
+@dataclass(frozen=True, slots=True)
+class NvmView:
+    """One camera of a model, as far as it is known without its image.
+
+    `focal` in pixels, or None where the file gives one calibration for all; `camera_from_map`
+    (4, 4).
+    """
+
+    name: str
+    camera_from_map: FloatArray
+    focal: float | None
+    calibration: _Calibration
+
+    def camera(self, width: int, height: int) -> Camera:
+        """The camera of an image of that size; InputError if the numbers are no camera's."""
+        return _camera(width, height, self.calibration)
+
+
 @dataclass(slots=True)
 class _Lines:
     """The non-empty lines of the file, one after the other, with their numbers."""
@@ -71,6 +89,12 @@ class _Lines:
         return MapError(expected(f"{self.path} line {self.number}", wanted, got))
 
 
+def read_nvm_views(path: Path) -> list[NvmView]:
+    """The cameras of the first model of the file; its points and the images are not read."""
+    lines = _open(path)
+    return [_read_view(lines) for _ in range(_view_count(lines))]
+
+
 def read_nvm_images(path: Path, images: Path) -> list[PosedImage]:
     """The posed images of the first model of the file, whose files lie under `images`."""
     return _read_images(_open(path), images)
@@ -93,16 +117,21 @@ def read_nvm(path: Path, images: Path, sigma_px: float = 1.0) -> SemanticMap:
 
 
 def _open(path: Path) -> _Lines:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MapError(expected(str(path), "an NVM file", " ".join(str(error).split()))) from None
-    lines = _Lines(path, enumerate(text.splitlines(), 1).__iter__())
+    lines = _Lines(path, _numbered(path))
     first = lines.next("NVM_V3")
     if first[0] != "NVM_V3":
         raise lines.fault("NVM_V3", first[0])
     lines.fixed = _fixed(lines, first[1:])
     return lines
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, str]]:
+    """Line by line: the models of large data sets are larger than memory."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            yield from enumerate(file, 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise MapError(expected(str(path), "an NVM file", " ".join(str(error).split()))) from None
 
 
 def _fixed(lines: _Lines, words: list[str]) -> _Calibration | None:
@@ -116,14 +145,29 @@ def _fixed(lines: _Lines, words: list[str]) -> _Calibration | None:
     return _Calibration(fx, fy, (cx, cy), radial)
 
 
-def _read_images(lines: _Lines, images: Path) -> list[PosedImage]:
+def _view_count(lines: _Lines) -> int:
     count = lines.count("the number of cameras")
     if count == 0:
         raise lines.fault("at least one camera", 0)
-    return [_read_image(lines, images) for _ in range(count)]
+    return count
+
+
+def _read_images(lines: _Lines, images: Path) -> list[PosedImage]:
+    return [_read_image(lines, images) for _ in range(_view_count(lines))]
 
 
 def _read_image(lines: _Lines, images: Path) -> PosedImage:
+    view = _read_view(lines)
+    path = images / view.name
+    height, width = read_image(path).shape[:2]
+    try:
+        camera = view.camera(width, height)
+    except SemlocError as error:
+        raise lines.fault("a camera", error) from None
+    return PosedImage(view.name, 0, camera, view.camera_from_map, image_reader(path))
+
+
+def _read_view(lines: _Lines) -> NvmView:
     words = lines.next("a camera")
     name = words[0].replace('"', " ")  # VisualSFM's mark for a blank
     numbers = _floats(lines, words[1:], 10)
@@ -133,13 +177,8 @@ def _read_image(lines: _Lines, images: Path) -> PosedImage:
     except SemlocError as error:
         raise lines.fault("a pose", error) from None
     pose = se3.make_pose(turn[:3, :3], -turn[:3, :3] @ numbers[5:8])
-    height, width = read_image(images / name).shape[:2]
     own = _Calibration(float(numbers[0]), float(numbers[0]), None, float(numbers[8]))
-    try:
-        camera = _camera(width, height, lines.fixed or own)
-    except SemlocError as error:
-        raise lines.fault("a camera", error) from None
-    return PosedImage(name, 0, camera, pose, image_reader(images / name))
+    return NvmView(name, pose, None if lines.fixed else own.fx, lines.fixed or own)
 
 
 def _camera(width: int, height: int, given: _Calibration) -> Camera:

@@ -7,7 +7,7 @@ import pytest
 
 from semloc_ros.errors import MapError
 from semloc_ros.geometry import se3
-from semloc_ros.maps.kapture import read_kapture
+from semloc_ros.maps.kapture import read_kapture, read_kapture_records
 
 HEAD = "# kapture format: 1.1\n"
 SENSORS = "cam0, , camera, PINHOLE, 640, 480, 500, 510, 319.5, 239.5\ngps, , gnss, EPSG:4326\n"
@@ -120,3 +120,15 @@ def test_a_real_fisheye_pair(shared_data):
     assert {one.camera.model for one in images} == {"fisheye"}
     left, right = (se3.inverse(images[k].camera_from_map)[:3, 3] for k in (0, 1))
     assert np.linalg.norm(left - right) == pytest.approx(0.064, abs=1e-6)
+
+
+def test_records_without_a_pose_are_told_apart(tmp_path):
+    sensors = tmp_path / "sensors"
+    sensors.mkdir()
+    (sensors / "sensors.txt").write_text("cam, , camera, PINHOLE, 8, 6, 10, 10, 3.5, 2.5\n")
+    (sensors / "records_camera.txt").write_text("1, cam, a.jpg\n2, cam, b.jpg\n")
+    assert [len(part) for part in read_kapture_records(tmp_path)] == [0, 2]
+    (sensors / "trajectories.txt").write_text("2, cam, 1, 0, 0, 0, 1, 2, 3\n")
+    posed, others = read_kapture_records(tmp_path)
+    assert [one.name for one in posed] == ["b.jpg"]
+    assert [(one.name, one.stamp_ns) for one in others] == [("a.jpg", 1)]
