@@ -36,7 +36,7 @@ from semloc_ros.types import Camera, Features, FloatArray, PosedImage
 
 
 @dataclass(frozen=True, slots=True)
-class _Calibration:
+class Calibration:
     """Focal lengths, principal point (None: the image's middle) counted from the corner, radial."""
 
     fx: float
@@ -47,16 +47,11 @@ class _Calibration:
 
 @dataclass(frozen=True, slots=True)
 class NvmView:
-    """One camera of a model, as far as it is known without its image.
-
-    `focal` in pixels, or None where the file gives one calibration for all; `camera_from_map`
-    (4, 4).
-    """
+    """One camera of a model, as far as it is known without its image; `camera_from_map` (4, 4)."""
 
     name: str
     camera_from_map: FloatArray
-    focal: float | None
-    calibration: _Calibration
+    calibration: Calibration
 
     def camera(self, width: int, height: int) -> Camera:
         """The camera of an image of that size; InputError if the numbers are no camera's."""
@@ -70,7 +65,7 @@ class _Lines:
     path: Path
     lines: Iterator[tuple[int, str]]
     number: int = field(default=0)
-    fixed: _Calibration | None = None
+    fixed: Calibration | None = None
 
     def next(self, wanted: str) -> list[str]:
         for number, line in self.lines:
@@ -134,7 +129,7 @@ def _numbered(path: Path) -> Iterator[tuple[int, str]]:
         raise MapError(expected(str(path), "an NVM file", " ".join(str(error).split()))) from None
 
 
-def _fixed(lines: _Lines, words: list[str]) -> _Calibration | None:
+def _fixed(lines: _Lines, words: list[str]) -> Calibration | None:
     """The calibration of the file's first line, if it has one."""
     if not words:
         return None
@@ -142,7 +137,7 @@ def _fixed(lines: _Lines, words: list[str]) -> _Calibration | None:
         raise lines.fault("FixedK fx cx fy cy r or nothing after NVM_V3", words[0])
     numbers = _floats(lines, words[1:] if len(words) != 5 else [*words[1:], "0"], 5)
     fx, cx, fy, cy, radial = map(float, numbers)
-    return _Calibration(fx, fy, (cx, cy), radial)
+    return Calibration(fx, fy, (cx, cy), radial)
 
 
 def _view_count(lines: _Lines) -> int:
@@ -177,11 +172,11 @@ def _read_view(lines: _Lines) -> NvmView:
     except SemlocError as error:
         raise lines.fault("a pose", error) from None
     pose = se3.make_pose(turn[:3, :3], -turn[:3, :3] @ numbers[5:8])
-    own = _Calibration(float(numbers[0]), float(numbers[0]), None, float(numbers[8]))
-    return NvmView(name, pose, None if lines.fixed else own.fx, lines.fixed or own)
+    own = Calibration(float(numbers[0]), float(numbers[0]), None, float(numbers[8]))
+    return NvmView(name, pose, lines.fixed or own)
 
 
-def _camera(width: int, height: int, given: _Calibration) -> Camera:
+def _camera(width: int, height: int, given: Calibration) -> Camera:
     u, v = given.centre or (width / 2, height / 2)
     centre = (u - HALF_PIXEL, v - HALF_PIXEL)
     ideal = Camera("pinhole", width, height, given.fx, given.fy, *centre)
