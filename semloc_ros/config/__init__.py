@@ -20,7 +20,7 @@ from semloc_ros.config.nodes import (
     ReplayConfig,
     TrackingConfig,
 )
-from semloc_ros.config.worlds import GalleryConfig
+from semloc_ros.config.worlds import GalleryConfig, StreetConfig
 
 __all__ = [
     "CovarianceConfig",
@@ -41,5 +41,6 @@ __all__ = [
     "RecorderNodeConfig",
     "RefinementConfig",
     "ReplayConfig",
+    "StreetConfig",
     "TrackingConfig",
 ]

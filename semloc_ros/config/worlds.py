@@ -58,3 +58,17 @@ class GalleryConfig:
     vignetting: float = option(0.12, "light lost in the corners", low=0, high=0.9)
     jpeg_quality: int = option(92, "of the camera's images", low=10, high=100)
     storage: str = option("mcap", "format of the bags", choices=("mcap", "sqlite3"))
+
+
+@dataclass(frozen=True, slots=True)
+class StreetConfig:
+    """The street world: its geometry."""
+
+    seed: int = option(0, "seed of the whole world", low=0, high=2**31 - 1)
+    loop_m: float = option(440.0, "length of the closed drive", unit="m", low=400, high=2000)
+    sidewalk_m: float = option(3.6, "width of a sidewalk", unit="m", low=2.5, high=8)
+    trees: float = option(1.0, "factor on the number of trees", low=0, high=2)
+    texel_mm: float = option(
+        20.0, "size of a texel of road and facades; signs and windows are finer",
+        unit="mm", low=5, high=500,
+    )

@@ -1,0 +1,1 @@
+"""The street: a closed drive past buildings, shops, trees and a park, in six conditions."""
