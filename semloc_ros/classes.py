@@ -18,6 +18,8 @@ NAMES = (
     "vegetation", "terrain", "sky", "person", "rider", "car", "truck", "bus", "train",
     "motorcycle", "bicycle",
 )  # fmt: skip
+# the benchmark's label ids of the same classes: what its truth files hold (`*_labelIds.png`)
+LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 MOVABLE = (PERSON, RIDER, CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE)
 PALETTE: NDArray[np.uint8] = np.array(
     [

@@ -28,6 +28,7 @@ LIBRARIES = {
     "cv2": ("python3-opencv", "opencv-python-headless"),
     "embreex": ("", "embreex"),
     "faiss": ("python3-faiss", "faiss-cpu"),
+    "h5py": ("python3-h5py", "h5py"),
     "matplotlib": ("python3-matplotlib", "matplotlib"),
     "numba": ("python3-numba", "numba"),
     "numpy": ("python3-numpy", "numpy"),
