@@ -1,18 +1,27 @@
-"""A sequence of 7-Scenes (Shotton et al., CVPR 2013; the layout of RGB-D fusion demos as well).
+"""RGB-D sequences in the form of 7-Scenes (Shotton et al., CVPR 2013; and of RGB-D fusion demos).
 
-`frame-000000.color.jpg` or `.color.png`, `frame-000000.pose.txt`: 4x4, camera to world, metres.
-The poses are those of the DEPTH camera, tracked by fusion; the intrinsics file beside them (585) is
-the depth camera's too. The colour camera is another one, a few centimetres beside it.
+- Data: "RGB-D Dataset 7-Scenes", microsoft.com/research. Licence: Microsoft's, non-commercial
+  research. Layout: `SCENE/seq-NN/frame-NNNNNN.color.png` (or .jpg), `.pose.txt`, `.depth.png`,
+  640x480, and `TrainSplit.txt`, `TestSplit.txt` with lines like `sequence1`.
+- Poses: 4x4, CAMERA → WORLD, metres; they are those of the DEPTH camera, tracked by fusion; the
+  intrinsics file beside demos (585) is the depth camera's too. The colour camera is another one,
+  a few centimetres beside it. Pixels as in OpenCV.
+- Depth: 16-bit millimetres along the optical axis; 0 and 65535 mean that there is none.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from semloc_ros.datasets.localization_set import LocalizationSet
+from semloc_ros.datasets.tables import read_rows
 from semloc_ros.errors import DatasetError, InputError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.maps.image_files import read_image
@@ -21,8 +30,12 @@ from semloc_ros.types import Camera, FloatArray, PosedImage
 FRAMES_PER_SECOND = 30
 # Kinect's colour camera as it is usually taken for these sequences: no calibration was published.
 COLOR_CAMERA = Camera("pinhole", 640, 480, 525.0, 525.0, 320.0, 240.0)
+DEPTH_CAMERA = Camera("pinhole", 640, 480, 585.0, 585.0, 320.0, 240.0)
 
 _MOST_SHEAR = 0.02  # of a rotation's singular values from 1
+_NO_DEPTH = (0, 65535)
+_SPLITS = ("TrainSplit.txt", "TestSplit.txt")
+_SEQUENCE = re.compile(r"(?:sequence|seq-)?0*(\d+)")
 _COLOR_FILE = re.compile(r"frame-(\d+)\.color\.(?:jpg|png)")
 
 
@@ -44,6 +57,62 @@ def read_seven_scenes(
         wanted = f"frame-NNNNNN.color.jpg from {start} to {'the last' if stop is None else stop}"
         raise DatasetError(expected(str(folder), wanted, f"{len(numbered)} others"))
     return [_posed(numbered[number], number, camera) for number in chosen]
+
+
+def recognize(folder: Path) -> bool:
+    """Whether the folder is a sequence, or a scene of sequences."""
+    places = (folder, *sorted(folder.glob("seq-*"))[:1])
+    return any(next(place.glob("frame-*.color.*"), None) for place in places)
+
+
+def read_scene(folder: Path, camera: Camera = COLOR_CAMERA) -> LocalizationSet:
+    """The sequences of `TrainSplit.txt` as mapping images and those of `TestSplit.txt` as queries.
+
+    Names begin with the sequence. A folder that is itself a sequence is all mapping. DatasetError
+    as for `read_seven_scenes`, and for a missing split or sequence.
+    """
+    if next(folder.glob("frame-*.color.*"), None):
+        return LocalizationSet(read_seven_scenes(folder, camera))
+    mapping, queries = (
+        [image for sequence in _sequences(folder / name) for image in _named(sequence, camera)]
+        for name in _SPLITS
+    )
+    return LocalizationSet(mapping, queries)
+
+
+def depth_paths(folder: Path) -> list[Path]:
+    """The depth images of a sequence, or of a scene's sequences, by number."""
+    return sorted([*folder.glob("frame-*.depth.png"), *folder.glob("seq-*/frame-*.depth.png")])
+
+
+def read_depth(path: Path) -> NDArray[np.float32]:
+    """Metres along the optical axis, (H, W) float32; NaN where the sensor saw nothing."""
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
+    if image is None or image.dtype != np.uint16 or image.ndim != 2:
+        got = "no such file" if not path.exists() else "another file"
+        raise DatasetError(expected(str(path), "a grey image of 16 bits", got))
+    metres: NDArray[np.float32] = image.astype(np.float32) / np.float32(1000.0)
+    metres[np.isin(image, _NO_DEPTH)] = np.nan
+    return metres
+
+
+def _sequences(path: Path) -> list[Path]:
+    """The folders that a split names."""
+    folders = []
+    for where, row in read_rows(path, "the sequences of a split", (1,)):
+        match = _SEQUENCE.fullmatch(row[0])
+        sequence = path.parent / f"seq-{int(match[1]):02d}" if match else None
+        if sequence is None or not sequence.is_dir():
+            raise DatasetError(expected(where, "a sequence that is there", row[0]))
+        folders.append(sequence)
+    return folders
+
+
+def _named(sequence: Path, camera: Camera) -> list[PosedImage]:
+    return [
+        dataclasses.replace(image, name=f"{sequence.name}/{image.name}")
+        for image in read_seven_scenes(sequence, camera)
+    ]
 
 
 def _posed(path: Path, number: int, camera: Camera) -> PosedImage:

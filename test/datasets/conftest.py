@@ -1,10 +1,13 @@
-"""A tiny bag, written message by message."""
+"""A tiny bag, written message by message; a pose that is known; small images."""
 
 import cv2
 import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
+
+from semloc_ros.geometry import se3
+from semloc_ros.geometry.cameras import project
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 
@@ -108,3 +111,54 @@ class TinyBag:
 def tiny_bag(tmp_path):
     """`with tiny_bag() as bag: bag.odometry(...)`; the bag is `tmp_path / "bag"`."""
     return lambda plugin=StoragePlugin.MCAP: TinyBag(tmp_path / "bag", plugin)
+
+
+class KnownPose:
+    """A camera at (1, 2, 3) that looks along +x of a map whose z is up, as files may say it.
+
+    Its right is -y and its down is -z. Ten metres ahead, one to the right and one up is (11, 1, 4).
+    """
+
+    centre = np.array([1.0, 2.0, 3.0])
+    rotation = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])  # camera from map
+    wxyz = (0.5, 0.5, -0.5, 0.5)  # of that rotation
+    point = np.array([11.0, 1.0, 4.0])
+
+    @property
+    def camera_from_map(self):
+        return se3.make_pose(self.rotation, -self.rotation @ self.centre)
+
+    @property
+    def map_from_camera(self):
+        return se3.make_pose(self.rotation.T, self.centre)
+
+    def text(self, numbers):
+        return " ".join(f"{number:.9g}" for number in np.ravel(numbers))
+
+    def check(self, image):
+        """The pose is right, and the camera sees the point where it must."""
+        assert np.allclose(image.camera_from_map, self.camera_from_map, atol=1e-6)
+        ahead = se3.transform(image.camera_from_map, self.point[None])
+        assert np.allclose(ahead, [[1, -1, 10]], atol=1e-6)
+        lens = image.camera
+        if lens.model == "pinhole":
+            pixels, seen = project(lens, ahead)
+            assert seen.all()
+            assert np.allclose(pixels, [[lens.cx + lens.fx / 10, lens.cy - lens.fy / 10]])
+
+
+@pytest.fixture
+def known_pose():
+    return KnownPose()
+
+
+@pytest.fixture
+def write_image():
+    """`write_image(path, width, height, value)`: a plain image, folders made as needed."""
+
+    def write(path, width=8, height=6, value=7):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), np.full((height, width, 3), value, np.uint8))
+        return path
+
+    return write

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from cv2 import imwrite
 
-from semloc_ros.datasets.seven_scenes import read_seven_scenes
+from semloc_ros.datasets.seven_scenes import (
+    DEPTH_CAMERA,
+    depth_paths,
+    read_depth,
+    read_scene,
+    read_seven_scenes,
+    recognize,
+)
 from semloc_ros.errors import DatasetError
+from semloc_ros.geometry import se3
+from semloc_ros.geometry.cameras import inside_image, project, unproject
 
 POSE = """\
  9.0931290e-01\t 2.7262229e-01\t -3.1422433e-01\t -3.4045634e-01
@@ -66,3 +75,81 @@ def test_the_real_sequence(shared_data):
     images = read_seven_scenes(shared_data("redkitchen"), stop=375)
     assert len(images) == 375
     assert images[374].read().shape == (480, 640, 3)
+
+
+@pytest.fixture
+def scene(tmp_path, known_pose):
+    rows = "\n".join(known_pose.text(row) for row in known_pose.map_from_camera)
+    for name in ("seq-01", "seq-02"):
+        (tmp_path / name).mkdir()
+        imwrite(str(tmp_path / name / "frame-000000.color.png"), np.zeros((480, 640, 3)))
+        (tmp_path / name / "frame-000000.pose.txt").write_text(rows)
+    (tmp_path / "TrainSplit.txt").write_text("sequence1\n")
+    (tmp_path / "TestSplit.txt").write_text("sequence2\n")
+    return tmp_path
+
+
+def test_a_scene_has_its_splits(scene, known_pose):
+    assert recognize(scene)
+    found = read_scene(scene)
+    assert [image.name for image in found.mapping] == ["seq-01/frame-000000.color.png"]
+    (query,) = found.queries
+    known_pose.check(query)  # the file holds camera to world
+
+
+@pytest.mark.parametrize(
+    ("split", "complaint"),
+    [
+        (None, "TestSplit.txt: expected the sequences of a split, got no such file"),
+        ("sequence3\n", "TestSplit.txt line 1: expected a sequence that is there, got sequence3"),
+        ("first\n", "TestSplit.txt line 1: expected a sequence that is there, got first"),
+    ],
+)
+def test_a_broken_split_is_one_line(scene, split, complaint):
+    path = scene / "TestSplit.txt"
+    path.write_text(split) if split else path.unlink()
+    with pytest.raises(DatasetError, match=complaint):
+        read_scene(scene)
+
+
+def test_depth_is_metres_and_nothing_is_nan(tmp_path):
+    path = tmp_path / "frame-000007.depth.png"
+    imwrite(str(path), np.array([[0, 1500], [65535, 65534]], np.uint16))
+    assert depth_paths(tmp_path) == [path]
+    depth = read_depth(path)
+    assert np.allclose(depth, [[np.nan, 1.5], [np.nan, 65.534]], equal_nan=True)
+
+
+def test_broken_depth_is_one_line(tmp_path):
+    path = tmp_path / "frame-000000.depth.png"
+    with pytest.raises(DatasetError, match=r"depth.png: expected a grey image of 16 bits, got no"):
+        read_depth(path)
+    imwrite(str(path), np.zeros((4, 4), np.uint8))
+    with pytest.raises(DatasetError, match="expected a grey image of 16 bits, got another file"):
+        read_depth(path)
+
+
+def depth_differences(first, second, second_from_first):
+    """Of the surfaces of one depth image in another: measured minus expected, metres."""
+    rows, columns = (grid.ravel() for grid in np.mgrid[0:480:7, 0:640:7])
+    depth = first[rows, columns].astype(float)
+    known = np.isfinite(depth)
+    rays = unproject(DEPTH_CAMERA, np.stack([columns, rows], axis=1)[known].astype(float))
+    moved = se3.transform(second_from_first, rays / rays[:, 2:] * depth[known, None])
+    pixels, seen = project(DEPTH_CAMERA, moved)
+    inside = seen & inside_image(DEPTH_CAMERA, pixels)
+    assert inside.mean() > 0.4
+    column, row = pixels[inside].round().astype(int).T
+    return second[row, column] - moved[inside, 2]
+
+
+def test_real_depth_and_poses_agree(shared_data):
+    """The poses are camera to world: the other way round, surfaces do not meet."""
+    folder = shared_data("redkitchen")
+    paths = depth_paths(folder)
+    assert len(paths) == 30
+    poses = [image.camera_from_map for image in read_seven_scenes(folder)][::25]
+    first, second = (read_depth(paths[k]) for k in (0, 3))
+    right, wrong = poses[3] @ se3.inverse(poses[0]), se3.inverse(poses[3]) @ poses[0]
+    assert np.nanmedian(np.abs(depth_differences(first, second, right))) < 0.02
+    assert np.nanmedian(np.abs(depth_differences(first, second, wrong))) > 0.3
