@@ -21,7 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros import classes
-from semloc_ros.datasets.label_files import lookup_table, read_colors, read_table_labels
+from semloc_ros.datasets.label_files import (
+    lookup_table,
+    read_colors,
+    read_lines,
+    read_table_labels,
+)
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.maps.image_files import read_image
 from semloc_ros.types import LabelledImage
@@ -126,12 +131,9 @@ def _images(folder: Path) -> list[Path]:
 def _listed(folder: Path, names: Path) -> list[tuple[Path, Path]]:
     """Image and labels of each line; the paths are those of another machine: only `split/name`."""
     pairs = []
-    for number, line in enumerate(names.read_text().splitlines(), 1):
-        words = line.split()
-        if not words:
-            continue
+    for number, words in read_lines(names, "a line per image"):
         if len(words) != 2:
-            raise DatasetError(expected(f"{names}:{number}", "image and labels", repr(line)))
+            raise DatasetError(expected(f"{names}:{number}", "image and labels", " ".join(words)))
         image, labels = (folder.joinpath(*Path(word).parts[-2:]) for word in words)
         pairs.append((_existing(image, f"{names}:{number}"), labels))
     if not pairs:
@@ -169,15 +171,11 @@ def _find(folder: Path, name: str) -> Path:
 
 def _color_table(path: Path) -> dict[int, int]:
     """Train id per colour (as one number) from lines `R G B name`."""
-    _require(path, "lines R G B name")
     table = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        words = line.split()
-        if not words:
-            continue
+    for number, words in read_lines(path, "lines R G B name"):
         if len(words) != 4 or words[3] not in _OF_NAME or not all(w.isdigit() for w in words[:3]):
             wanted = "R G B and a class of CamVid"
-            raise DatasetError(expected(f"{path}:{number}", wanted, repr(line)))
+            raise DatasetError(expected(f"{path}:{number}", wanted, " ".join(words)))
         red, green, blue = map(int, words[:3])
         table[red << 16 | green << 8 | blue] = _OF_NAME[words[3]]
     return table

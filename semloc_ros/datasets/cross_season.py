@@ -1,8 +1,8 @@
 """The cross-season correspondences of CMU Seasons and Oxford RobotCar (Larsson et al., CVPR 2019).
 
 From visuallocalization.net ("Correspondence" under each data set); the images come with the script
-inside the archive. For research only; the images keep the licences of CMU Visual Localization and
-Oxford RobotCar (CC BY-NC-SA 4.0).
+inside the archive and keep their own licences (Oxford RobotCar: CC BY-NC-SA 4.0). The licence of
+the correspondences is in the archive.
 
 One folder per data set (CMU, ROBOTCAR): `correspondence_data/*.mat`, one file per pair (in
 subfolders or not), and `images/`. A file is MATLAB v7.3, that is HDF5: `im_i_path` and `im_j_path`
@@ -21,6 +21,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from semloc_ros.datasets.label_files import read_lines
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.maps.image_files import read_image
 from semloc_ros.types import FloatArray, ImagePair
@@ -92,14 +93,11 @@ def _first_file(folder: Path) -> Path | None:
 
 
 def _listed(folder: Path, names: Path) -> list[Path]:
-    try:
-        lines = names.read_text().split()
-    except (OSError, UnicodeDecodeError):
-        raise DatasetError(expected(str(names), "names of .mat files", "no text file")) from None
-    paths = [folder / line for line in lines]
-    for number, path in enumerate(paths, 1):
-        if not path.is_file():
-            raise DatasetError(expected(f"{names}:{number}", f"a file in {folder}", path.name))
+    paths = []
+    for number, words in read_lines(names, "names of .mat files"):
+        paths.append(folder / words[0])
+        if not paths[-1].is_file():
+            raise DatasetError(expected(f"{names}:{number}", f"a file in {folder}", words[0]))
     return paths
 
 

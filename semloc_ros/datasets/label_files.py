@@ -1,4 +1,4 @@
-"""Images on disk whose pixels are numbers or colours of classes."""
+"""Files of labels: images whose pixels are numbers or colours of classes, and lists in text."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def read_table_labels(path: Path, table: NDArray[np.int16], values: str) -> NDAr
 
     Raises DatasetError if the file is no such image or holds a value outside `values` (words).
     """
-    labels = table[read_values(path)]
+    stored = read_values(path)
+    labels = table[stored]
     if labels.min() == NO_LABEL:
-        wrong = np.flatnonzero(np.bincount(read_values(path).ravel(), minlength=256) * (table < 0))
-        raise DatasetError(expected(str(path), f"{values} or 255", wrong[0]))
+        wrong = stored[labels == NO_LABEL].min()
+        raise DatasetError(expected(str(path), f"{values} or 255", wrong))
     return labels.astype(np.uint8)
 
 
@@ -51,11 +52,22 @@ def read_values(path: Path) -> NDArray[np.uint8]:
 
 
 def read_colors(path: Path) -> NDArray[np.uint8]:
-    """The stored colours (H, W, 3) RGB; DatasetError as in `read_values`."""
+    """The stored colours (H, W, 3) RGB; DatasetError if the file is absent, no image or grey."""
     image = _decode(path)
     if image.ndim != 3:
         raise DatasetError(expected(str(path), "a colour image", "one value per pixel"))
     return np.ascontiguousarray(image[..., 2::-1])
+
+
+def read_lines(path: Path, wanted: str) -> list[tuple[int, list[str]]]:
+    """Number and words of each line of a text file that has words; DatasetError naming `wanted`
+    if it is absent or no text."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        got = "no such file" if isinstance(error, FileNotFoundError) else "no text file"
+        raise DatasetError(expected(str(path), wanted, got)) from None
+    return [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def _decode(path: Path) -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """Place-recognition folders whose file names hold the positions, `@ east @ north @ …`.
 
-The form that github.com/gmberton/VPR-datasets-downloader (MIT) writes for Pitts30k, Tokyo 24/7,
+The form that github.com/gmberton/VPR-datasets-downloader writes for Pitts30k, Tokyo 24/7,
 MSLS, St Lucia, Nordland, SVOX and more, each with its own licence: `images/<split>/database/` and
 `queries/`, subfolders allowed. Fields between `@`: UTM east, UTM north (metres), zone number, zone
 letter, latitude, longitude, panorama, tile, heading (degrees from north, clockwise), pitch, roll,

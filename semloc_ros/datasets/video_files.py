@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.errors import DatasetError, expected
+
+# FFmpeg would print a page on a damaged file, of which one line is wanted; read at its first use
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 _TIMED_FRAMES = 30  # stamps are rounded to milliseconds in some containers: average
 

@@ -53,6 +53,9 @@ def test_the_list_gives_the_order_and_may_name_another_machine(merged):
     listed.write_text("/SegNet/CamVid/train/a.png\n")
     with pytest.raises(DatasetError, match="train.txt:1: expected image and labels"):
         read_camvid(merged, "train")
+    listed.write_bytes(b"\xff\xfe")
+    with pytest.raises(DatasetError, match="train.txt: expected a line per image, got no text"):
+        read_camvid(merged, "train")
     listed.write_text(line.format("0001TP_000000"))
     with pytest.raises(DatasetError, match="train.txt:1: expected an existing image"):
         read_camvid(merged, "train")

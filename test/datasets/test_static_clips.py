@@ -6,7 +6,7 @@ import pytest
 
 from semloc_ros.datasets.static_clips import read_static_clip, read_static_clips, recognize
 from semloc_ros.datasets.video_files import VideoFile
-from semloc_ros.errors import DatasetError
+from semloc_ros.errors import DatasetError, SemlocError
 
 TRUTH = np.array([[0, 50, 85], [170, 255, 255]], np.uint8)
 
@@ -28,8 +28,8 @@ def clip(tmp_path):
     return folder
 
 
-def write_video(path, levels, rate=10.0):
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), rate, (64, 48))
+def write_video(path, levels, codec="MJPG", rate=10.0):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), rate, (64, 48))
     for level in levels:
         writer.write(np.full((48, 64, 3), level, np.uint8))
     writer.release()
@@ -69,12 +69,13 @@ def test_images_of_a_folder_in_the_order_of_their_numbers(tmp_path):
     assert (found.rate_hz, found.read_truth(0)) == (5.0, None)
 
 
-def test_a_video_is_read_in_any_order(tmp_path):
-    write_video(tmp_path / "a.avi", range(0, 240, 20))
-    found = read_static_clip(tmp_path / "a.avi")
+@pytest.mark.parametrize(("name", "codec"), [("a.avi", "MJPG"), ("a.mp4", "mp4v")])
+def test_a_video_is_read_in_any_order(tmp_path, name, codec):
+    write_video(tmp_path / name, range(0, 240, 20), codec)
+    found = read_static_clip(tmp_path / name)
     assert (found.num_frames, found.rate_hz) == (12, pytest.approx(10.0))
     for index in (0, 7, 3, 3, 11, 4):
-        assert found.read(index).mean() == pytest.approx(20 * index, abs=3)
+        assert found.read(index).mean() == pytest.approx(20 * index, abs=6)
     with pytest.raises(IndexError):
         found.read(12)
 
@@ -92,7 +93,7 @@ def test_a_video_is_read_in_any_order(tmp_path):
 )
 def test_a_broken_clip_is_one_line(clip, file, content, complaint):
     (clip / file).unlink() if content is None else (clip / file).write_bytes(content)
-    with pytest.raises(Exception, match=complaint) as fault:
+    with pytest.raises(SemlocError, match=complaint) as fault:
         found = read_static_clip(clip)
         found.read(2)
         found.read_truth(2)
@@ -117,6 +118,21 @@ def test_broken_videos_and_empty_folders_are_one_line(tmp_path):
         read_static_clip(tmp_path / "a.avi")
     with pytest.raises(DatasetError, match="expected input/in000001.jpg or videos, got neither"):
         read_static_clips(tmp_path)
+
+
+def test_a_cut_video_is_read_to_where_it_is_cut_in_silence(tmp_path, capfd):
+    write_video(tmp_path / "a.mp4", range(0, 240, 20), "mp4v")
+    write_video(tmp_path / "b.avi", range(0, 240, 20))
+    (tmp_path / "a.mp4").write_bytes((tmp_path / "a.mp4").read_bytes()[:-200])
+    (tmp_path / "b.avi").write_bytes((tmp_path / "b.avi").read_bytes()[:-2000])
+    capfd.readouterr()
+    with pytest.raises(DatasetError, match="a.mp4: expected a video, got another format"):
+        read_static_clip(tmp_path / "a.mp4")
+    found = read_static_clip(tmp_path / "b.avi")
+    assert 2 < found.num_frames < 12
+    last = found.num_frames - 1
+    assert found.read(last).mean() == pytest.approx(20 * last, abs=3)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_real_highway(shared_data):

@@ -12,6 +12,7 @@ from semloc_ros.errors import DatasetError
 PITTS = "@0584000.50@4477010.25@17@T@040.43950@-079.99729@pano-1_b@3@090.00@@@@201606@@.jpg"
 SHORT = "@0584020.50@4477010.25@.jpg"
 FAR = "@0584000.50@4477040.25@17@T@@@@@@@@@@@.png"
+NORDLAND = "@0@00002.3@@@@@1@@@@@@@@.jpg"
 QUERY = "@0584000.50@4477010.25@17@T@@@@@-45@@@@@@.jpg"
 
 
@@ -38,6 +39,16 @@ def test_position_and_heading_come_from_the_name(folder):
     assert database[1].read().shape == (4, 6, 3)
     (query,) = read_utm_places(folder, "test", "queries")
     assert query.heading == pytest.approx(-math.pi / 4)
+
+
+def test_a_made_up_position_without_zone(tmp_path):
+    path = tmp_path / "images" / "test" / "queries" / NORDLAND
+    path.parent.mkdir(parents=True)
+    path.with_name("readme.txt").write_bytes(b"")
+    (path.parent.parent / "database").mkdir()
+    path.write_bytes(b"")
+    (query,) = read_utm_places(tmp_path, "test", "queries")
+    assert (query.position_xy.tolist(), query.heading) == ([0.0, 2.3], None)
 
 
 def test_the_same_place_is_at_most_25_metres_away(folder):
