@@ -21,6 +21,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import InputError
 from semloc_ros.localization.odometry import OdometryBuffer
+from semloc_ros.localization.serving import (
+    MASKS_FLOW_NS,
+    MASKS_KEPT,
+    check_not_ahead,
+    fitting_mask,
+)
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
 from semloc_ros.types import FloatArray
@@ -30,8 +36,6 @@ CLICKED = QoSProfile(depth=1)  # reliable: it comes only once
 # rclpy waits for QoS events one by one, at each turn of the executor; nothing that is offered
 # can be incompatible with best effort and volatile, so there is nothing to wait for
 NO_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
-_MASKS_FLOW_S = 2.0
-_MASKS_KEPT = 10  # while an image waits or is in work, those of later ones come
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Inputs:
         self._changed = threading.Condition()
         self._image: Arrival | None = None
         self.image_came_ns: int | None = None  # by the node's clock
-        self._masks: deque[Image] = deque(maxlen=_MASKS_KEPT)
+        self._masks: deque[Image] = deque(maxlen=MASKS_KEPT)
         self._mask_came_s = -np.inf
         self.camera_info: CameraInfo | None = None
         self._subscriptions: list[Any] = []
@@ -82,14 +86,11 @@ class Inputs:
         warped) or "none"; never that of a later image. Waits only while masks are flowing.
         InputError for a broken one."""
         with self._changed:
-            if time.monotonic() - self._mask_came_s < _MASKS_FLOW_S:
+            if time.monotonic() - self._mask_came_s < MASKS_FLOW_NS * 1e-9:
                 self._changed.wait_for(lambda: self._has_masks_to(stamp_ns), wait_s)
-            ages = [(stamp_ns - _stamp_ns(mask), mask) for mask in reversed(self._masks)]
-        fitting = [pair for pair in ages if 0 <= pair[0] <= max_age_s * 1e9]
-        if not fitting:
-            return None, "none"
-        age, mask = min(fitting, key=lambda pair: pair[0])
-        return messages.mask_from(mask), "exact" if age == 0 else "last"
+            masks = [(_stamp_ns(mask), mask) for mask in self._masks]
+        mask, kind = fitting_mask(stamp_ns, masks, max_age_s)
+        return None if mask is None else messages.mask_from(mask), kind
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -140,7 +141,7 @@ class Inputs:
             sample = messages.odometry_from(
                 message, self._config.odom_frame, self._config.base_frame
             )
-            messages.check_not_ahead("odom", sample.stamp_ns, self._now_ns())
+            check_not_ahead("odom", sample.stamp_ns, self._now_ns())
         except InputError as error:
             self._faults.say("odom", str(error))
             return

@@ -22,12 +22,14 @@ from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import ConfigError, SemlocError, expected
 from semloc_ros.localization.localizer import Localizer
 from semloc_ros.localization.odometry import OdometryBuffer
+from semloc_ros.localization.reports import spreads_of
+from semloc_ros.localization.serving import CLOCK_JUMP_BACK_NS, TICK_NS, FrameLocalizer
 from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason, Standing
 from semloc_ros.maps.storage import load_map
 from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Inputs
-from semloc_ros.nodes.outputs import Outputs, spreads_of
+from semloc_ros.nodes.outputs import Outputs
 from semloc_ros.nodes.parameters import NodeParameters
 from semloc_ros.nodes.running import run
 from semloc_ros.nodes.saved_pose import load_pose
@@ -39,12 +41,11 @@ from semloc_ros.nodes.transforms import (
     TfOdometry,
     TransformReader,
 )
-from semloc_ros.nodes.worker import FrameLocalizer, Stages, Worker
+from semloc_ros.nodes.worker import Stages, Worker
 from semloc_ros.types import FloatArray, State
 
-_TICK_S = 0.2
 _DIAGNOSTICS_S = 1.0
-_JUMP_BACK = Duration(nanoseconds=-100_000_000)  # less is jitter of a clock's publisher
+_JUMP_BACK = Duration(nanoseconds=-CLOCK_JUMP_BACK_NS)
 
 
 def load_localizer(config: LocalizerNodeConfig) -> FrameLocalizer:
@@ -204,7 +205,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
 
     def _make_timers(self, config: LocalizerNodeConfig) -> tuple[Any, ...]:
         """On the steady clock: a stopped or jumping /clock must not stop them."""
-        periods = [(_TICK_S, self._tick), (_DIAGNOSTICS_S, self._diagnose)]
+        periods = [(TICK_NS * 1e-9, self._tick), (_DIAGNOSTICS_S, self._diagnose)]
         if config.odometry != "none":
             periods.append((1.0 / config.tf_rate, self._broadcast))
         return tuple(self.create_timer(s, call, clock=self._steady) for s, call in periods)

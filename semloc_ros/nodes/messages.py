@@ -31,6 +31,7 @@ from std_msgs.msg import Header
 from semloc_ros.errors import InputError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.cameras import check_camera
+from semloc_ros.localization.reports import value_text
 from semloc_ros.types import Camera, CameraModel, FloatArray, Odometry
 
 GRAY_ENCODINGS = ("mono8", "8UC1")
@@ -46,7 +47,6 @@ _COUNTS = {"plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,)
 _BRIDGE = CvBridge()
 _FOCAL_LENGTHS = (0.05, 50.0)  # of the width: from the widest fisheye to a telescope
 _MAX_CENTRE_OFF = 3  # crops may lie beside the principal point, but not that far
-_MAX_AHEAD_NS = 1_000_000_000  # the clocks of a robot's machines differ by less
 
 
 def stamp_ns(stamp: Time) -> int:
@@ -58,15 +58,6 @@ def to_stamp(nanoseconds: int) -> Time:
     """The inverse of `stamp_ns`."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return Time(sec=seconds, nanosec=rest)
-
-
-def check_not_ahead(name: str, nanoseconds: int, now_ns: int) -> None:
-    """InputError for a stamp more than 1 s after now (0: no clock has ticked yet)."""
-    ahead = nanoseconds - now_ns
-    if now_ns > 0 and ahead > _MAX_AHEAD_NS:
-        raise InputError(
-            expected(f"{name}.header.stamp", "no future time", f"{ahead / 1e9:.1f} s ahead")
-        )
 
 
 def frame_of(name: str) -> str:
@@ -227,19 +218,13 @@ def to_status(
     level: bytes, name: str, text: str, values: Mapping[str, object]
 ) -> DiagnosticStatus:
     """The message of a status; floats with 4 decimals, None as an empty string."""
-    pairs = [KeyValue(key=key, value=_word(value)) for key, value in values.items()]
+    pairs = [KeyValue(key=key, value=value_text(value)) for key, value in values.items()]
     return DiagnosticStatus(level=level, name=name, message=text, values=pairs)
 
 
 def header(frame: str, nanoseconds: int) -> Header:
     """A header."""
     return Header(stamp=to_stamp(nanoseconds), frame_id=frame)
-
-
-def _word(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _decoded(message: CompressedImage) -> NDArray[np.uint8]:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
@@ -17,13 +16,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from semloc_ros.geometry import se3
-from semloc_ros.geometry.cameras import project
-from semloc_ros.localization.belief import position_spread, rotation_spread
-from semloc_ros.localization.session import Fix, Session
+from semloc_ros.localization.session import Fix
 from semloc_ros.localization.states import Standing
 from semloc_ros.nodes import messages
-from semloc_ros.types import Camera, FloatArray, NoPose, PoseEstimate, State
+from semloc_ros.types import FloatArray, State
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _LEVELS = {
@@ -33,7 +29,6 @@ _LEVELS = {
     State.DEGRADED: DiagnosticStatus.WARN,
     State.LOST: DiagnosticStatus.ERROR,
 }
-_GREEN, _RED = (0, 220, 0), (230, 30, 30)
 
 
 class Outputs:
@@ -121,53 +116,7 @@ class Outputs:
         self._overlay.publish(messages.to_image(image, header))
 
 
-def draw_overlay(
-    image: NDArray[np.uint8], camera: Camera, result: PoseEstimate | NoPose, standing: Standing
-) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB: each inlier, a line to where the pose puts its point, and the state."""
-    canvas = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image.copy()
-    if isinstance(result, PoseEstimate):
-        _draw_inliers(canvas, camera, result)
-    text = f"{standing.state.value} {standing.reason}"
-    color = _GREEN if standing.state is State.TRACKING else _RED
-    scale = max(image.shape[1] / 1000, 0.4)
-    cv2.putText(
-        canvas, text, (8, round(30 * scale) + 4), cv2.FONT_HERSHEY_SIMPLEX, scale, color,
-        max(1, round(2 * scale)), cv2.LINE_AA,
-    )
-    return np.asarray(canvas)
-
-
-def _draw_inliers(canvas: NDArray[np.uint8], camera: Camera, result: PoseEstimate) -> None:
-    inliers = result.inliers
-    points_camera = se3.transform(result.camera_from_map, inliers.points_map)
-    projected, seen = project(camera, points_camera)
-    for measured, expected in zip(inliers.points_image[seen], projected[seen], strict=True):
-        centre = (round(measured[0]), round(measured[1]))
-        cv2.circle(canvas, centre, 3, _GREEN, 1, cv2.LINE_AA)
-        cv2.line(canvas, centre, (round(expected[0]), round(expected[1])), _RED, 1)
-
-
 def _publisher(node: Node, kind: type, topic: str, qos: QoSProfile | int) -> Any:
     """Without QoS events: rclpy waits for each of them at each turn of the executor."""
     quiet = PublisherEventCallbacks(use_default_callbacks=False)
     return node.create_publisher(kind, topic, qos, event_callbacks=quiet)
-
-
-def values_of(result: PoseEstimate | NoPose) -> dict[str, object]:
-    """Status values of one localized or unlocalized frame."""
-    stages = {f"{stage}_ms": float(ms) for stage, ms in result.stage_ms.items()}
-    if isinstance(result, PoseEstimate):
-        evidence = {"score": float(result.score), "inliers": len(result.inliers)}
-        return {**evidence, "matches": result.num_matches, "detail": "", **stages}
-    evidence = {"score": 0.0, "inliers": result.num_inliers}
-    return {**evidence, "matches": result.num_matches, "detail": result.detail, **stages}
-
-
-def spreads_of(session: Session) -> dict[str, object]:
-    """Status values of how sure the session is: 1-sigma of position (m) and rotation (deg)."""
-    covariance = session.covariance
-    if covariance is None:
-        return {"spread_m": None, "spread_deg": None}
-    rotation = float(np.degrees(rotation_spread(covariance)))
-    return {"spread_m": position_spread(covariance), "spread_deg": rotation}

@@ -1,6 +1,6 @@
 """The one thread that computes: newest image → frame → pose → published.
 
-It reads like the pipeline. Whatever a frame lacks is a `Refused` with the reason word of the
+It reads like the pipeline. Whatever a frame lacks is an `Untried` with the reason word of the
 status; nothing is guessed in its place.
 """
 
@@ -11,7 +11,6 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,24 +18,26 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
 from semloc_ros.config import LocalizerNodeConfig
-from semloc_ros.errors import InputError, expected
+from semloc_ros.errors import InputError
+from semloc_ros.localization.reports import draw_overlay
+from semloc_ros.localization.serving import (
+    FrameLocalizer,
+    Served,
+    StampCheck,
+    Untried,
+    refuse,
+    serve,
+)
 from semloc_ros.localization.session import Outcome, Session, Sighting
 from semloc_ros.localization.states import Reason
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Arrival, Inputs
-from semloc_ros.nodes.outputs import Outputs, draw_overlay, spreads_of, values_of
+from semloc_ros.nodes.outputs import Outputs
 from semloc_ros.nodes.transforms import MapBroadcaster, OdometrySource, TransformReader
-from semloc_ros.types import Camera, Frame, NoPose, NoPoseReason, PoseEstimate, Prior
+from semloc_ros.types import Camera, Frame, NoPose
 
 _POLL_S = 0.2
-_JUMP_BACK_NS = 1_000_000_000
-
-
-class FrameLocalizer(Protocol):
-    """`localization.localizer.Localizer`."""
-
-    def localize(self, frame: Frame, prior: Prior | None = None) -> PoseEstimate | NoPose: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,6 @@ class Stages:
     localizer: FrameLocalizer
     outputs: Outputs
     broadcaster: MapBroadcaster
-
-
-class Refused(Exception):
-    """A frame that cannot be tried: the reason word, and one line for the log."""
-
-    def __init__(self, reason: Reason, text: str) -> None:
-        super().__init__(text)
-        self.reason, self.text = reason, text
 
 
 class Worker:
@@ -81,7 +74,7 @@ class Worker:
         self._config, self._on_outcome, self._on_jump_back = config, on_outcome, on_jump_back
         self._is_paused, self._context = is_paused, node.context
         self._now_ns = lambda: node.get_clock().now().nanoseconds
-        self._last_stamp_ns = 0
+        self._stamps = StampCheck()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="localizer", daemon=True)
 
@@ -97,7 +90,7 @@ class Worker:
 
     def forget_stamps(self) -> None:
         """The clock was set back: earlier stamps are right from now on."""
-        self._last_stamp_ns = 0
+        self._stamps.forget()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -106,8 +99,8 @@ class Worker:
                 continue
             try:
                 self._serve(arrival, self._stages.session.epoch)
-            except Refused as refused:
-                self._refuse(arrival, refused)
+            except Untried as untried:
+                self._refuse(arrival, untried)
             except Exception:  # a bug must be seen, and must not silently end the thread
                 if not self._stopping.is_set() and self._context.ok():
                     self._logger.error(traceback.format_exc())
@@ -116,62 +109,51 @@ class Worker:
         started = time.monotonic()
         frame, mask_kind = self._frame(arrival.message)
         sighting = self._sighting(arrival.message, frame.stamp_ns)
-        plan = self._stages.session.plan(sighting, epoch)
         ready = time.monotonic()
-        result = self._stages.localizer.localize(frame, plan.prior)
-        outcome = self._stages.session.conclude(plan, result)
+        stages = self._stages
+        served = serve(stages.localizer, stages.session, frame, sighting, mask_kind, epoch)
         if self._stopping.is_set():
             return
-        self._publish(frame, outcome)
-        values = {
-            "stamp": frame.stamp_ns,
-            **values_of(result),
-            "guided": plan.prior is not None,
-            "mask": mask_kind,
-            "masked_fraction": _masked_fraction(frame.mask),
+        self._publish(frame, served.outcome)
+        times = {
             "prepare_ms": (ready - started) * 1e3,
             "latency_ms": (time.monotonic() - arrival.at_s) * 1e3,
         }
-        self._report(frame, result, outcome, values)
-        self._on_outcome(outcome, str(values["detail"]))
-        self._draw(arrival, frame, result, outcome)
+        self._report(served, times)
+        self._on_outcome(served.outcome, str(served.values["detail"]))
+        self._draw(arrival, frame, served)
 
     def _frame(self, message: Image | CompressedImage) -> tuple[Frame, str]:
         stamp = self._checked_stamp(message)
         try:
             image = messages.image_from(message)
         except InputError as error:
-            raise Refused(Reason.BAD_IMAGE, str(error)) from None
+            raise Untried(Reason.BAD_IMAGE, str(error)) from None
         camera = self._camera(image)
         mask, kind = self._mask(stamp, image)
         return Frame(stamp, image, camera, mask), kind
 
     def _checked_stamp(self, message: Image | CompressedImage) -> int:
         stamp = messages.stamp_ns(message.header.stamp)
-        if stamp == 0:
-            raise Refused(Reason.BAD_IMAGE, "image.header.stamp: expected a time, got 0")
+        now = self._now_ns()
         try:
-            messages.check_not_ahead("image", stamp, self._now_ns())
-        except InputError as error:
-            raise Refused(Reason.BAD_IMAGE, str(error)) from None
-        if stamp < self._last_stamp_ns - _JUMP_BACK_NS:
-            seconds = f"{(self._last_stamp_ns - stamp) / 1e9:.1f} s before the last"
-            self._on_jump_back()
-            self._last_stamp_ns = stamp
-            text = expected("image.header.stamp", "stamps that do not jump back", seconds)
-            raise Refused(Reason.CLOCK_JUMP, text)
-        self._last_stamp_ns = stamp
+            self._stamps.check(stamp, now)
+        except Untried as untried:
+            if untried.reason is Reason.CLOCK_JUMP:
+                self._on_jump_back()  # forgets this stamp too
+                self._stamps.check(stamp, now)
+            raise
         return stamp
 
     def _camera(self, image: NDArray[np.uint8]) -> Camera:
         info = self._stages.inputs.camera_info
         if info is None:
-            raise Refused(Reason.NO_CAMERA_INFO, "camera_info: expected a message, got none yet")
+            raise Untried(Reason.NO_CAMERA_INFO, "camera_info: expected a message, got none yet")
         try:
             camera = messages.camera_from(info, self._config().rectified)
             messages.check_size(camera, image)
         except InputError as error:
-            raise Refused(Reason.BAD_CAMERA_INFO, str(error)) from None
+            raise Untried(Reason.BAD_CAMERA_INFO, str(error)) from None
         return camera
 
     def _mask(
@@ -195,13 +177,13 @@ class Worker:
         odom_from_base = self._stages.odometry.at(stamp_ns, wait)
         camera_frame = messages.frame_of(message.header.frame_id)
         if not camera_frame:
-            raise Refused(Reason.BAD_IMAGE, "image.header.frame_id: expected a frame, got ''")
+            raise Untried(Reason.BAD_IMAGE, "image.header.frame_id: expected a frame, got ''")
         try:
             base_from_camera = self._stages.transforms.lookup(
                 config.base_frame, camera_frame, stamp_ns, wait
             )
         except InputError as error:
-            raise Refused(Reason.MISSING_TRANSFORM, str(error)) from None
+            raise Untried(Reason.MISSING_TRANSFORM, str(error)) from None
         return Sighting(stamp_ns, base_from_camera, odom_from_base)
 
     def _publish(self, frame: Frame, outcome: Outcome) -> None:
@@ -214,49 +196,26 @@ class Worker:
                 )
         outputs.publish_hypotheses(outcome.hypotheses, config.map_frame, frame.stamp_ns)
 
-    def _report(
-        self,
-        frame: Frame,
-        result: PoseEstimate | NoPose,
-        outcome: Outcome,
-        values: dict[str, object],
-    ) -> None:
+    def _report(self, served: Served, times: dict[str, float]) -> None:
+        result = served.result
         if isinstance(result, NoPose):
             reason = result.reason.value
             self._faults.say(reason, f"no pose: {reason}: {result.detail}")
-        session, standing = self._stages.session, outcome.standing
-        numbers = {
-            "fix_age_s": standing.fix_age_s(frame.stamp_ns),
-            **spreads_of(session),
-        }
-        self._stages.outputs.publish_status(standing, {**values, **numbers})
+        values = {**served.values, **times}
+        self._stages.outputs.publish_status(served.outcome.standing, values)
 
-    def _refuse(self, arrival: Arrival, refused: Refused) -> None:
+    def _refuse(self, arrival: Arrival, untried: Untried) -> None:
         if self._stopping.is_set():
             return
-        self._faults.say(refused.reason.value, refused.text)
+        self._faults.say(untried.reason.value, untried.text)
         stamp = messages.stamp_ns(arrival.message.header.stamp)
-        session = self._stages.session
-        now = self._now_ns()  # the stamp may be what is wrong with the image
-        outcome = session.refuse(refused.reason.value, now)
-        values = {
-            "stamp": stamp,
-            **values_of(NoPose(stamp, NoPoseReason.BAD_IMAGE, refused.text)),
-            "mask": "none",
-            "masked_fraction": 0.0,
-            "fix_age_s": outcome.standing.fix_age_s(now),
-            **spreads_of(session),
-        }
-        self._stages.outputs.publish_status(outcome.standing, values)
-        self._on_outcome(outcome, refused.text)
+        served = refuse(self._stages.session, untried, stamp, self._now_ns())
+        self._stages.outputs.publish_status(served.outcome.standing, served.values)
+        self._on_outcome(served.outcome, untried.text)
 
-    def _draw(
-        self, arrival: Arrival, frame: Frame, result: PoseEstimate | NoPose, outcome: Outcome
-    ) -> None:
+    def _draw(self, arrival: Arrival, frame: Frame, served: Served) -> None:
         if self._stages.outputs.wants_overlay():
-            drawn = draw_overlay(frame.image, frame.camera, result, outcome.standing)
+            drawn = draw_overlay(
+                frame.image, frame.camera, served.result, served.outcome.standing
+            )
             self._stages.outputs.publish_overlay(drawn, arrival.message.header)
-
-
-def _masked_fraction(mask: NDArray[np.uint8] | None) -> float:
-    return 0.0 if mask is None else float(np.count_nonzero(mask)) / mask.size

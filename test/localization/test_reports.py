@@ -3,7 +3,7 @@
 import numpy as np
 
 from semloc_ros.localization import states
-from semloc_ros.nodes.outputs import draw_overlay, values_of
+from semloc_ros.localization.reports import draw_overlay, values_of
 from semloc_ros.types import Camera, Correspondences, NoPose, NoPoseReason, PoseEstimate
 
 CAMERA = Camera("pinhole", 200, 160, 100.0, 100.0, 99.5, 79.5)
