@@ -19,6 +19,20 @@ class GalleryConfig:
     )
     room_height_m: float = option(3.2, "height of the ceiling", unit="m", low=2.6, high=8)
     paintings_per_room: int = option(9, "paintings in each room, at most", low=0, high=40)
+    duplicated_posters: int = option(
+        0, "pictures of which a copy hangs in every other room, in place of a painting there",
+        low=0, high=40,
+    )
+    light: str = option(
+        "day", "light of the query run; the mapping run is by day",
+        choices=("day", "evening", "half", "spots", "daylight", "night"),
+    )
+    moved_paintings: int = option(
+        0, "paintings that hang elsewhere along their wall in the query run", low=0, high=1000
+    )
+    swapped_paintings: int = option(
+        0, "pairs of paintings that have changed places in the query run", low=0, high=500
+    )
     texel_mm: float = option(
         4.0, "size of a texel of the walls; paintings are finer", unit="mm", low=1, high=50
     )

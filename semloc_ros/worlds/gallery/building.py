@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray
 from semloc_ros.worlds.rendering.scene import Piece, SceneBuilder, Surface
 
@@ -39,6 +40,11 @@ class Wall:
         """Map point (3,) of wall coordinates."""
         where: FloatArray = self.top_left + u * self.right + v * _DOWN + out * self.out
         return where
+
+    @property
+    def map_from_wall(self) -> FloatArray:
+        """Pose (4, 4) of wall coordinates: u, v, and into the wall."""
+        return se3.make_pose(np.stack([self.right, _DOWN, -self.out], axis=1), self.top_left)
 
     def pieces(self) -> list[Piece]:
         """The wall around its doorway, in wall coordinates."""

@@ -2,18 +2,21 @@
 
 Rooms stand in a grid of `columns` by two; a loop through their doorways passes all of them.
 Everything is drawn from one seed. Objects have instance ids: 1 is the building, each
-painting, bench and plinth has its own.
+painting, bench and plinth has its own. What may differ from day to day (the light, where
+paintings hang) is a `changes.State`: ids and everything else stay the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros import classes
 from semloc_ros.config import GalleryConfig
+from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray
 from semloc_ros.worlds.gallery.building import (
     Room,
@@ -24,8 +27,9 @@ from semloc_ros.worlds.gallery.building import (
     add_wall_box,
     make_room,
 )
+from semloc_ros.worlds.gallery.changes import USUAL, Hanging, State, choose_posters, rehang
 from semloc_ros.worlds.rendering.lighting import Lamp
-from semloc_ros.worlds.rendering.scene import Scene, SceneBuilder, Surface
+from semloc_ros.worlds.rendering.scene import Piece, Scene, SceneBuilder, Surface
 from semloc_ros.worlds.textures import paintings, surfaces
 
 WALL_THICKNESS = 0.2
@@ -40,8 +44,10 @@ _WOODS = ((120, 78, 46), (164, 120, 76), (70, 46, 34), (190, 160, 96))
 @dataclass(frozen=True, slots=True)
 class Painting:
     """`corners_map` (4, 3): top left, top right, bottom right, bottom left of the canvas;
-    `texture` (H, W, 3) its picture, texel corners on those corners."""
+    `texture` (H, W, 3) its picture, texel corners on those corners. Copies of a poster have the
+    same `object_id`, and an `instance` each."""
 
+    object_id: int
     instance: int
     style: str
     corners_map: FloatArray
@@ -62,14 +68,16 @@ class Gallery:
     obstacles: FloatArray
 
 
-def build_gallery(config: GalleryConfig) -> Gallery:
-    """The gallery of a configuration: same configuration, same gallery, bit for bit."""
+def build_gallery(config: GalleryConfig, state: State = USUAL) -> Gallery:
+    """The gallery of a configuration in a state: same arguments, same gallery, bit for bit."""
     decorator = _Decorator(config, np.random.default_rng([config.seed, 0]))
     rooms = _floor_plan(config)
-    for room in rooms:
+    posters = choose_posters(config, [len(_places(room, config)) for room in rooms])
+    for room, twins in zip(rooms, posters, strict=True):
         decorator.add_shell(room)
-        decorator.hang_paintings(room)
+        decorator.hang_paintings(room, twins)
         decorator.add_furniture(room, _outward(room, rooms))
+    decorator.rehang(state)
     return Gallery(
         scene=decorator.builder.build(),
         lamps=tuple(decorator.lamps),
@@ -112,10 +120,12 @@ class _Decorator:
         self.builder = SceneBuilder()
         self.lamps: list[Lamp] = []
         self.paintings: list[Painting] = []
+        self.hangings: list[Hanging] = []
         self.obstacles: list[tuple[float, float, float, float]] = []
         self._config, self._rng = config, rng
         self._scale = 1000.0 / config.texel_mm
         self._building = self.builder.new_instance()
+        self._canvases: dict[int, Surface] = {}
         self._styles: list[str] = []
         self._wall_colors: list[tuple[int, ...]] = []
 
@@ -143,12 +153,24 @@ class _Decorator:
                 add_reveal(builder, wall, WALL_THICKNESS, trim, trim, instance)
         self._add_lamps(room)
 
-    def hang_paintings(self, room: Room) -> None:
-        """Paintings in the middle of the free stretches of wall, windowless walls first."""
-        walls = sorted(room.walls, key=lambda wall: wall.door is not None)
-        slots = [(wall, span) for wall in walls for span in _slots(wall)]
-        for wall, span in slots[: self._config.paintings_per_room]:
-            self._hang(wall, span)
+    def hang_paintings(self, room: Room, twins: Mapping[int, int]) -> None:
+        """Paintings in the middle of the stretches of wall, doorless walls first; `twins`: place in
+        the room → painting of which a copy hangs there instead."""
+        for place, (wall, span) in enumerate(_places(room, self._config)):
+            builder = self.builder
+            first = len(builder.patches), len(builder.triangles)
+            twin = self.paintings[twins[place]] if place in twins else None
+            area = self._hang(wall, span, twin)
+            rows = slice(first[0], len(builder.patches)), slice(first[1], len(builder.triangles))
+            self.hangings.append(Hanging(room, wall, span, area, *rows))
+
+    def rehang(self, state: State) -> None:
+        """Moves and swaps paintings after all of them hang."""
+        moves = rehang(self.builder, self.hangings, self._config.seed, state)
+        for index, motion in moves.items():
+            painting = self.paintings[index]
+            corners = se3.transform(motion, painting.corners_map)
+            self.paintings[index] = replace(painting, corners_map=corners)
 
     def add_furniture(self, room: Room, outward: FloatArray) -> None:
         """A bench and a plinth, on the outer side of the room, away from the path."""
@@ -184,24 +206,31 @@ class _Decorator:
             corner = [x - 0.3, y - 0.3, room.height - 0.04]
             self.builder.add_rectangle(corner, [0.6, 0, 0], [0, 0.6, 0], panel, self._building)
 
-    def _hang(self, wall: Wall, span: Span) -> None:
+    def _hang(self, wall: Wall, span: Span, twin: Painting | None) -> Piece:
+        """Paints and hangs a picture, or a copy of `twin`; returns its area on the wall."""
         rng, builder = self._rng, self.builder
         room_for = span[1] - span[0] - 0.5
         height = rng.uniform(0.85, 1.35)
         width = min(height * rng.uniform(0.75, 1.7), room_for)
-        left = (span[0] + span[1] - width) / 2 + rng.uniform(-0.1, 0.1)
-        top = wall.height - _EYE_LEVEL - height / 2 + rng.uniform(-0.08, 0.08)
-        area = (left, top, left + width, top + height)
+        aside, lower = rng.uniform(-0.1, 0.1), rng.uniform(-0.08, 0.08)
         style = self._next_style()
         picture = paintings.paint(style, self._size(width, height, 1.6), rng)
-        instance = builder.new_instance()
-        canvas = builder.add_surface(picture, object_id=len(self.paintings) + 1)
+        object_id, instance = len(self.paintings) + 1, builder.new_instance()
+        if twin:  # all the same the picture was painted: so the others are those without copies
+            object_id, style, picture = twin.object_id, twin.style, twin.texture
+            width, height = _print_size(twin, room_for)
+        else:
+            self._canvases[object_id] = builder.add_surface(picture, object_id=object_id)
+        left = (span[0] + span[1] - width) / 2 + aside
+        top = wall.height - _EYE_LEVEL - height / 2 + lower
+        area = (left, top, left + width, top + height)
         bars = self._wood(0.8, 0.06, _choose(rng, (*_WOODS, (200, 170, 80), (40, 38, 36))))
-        add_wall_box(builder, wall, area, _CANVAS, canvas, bars, instance)
+        add_wall_box(builder, wall, area, _CANVAS, self._canvases[object_id], bars, instance)
         add_frame(builder, wall, area, *_FRAME, bars, instance)
-        corners = [wall.point(u, v, _CANVAS) for u, v in _corners(area)]
-        self.paintings.append(Painting(instance, style, np.array(corners), picture))
+        corners = np.array([wall.point(u, v, _CANVAS) for u, v in _corners(area)])
+        self.paintings.append(Painting(object_id, instance, style, corners, picture))
         self._add_label(wall, left + width + 0.12, top + height - 0.2)
+        return area
 
     def _add_label(self, wall: Wall, left: float, top: float) -> None:
         plate = surfaces.label(self._size(0.13, 0.17, 3.0), self._rng)
@@ -263,6 +292,22 @@ class _Decorator:
         """Texels (rows, columns) of an area in metres."""
         scale = finer * self._scale
         return max(4, round(height * scale)), max(4, round(width * scale))
+
+
+def _places(room: Room, config: GalleryConfig) -> list[tuple[Wall, Span]]:
+    """Where the paintings of a room hang, doorless walls first."""
+    walls = sorted(room.walls, key=lambda wall: wall.door is not None)
+    slots = [(wall, span) for wall in walls for span in _slots(wall)]
+    return slots[: config.paintings_per_room]
+
+
+def _print_size(twin: Painting, room_for: float) -> tuple[float, float]:
+    """Width and height of a copy: those of the other, smaller where the wall is too short."""
+    top_left, top_right, _, bottom_left = twin.corners_map
+    width = float(np.linalg.norm(top_right - top_left))
+    height = float(np.linalg.norm(bottom_left - top_left))
+    share = min(1.0, room_for / width)
+    return share * width, share * height
 
 
 def _slots(wall: Wall) -> list[Span]:
