@@ -1,0 +1,33 @@
+"""The street, built for one condition."""
+
+from __future__ import annotations
+
+from semloc_ros.config import StreetConfig
+from semloc_ros.worlds.rendering.scene import SceneBuilder
+from semloc_ros.worlds.street.conditions import Condition
+from semloc_ros.worlds.street.ground import add_ground
+from semloc_ros.worlds.street.plan import StreetPlan
+from semloc_ros.worlds.street.site import LANE, make_site
+from semloc_ros.worlds.street.works import Works
+
+
+def build_street(config: StreetConfig, condition: Condition, builder: SceneBuilder) -> StreetPlan:
+    """Adds the still street to the builder and tells what others need to know of it.
+
+    The same configuration gives the same geometry, instances and objects in all conditions, but
+    for leaves and snow, which come last.
+    """
+    site = make_site(config)
+    works = Works(builder, config, condition, site)
+    add_ground(works)
+    works.finish()
+    return StreetPlan(
+        drive_xy=site.corners(LANE),
+        lanes=site.lanes(),
+        walks=site.walks(),
+        parking=site.parking(),
+        lamps=tuple(works.lamps),
+        objects=tuple(works.objects),
+        swaying=(),
+        clip_views=(),
+    )
