@@ -1,11 +1,13 @@
-"""Light maps: lamps with shadows and ambient occlusion, baked once per patches.
+"""Light maps: how open each place is and how much lamp light falls there, baked once.
 
-Each patch has a grid of nodes about a decimetre apart. The light at a node is the ambient
-light by the share of the sky it sees (rays over its hemisphere) plus each lamp it sees.
+Each patch has a grid of nodes (at least 2 x 2). Of a node is kept the share of its hemisphere that
+is open (rays, weighted by the cosine) and the light of all lamps that it sees; what colours these
+have is for the `Light` of the traversal to say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +17,10 @@ from semloc_ros.types import FloatArray
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 from semloc_ros.worlds.rendering.scene import Patches
 
-_NODE_SPACING = 0.12  # metres
 _OFFSET = 0.01  # metres: nodes stand off their surface and inside its border
 _HEMISPHERE_RAYS = 64
 _STRAY_LIGHT = 0.1  # of a lamp, where its shade is
-_OPEN = 1.6  # metres: a surface farther than this does not darken
+_DARK = 2e-3  # less light than this is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +34,61 @@ class Lamp:
 
 @dataclass(frozen=True, slots=True)
 class LightMaps:
-    """`values` (N,) float32 light of all nodes; per patch: `offsets` (P,), `sizes` (P, 2) nodes
-    and `scales` (P, 2) nodes per texel."""
+    """`values` (N, 2) float32 of all nodes: openness 0-1 and lamp light; per patch: `offsets` (P,),
+    `sizes` (P, 2) nodes and `scales` (P, 2) nodes per texel; `lamps` (L, 4) position and power."""
 
     values: NDArray[np.float32]
     offsets: NDArray[np.int64]
     sizes: NDArray[np.int64]
     scales: FloatArray
+    lamps: FloatArray
 
 
-def bake(patches: Patches, caster: RayCaster, lamps: list[Lamp], ambient: float) -> LightMaps:
-    """The light maps of all patches."""
-    sizes = np.maximum(np.ceil(patches.extents / _NODE_SPACING).astype(np.int64) + 1, 2)
+def bake(
+    patches: Patches, caster: RayCaster, lamps: Sequence[Lamp], *, spacing: float = 0.12,
+    reach: float = 1.6,
+) -> LightMaps:  # fmt: skip
+    """The light maps of all patches.
+
+    `spacing` metres between nodes; a surface farther than `reach` metres does not darken.
+    """
+    sizes = np.maximum(np.ceil(patches.extents / spacing).astype(np.int64) + 1, 2)
     counts = sizes.prod(axis=1)
-    nodes = [_nodes(patches, patch, sizes[patch]) for patch in range(len(sizes))]
-    positions = np.concatenate(nodes)
-    normals = np.repeat(patches.normals, counts, axis=0)
-    values = ambient * _openness(caster, positions, normals)
-    for lamp in lamps:
-        values += _lamp_light(caster, positions, normals, lamp)
-    values += np.repeat(patches.glow, counts)
-    texels = np.linalg.norm(patches.texel_axes, axis=2) * patches.extents
     offsets = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    return LightMaps(values.astype(np.float32), offsets, sizes, (sizes - 1) / texels)
+    rows = np.repeat(np.arange(len(sizes)), counts)
+    normals = patches.normals[rows]
+    # What is seen from both sides is lit by what is above it.
+    both = patches.two_sided[rows]
+    normals = np.where((both & (normals[:, 2] < 0))[:, None], -normals, normals)
+    positions = _nodes(patches, sizes, rows, np.arange(len(rows)) - offsets[rows], normals)
+    values = np.zeros((len(rows), 2), dtype=np.float32)
+    values[:, 0] = _openness(caster, positions, normals, reach)
+    table = np.array([[*lamp.position, lamp.power] for lamp in lamps]).reshape(-1, 4)
+    for lamp in table:
+        _add_lamp(values[:, 1], caster, positions, normals, both, lamp)
+    texels = np.linalg.norm(patches.texel_axes, axis=2) * patches.extents
+    return LightMaps(values, offsets, sizes, (sizes - 1) / texels, table)
 
 
-def _nodes(patches: Patches, patch: int, size: NDArray[np.int64]) -> FloatArray:
-    """Positions (N, 3), row by row, a little in front of the patch."""
-    axes = patches.texel_axes[patch]
-    edges = axes / np.linalg.norm(axes, axis=1, keepdims=True)
-    inset = np.minimum(_OFFSET, patches.extents[patch] / 4)
-    u, v = (np.linspace(inset[k], patches.extents[patch, k] - inset[k], size[k]) for k in range(2))
-    grid = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
-    nodes: FloatArray = patches.origins[patch] + grid @ edges + _OFFSET * patches.normals[patch]
+def _nodes(
+    patches: Patches, sizes: NDArray[np.int64], rows: NDArray[np.int64],
+    index: NDArray[np.int64], normals: FloatArray,
+) -> FloatArray:  # fmt: skip
+    """Positions (N, 3), row by row of each patch, a little in front of it."""
+    edges = patches.texel_axes / np.linalg.norm(patches.texel_axes, axis=2, keepdims=True)
+    inset = np.minimum(_OFFSET, patches.extents / 4)
+    steps = (patches.extents - 2 * inset) / (sizes - 1)
+    column, line = index % sizes[rows, 0], index // sizes[rows, 0]
+    nodes: FloatArray = patches.origins[rows] + _OFFSET * normals
+    for axis, count in enumerate((column, line)):
+        along = inset[rows, axis] + count * steps[rows, axis]
+        nodes += along[:, None] * edges[rows, axis]
     return nodes
 
 
-def _openness(caster: RayCaster, positions: FloatArray, normals: FloatArray) -> FloatArray:
+def _openness(
+    caster: RayCaster, positions: FloatArray, normals: FloatArray, reach: float
+) -> FloatArray:
     """How freely each node (N,) sees its hemisphere, in [0, 1], cosine-weighted."""
     helper = np.where(np.abs(normals[:, 2:]) < 0.9, [[0.0, 0, 1]], [[1.0, 0, 0]])
     across = np.cross(helper, normals)
@@ -79,7 +98,7 @@ def _openness(caster: RayCaster, positions: FloatArray, normals: FloatArray) -> 
     for x, y in _disc(_HEMISPHERE_RAYS):
         height = np.sqrt(max(0.0, 1 - x * x - y * y))
         directions = x * across + y * along + height * normals
-        total += caster.distances(positions, directions, _OPEN) / _OPEN
+        total += caster.distances(positions, directions, reach) / reach
     return total / _HEMISPHERE_RAYS
 
 
@@ -90,17 +109,21 @@ def _disc(number: int) -> FloatArray:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 
-def _lamp_light(
-    caster: RayCaster, positions: FloatArray, normals: FloatArray, lamp: Lamp
-) -> FloatArray:
-    towards = np.asarray(lamp.position) - positions
+def _add_lamp(
+    values: NDArray[np.float32], caster: RayCaster, positions: FloatArray, normals: FloatArray,
+    both: NDArray[np.bool_], lamp: FloatArray,
+) -> None:  # fmt: skip
+    """Adds the light of `lamp` (position, power) to the nodes it reaches."""
+    reach = np.sqrt(lamp[3] / _DARK)
+    near = np.flatnonzero((np.abs(positions - lamp[:3]) < reach).all(axis=1))
+    towards = lamp[:3] - positions[near]
     distance = np.linalg.norm(towards, axis=1)
     directions = towards / distance[:, None]
-    cosine = np.einsum("ij,ij->i", directions, normals)
+    cosine = np.einsum("ij,ij->i", directions, normals[near])
+    cosine = np.where(both[near], np.abs(cosine), cosine)
     beam = np.maximum(directions[:, 2], _STRAY_LIGHT)
-    light: FloatArray = lamp.power * beam * np.maximum(cosine, 0.0) / np.maximum(distance, 0.3) ** 2
-    near = light > 2e-3
-    free = caster.distances(positions[near], directions[near], 100.0) > distance[near] - 0.02
-    light[near] *= free
-    light[~near] = 0.0
-    return light
+    light = lamp[3] * beam * np.maximum(cosine, 0.0) / np.maximum(distance, 0.3) ** 2
+    lit = light > _DARK
+    near, light, distance = near[lit], light[lit], distance[lit]
+    free = caster.distances(positions[near], directions[lit], 100.0) > distance - 0.02
+    values[near] += light * free

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from semloc_ros.types import FloatArray
 
+Directions = FloatArray | NDArray[np.float32]
+
 
 class RayCaster:
     """Triangles (T, 3, 3) in metres, ready to be hit; rays are cast in float32."""
@@ -18,13 +20,19 @@ class RayCaster:
         self._scene = EmbreeScene()
         self._mesh = TriangleMesh(self._scene, triangles.astype(np.float32))
 
-    def first_hits(self, origins: FloatArray, directions: FloatArray) -> NDArray[np.int32]:
+    def first_hits(self, origins: Directions, directions: Directions) -> NDArray[np.int32]:
         """Triangle (N,) that each ray hits first, or -1. `origins` is (3,) or (N, 3)."""
         hits: NDArray[np.int32] = self._scene.run(*_rays(origins, directions), query="INTERSECT")
         return hits
 
+    def blocked(self, origins: Directions, directions: Directions) -> NDArray[np.bool_]:
+        """Whether each ray (N,) hits anything. `directions` is (3,) or (N, 3)."""
+        ends = np.empty(origins.shape, dtype=np.float32)
+        ends[:] = directions
+        return np.asarray(self._scene.run(*_rays(origins, ends), query="OCCLUDED") >= 0)
+
     def distances(
-        self, origins: FloatArray, directions: FloatArray, farthest: float
+        self, origins: Directions, directions: Directions, farthest: float
     ) -> NDArray[np.float32]:
         """Distance (N,) to the first hit of unit directions, at most `farthest`."""
         reach = np.full(len(directions), farthest, dtype=np.float32)
@@ -35,7 +43,7 @@ class RayCaster:
 
 
 def _rays(
-    origins: FloatArray, directions: FloatArray
+    origins: Directions, directions: Directions
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     ends = np.ascontiguousarray(directions, dtype=np.float32)
     starts = np.empty_like(ends)
