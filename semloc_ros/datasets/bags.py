@@ -30,7 +30,7 @@ from semloc_ros.types import Camera, FloatArray, Odometry, PosedImage
 
 _ODOMETRY = "nav_msgs/msg/Odometry"
 _WITH_COVARIANCE = "geometry_msgs/msg/PoseWithCovarianceStamped"
-_POSE_TYPES = ("geometry_msgs/msg/PoseStamped", _WITH_COVARIANCE, _ODOMETRY)
+POSE_TYPES = ("geometry_msgs/msg/PoseStamped", _WITH_COVARIANCE, _ODOMETRY)
 _INFO = "sensor_msgs/msg/CameraInfo"
 
 __all__ = [
@@ -116,7 +116,7 @@ def poses(
         return transforms(bag, map_frame, base_frame, max_gap_s)
     stamps: list[int] = []
     lists: tuple[list[Any], list[Any]] = ([], [])
-    for _, message in messages(bag, topic, _POSE_TYPES):
+    for _, message in messages(bag, topic, POSE_TYPES):
         stamps.append(stamp_of(message.header))
         _append(getattr(message.pose, "pose", message.pose), *lists)
     return sorted_by_stamp(f"{bag} {topic}", stamps, *lists)
@@ -152,7 +152,7 @@ def _check_frame(bag: Path, topic: str, map_frame: str) -> None:
     """Raise DatasetError if poses are in another frame; messages may leave theirs empty."""
     if topics(bag).get(topic) in TF_TYPES:
         return
-    frames = {one.header.frame_id.lstrip("/") for _, one in messages(bag, topic, _POSE_TYPES)}
+    frames = {one.header.frame_id.lstrip("/") for _, one in messages(bag, topic, POSE_TYPES)}
     others = ", ".join(sorted(frames - {"", map_frame.lstrip("/")}))
     if others:
         wanted = f"poses in the frame {map_frame} (map_frame, --map-frame)"

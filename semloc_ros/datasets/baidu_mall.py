@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from semloc_ros.datasets.localization_set import LocalizationSet
-from semloc_ros.datasets.tables import checked_camera, floats, pose_from_matrix, read_lines
+from semloc_ros.datasets.tables import checked_camera, floats, pose_from_matrix, text_lines
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.maps.image_files import read_image
@@ -61,7 +61,7 @@ def _read_part(folder: Path, images: str, truth: str) -> list[PosedImage]:
 
 def _read_camera(path: Path) -> tuple[Camera, FloatArray]:
     """The camera and `camera_from_map` of one file."""
-    lines = read_lines(path, "camera and pose of the image")
+    lines = text_lines(path, "camera and pose of the image")
     rows = [(f"{path} line {n}", line.split()) for n, line in enumerate(lines, 1) if line.strip()]
     if [len(row) for _, row in rows] != list(_FIELDS):
         wanted = "nine lines: K, 0 0 0, R, centre, width height"

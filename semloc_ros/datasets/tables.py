@@ -18,7 +18,7 @@ from semloc_ros.types import Camera, FloatArray
 Row = tuple[str, list[str]]
 
 
-def read_lines(path: Path, wanted: str) -> list[str]:
+def text_lines(path: Path, wanted: str) -> list[str]:
     """The lines of a text file; `wanted` says what it should have been."""
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
@@ -36,7 +36,7 @@ def read_rows(
     Empty lines, lines that begin with `comment` and the first `skip` lines are passed over. A
     row whose number of fields is not among `fields` is a fault.
     """
-    for number, line in enumerate(read_lines(path, wanted), 1):
+    for number, line in enumerate(text_lines(path, wanted), 1):
         row = line.split()
         if number <= skip or not row or row[0].startswith(comment):
             continue
