@@ -28,6 +28,8 @@ from semloc_ros.worlds.gallery.building import (
     make_room,
 )
 from semloc_ros.worlds.gallery.changes import USUAL, Hanging, State, choose_posters, rehang
+from semloc_ros.worlds.gallery.lights import LIGHTS, Setting, burning_panels, spots
+from semloc_ros.worlds.rendering.light import Light
 from semloc_ros.worlds.rendering.lighting import Lamp
 from semloc_ros.worlds.rendering.scene import Piece, Scene, SceneBuilder, Surface
 from semloc_ros.worlds.textures import paintings, surfaces
@@ -36,6 +38,7 @@ WALL_THICKNESS = 0.2
 _DOOR = (1.7, 2.35)  # width, height
 _FRAME = (0.06, 0.034)  # width, thickness of a picture frame
 _CANVAS = 0.04  # metres off the wall: proud of its frame, so that no view hides its border
+_PANELS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))  # shares of the room
 _EYE_LEVEL = 1.5  # height of a painting's middle
 _WALL_COLORS = ((206, 198, 184), (178, 196, 200), (204, 180, 168), (190, 200, 176), (198, 190, 206))
 _WOODS = ((120, 78, 46), (164, 120, 76), (70, 46, 34), (190, 160, 96))
@@ -56,13 +59,13 @@ class Painting:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The scene and what is known of it. `loop_xy` (N, 2): corners of the ring of rooms,
-    counter-clockwise, so that a camera looking right sees the outer walls. `obstacles`
-    (N, 4): x, y, x, y of furniture on the floor."""
+    """The scene and what is known of it. `lamps` are those that burn. `loop_xy` (N, 2): corners of
+    the ring of rooms, counter-clockwise, so that a camera looking right sees the outer walls.
+    `obstacles` (N, 4): x, y, x, y of furniture on the floor."""
 
     scene: Scene
     lamps: tuple[Lamp, ...]
-    ambient: float
+    light: Light
     paintings: tuple[Painting, ...]
     loop_xy: FloatArray
     obstacles: FloatArray
@@ -70,18 +73,19 @@ class Gallery:
 
 def build_gallery(config: GalleryConfig, state: State = USUAL) -> Gallery:
     """The gallery of a configuration in a state: same arguments, same gallery, bit for bit."""
-    decorator = _Decorator(config, np.random.default_rng([config.seed, 0]))
+    setting = LIGHTS[state.light]
+    decorator = _Decorator(config, setting, np.random.default_rng([config.seed, 0]))
     rooms = _floor_plan(config)
     posters = choose_posters(config, [len(_places(room, config)) for room in rooms])
-    for room, twins in zip(rooms, posters, strict=True):
-        decorator.add_shell(room)
+    for number, (room, twins) in enumerate(zip(rooms, posters, strict=True)):
+        decorator.add_shell(room, burning_panels(config.seed, number, setting))
         decorator.hang_paintings(room, twins)
         decorator.add_furniture(room, _outward(room, rooms))
     decorator.rehang(state)
     return Gallery(
         scene=decorator.builder.build(),
         lamps=tuple(decorator.lamps),
-        ambient=0.55,
+        light=setting.light(),
         paintings=tuple(decorator.paintings),
         loop_xy=_ring_corners(rooms),
         obstacles=np.array(decorator.obstacles),
@@ -116,20 +120,20 @@ def _outward(room: Room, rooms: list[Room]) -> FloatArray:
 class _Decorator:
     """Fills a scene room by room; every random choice comes from one generator, in order."""
 
-    def __init__(self, config: GalleryConfig, rng: np.random.Generator) -> None:
+    def __init__(self, config: GalleryConfig, setting: Setting, rng: np.random.Generator) -> None:
         self.builder = SceneBuilder()
         self.lamps: list[Lamp] = []
         self.paintings: list[Painting] = []
         self.hangings: list[Hanging] = []
         self.obstacles: list[tuple[float, float, float, float]] = []
-        self._config, self._rng = config, rng
+        self._config, self._setting, self._rng = config, setting, rng
         self._scale = 1000.0 / config.texel_mm
         self._building = self.builder.new_instance()
         self._canvases: dict[int, Surface] = {}
         self._styles: list[str] = []
         self._wall_colors: list[tuple[int, ...]] = []
 
-    def add_shell(self, room: Room) -> None:
+    def add_shell(self, room: Room, burning: NDArray[np.bool_]) -> None:
         """Floor, ceiling, walls, skirting, door frames and lamps."""
         rng, builder, instance = self._rng, self.builder, self._building
         (x0, y0), (x1, y1) = room.low, room.high
@@ -151,7 +155,7 @@ class _Decorator:
             self._add_wall(wall, color, trim)
             if k < 2:  # a doorway is shared: the room to the south or west makes its inside
                 add_reveal(builder, wall, WALL_THICKNESS, trim, trim, instance)
-        self._add_lamps(room)
+        self._add_lamps(room, burning)
 
     def hang_paintings(self, room: Room, twins: Mapping[int, int]) -> None:
         """Paintings in the middle of the stretches of wall, doorless walls first; `twins`: place in
@@ -165,12 +169,15 @@ class _Decorator:
             self.hangings.append(Hanging(room, wall, span, area, *rows))
 
     def rehang(self, state: State) -> None:
-        """Moves and swaps paintings after all of them hang."""
+        """Moves and swaps paintings after all of them hang; spot lights follow them."""
         moves = rehang(self.builder, self.hangings, self._config.seed, state)
         for index, motion in moves.items():
             painting = self.paintings[index]
             corners = se3.transform(motion, painting.corners_map)
             self.paintings[index] = replace(painting, corners_map=corners)
+        if self._setting.spots:
+            canvases = [painting.corners_map for painting in self.paintings]
+            self.lamps += spots(canvases, self._config.room_height_m)
 
     def add_furniture(self, room: Room, outward: FloatArray) -> None:
         """A bench and a plinth, on the outer side of the room, away from the path."""
@@ -194,16 +201,16 @@ class _Decorator:
             opening = (wall.door[0], wall.height - wall.door_height, wall.door[1], wall.height)
             add_frame(builder, wall, opening, frame, 0.035, trim, instance, sill=False)
 
-    def _add_lamps(self, room: Room) -> None:
-        panel = self.builder.add_surface(
-            surfaces.plain((255, 252, 244)), label=classes.BUILDING, glow=0.6
-        )
+    def _add_lamps(self, room: Room, burning: NDArray[np.bool_]) -> None:
+        dark = self.builder.add_surface(surfaces.plain(self._setting.panel), label=classes.BUILDING)
+        lit = replace(dark, glow=self._setting.glow)
         low, size = np.array(room.low), np.array(room.high) - room.low
         power = 1.15 * room.height**2 / 4
-        for share in ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)):
+        for burns, share in zip(burning, _PANELS, strict=True):
             x, y = low + size * share
-            self.lamps.append(Lamp((x, y, room.height - 0.35), power * self._rng.uniform(0.8, 1.2)))
-            corner = [x - 0.3, y - 0.3, room.height - 0.04]
+            lamp = Lamp((x, y, room.height - 0.35), power * self._rng.uniform(0.8, 1.2))
+            self.lamps += [lamp] if burns else []
+            corner, panel = [x - 0.3, y - 0.3, room.height - 0.04], lit if burns else dark
             self.builder.add_rectangle(corner, [0.6, 0, 0], [0, 0.6, 0], panel, self._building)
 
     def _hang(self, wall: Wall, span: Span, twin: Painting | None) -> Piece:
