@@ -1,0 +1,61 @@
+"""Each format is known by its own files, and no other takes it."""
+
+import pytest
+
+from semloc_ros.datasets.catalog import FORMATS, format_of
+from semloc_ros.errors import DatasetError
+
+TREES = {
+    "kapture": ["mapping/sensors/sensors.txt"],
+    "virtual_gallery": ["training/gallery_light1_loop1/extrinsic.txt"],
+    "baidu_mall": ["training_images_undistort/a.jpg", "training_gt/a.camera"],
+    "cambridge": ["dataset_train.txt", "reconstruction.nvm", "seq1/frame00001.png"],
+    "extended_cmu": ["slice2/ground-truth-database-images-slice2.txt", "intrinsics.txt"],
+    "robotcar_seasons": ["robotcar_v2_train.txt", "images/overcast-reference/rear/1.jpg"],
+    "seven_scenes": ["seq-01/frame-000000.color.png", "TrainSplit.txt"],
+    "cross_season": ["correspondence_data/correspondence_run1_run2.mat", "images/a.jpg"],
+    "cityscapes": ["leftImg8bit/train/ulm/a_leftImg8bit.png", "gtFine/train/ulm/a.png"],
+    "camvid": ["train/a.png", "trainannot/a.png"],
+    "utm_places": ["images/test/database/@500000.0@4000000.0@.jpg"],
+    "static_clips": ["highway/input/in000001.jpg", "highway/groundtruth/gt000001.png"],
+    "rosbag": ["metadata.yaml", "bag_0.mcap"],
+    "images": ["a.jpg", "b/c.png"],
+}
+
+
+@pytest.mark.parametrize("name", [one.name for one in FORMATS])
+def test_a_format_is_known_by_its_files(name, tmp_path):
+    for file in TREES[name]:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    assert format_of(tmp_path).name == name
+
+
+def test_another_folder_is_one_line_that_names_the_formats(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DatasetError, match="expected one of kapture, .*, rosbag, images, got none"):
+        format_of(tmp_path)
+    with pytest.raises(DatasetError, match="expected the folder of a data set, got nothing there"):
+        format_of(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "counts"),
+    [
+        ("virtual_gallery", "kapture", {"mapping images": 12, "queries with poses": 2}),
+        ("redkitchen", "seven_scenes", {"mapping images": 750, "depth images": 30}),
+        ("camvid", "camvid", {"labelled images, train": 367, "labelled images, val": 101}),
+        ("cdnet_highway", "static_clips", {"frames of cdnet_highway": 1200}),
+        ("bags/nav2_turtlebot.mcap", "rosbag", {"/odom (Odometry)": 2639}),
+        ("corridor", "images", {"images in query": 111, "images in ref": 111}),
+    ],
+)
+def test_real_data_is_known_and_counted(shared_data, folder, name, counts):
+    path = shared_data(folder)
+    found = format_of(path)
+    assert found.name == name
+    contents = found.load(path)
+    assert counts.items() <= dict(contents.counts).items()
+    assert contents.samples or name == "rosbag"
+    for sample in contents.samples[:1]:
+        assert sample.read().ndim == 3
