@@ -7,8 +7,8 @@ import pytest
 
 from semloc_ros.config import GalleryConfig
 from semloc_ros.worlds.gallery.layout import build_gallery
-from semloc_ros.worlds.recording import sensors
-from semloc_ros.worlds.recording.recording import gallery_renderer
+from semloc_ros.worlds.recording.gallery import gallery_renderer, mounted_camera
+from semloc_ros.worlds.rendering.light import indoor_light
 from semloc_ros.worlds.rendering.lighting import LightMaps
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 from semloc_ros.worlds.rendering.renderer import Renderer
@@ -24,6 +24,9 @@ TINY = GalleryConfig(
 )
 
 
+EVEN = dataclasses.replace(indoor_light(1.0), lamps=(0.0, 0.0, 0.0))
+
+
 @pytest.fixture(scope="session")
 def tiny_config():
     return TINY
@@ -36,7 +39,7 @@ def gallery():
 
 @pytest.fixture(scope="session")
 def camera():
-    return sensors.camera_of(dataclasses.replace(TINY, image_width=320, image_height=240))
+    return mounted_camera(dataclasses.replace(TINY, image_width=320, image_height=240)).camera
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +51,16 @@ def renderer(gallery, camera):
 def evenly_lit():
     """`evenly_lit(scene, camera)`: a renderer in which every texel has its own colour."""
 
-    def make(scene, camera):
+    def make(scene, camera, light=None):
         number = len(scene.mesh.patches)
         lights = LightMaps(
-            np.ones(4 * number, dtype=np.float32),
+            np.ones((4 * number, 2), dtype=np.float32),
             4 * np.arange(number),
             np.full((number, 2), 2),
             np.full((number, 2), 1e-6),
+            np.zeros((0, 4)),
         )
-        return Renderer(scene, lights, RayCaster(scene.mesh.triangles), camera)
+        caster = RayCaster(scene.mesh.triangles)
+        return Renderer(scene, lights, caster, camera, light or EVEN)
 
     return make

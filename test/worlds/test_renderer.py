@@ -6,7 +6,7 @@ import pytest
 
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.types import Camera
-from semloc_ros.worlds.recording import sensors
+from semloc_ros.worlds.recording.gallery import mounted_camera
 from semloc_ros.worlds.rendering.scene import SceneBuilder
 
 LENSES = {
@@ -127,7 +127,7 @@ def gallery_poses(gallery, tiny_config, number=6):
         [centre[0] + np.linspace(-0.4, 0.4, number), np.full(number, centre[1]), np.zeros(number)]
     )
     bases = se3.make_pose(se3.exp(tangents)[:, :3, :3], places)
-    return se3.inverse(bases @ sensors.base_from_camera(tiny_config))
+    return se3.inverse(bases @ mounted_camera(tiny_config).base_from_camera)
 
 
 def test_depth_reprojects_between_frames(gallery, renderer, camera, tiny_config):
