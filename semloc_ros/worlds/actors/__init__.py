@@ -1,0 +1,1 @@
+"""What moves: vehicles, people, and where they are at each time."""
