@@ -221,7 +221,8 @@ def _paved(works: Works, width: float, height: float, name: str, *, kerb: bool) 
         picture[-rim:, :: max(2, round(1.0 * scale))] *= 0.65
     wear, condition = works.rng("paving", name, works.condition.name), works.condition
     if condition.wet:
-        picture *= np.clip(0.62 + 0.07 * fractal_noise(size, wear, 2 * scale, 4), 0.4, 0.8)[..., None]
+        damp = 0.62 + 0.07 * fractal_noise(size, wear, 2 * scale, 4)
+        picture *= np.clip(damp, 0.4, 0.8)[..., None]
     if condition.foliage == "autumn":
         thick = 7 + 7 * fractal_noise(size, wear, 3 * scale, 4)
         ground.strew(picture, wear, scale, np.clip(thick, 0.3, 26))

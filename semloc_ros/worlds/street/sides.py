@@ -19,8 +19,8 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A line of `length` from `origin` (3,) along unit `right` (3,). `convex` tells for its left and
-    its right end whether the street goes round the corner there."""
+    """A line of `length` from `origin` (3,) along unit `right` (3,). `convex` tells for its left
+    and its right end whether the street goes round the corner there."""
 
     origin: FloatArray
     right: FloatArray

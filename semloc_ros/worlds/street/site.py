@@ -100,7 +100,7 @@ class Site:
 
     def lanes(self) -> tuple[Lane, ...]:
         """The drive's lane, the one against it, bicycles, and the tram going west."""
-        (x, y), reach = self.half, self.half[0] + ARM + 20
+        y, reach = self.half[1], self.half[0] + ARM + 20
         tram = np.array([[reach, -y + LANE], [-reach, -y + LANE]])
         return (
             Lane(self.corners(LANE), True, "car"),

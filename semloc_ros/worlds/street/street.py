@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from semloc_ros.config import StreetConfig
 from semloc_ros.worlds.rendering.scene import SceneBuilder
+from semloc_ros.worlds.street.buildings import add_buildings
 from semloc_ros.worlds.street.conditions import Condition
 from semloc_ros.worlds.street.ground import add_ground
 from semloc_ros.worlds.street.plan import StreetPlan
@@ -20,6 +21,7 @@ def build_street(config: StreetConfig, condition: Condition, builder: SceneBuild
     site = make_site(config)
     works = Works(builder, config, condition, site)
     add_ground(works)
+    add_buildings(works)
     works.finish()
     return StreetPlan(
         drive_xy=site.corners(LANE),

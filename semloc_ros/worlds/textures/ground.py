@@ -38,9 +38,9 @@ def paving(
     rows, columns = np.arange(size[0]) // side, np.arange(size[1])
     shift = (rows % 2) * (side // 2)
     tones = rng.normal(1.0, 0.055, (rows[-1] + 1, size[1] // side + 2)).astype(np.float32)
-    where = (columns[None] + shift[:, None]) // side
-    tone = tones[rows[:, None], where]
-    joint = ((columns[None] + shift[:, None]) % side == 0) | (np.arange(size[0]) % side == 0)[:, None]
+    along = columns[None] + shift[:, None]
+    tone = tones[rows[:, None], along // side]
+    joint = (along % side == 0) | (np.arange(size[0]) % side == 0)[:, None]
     tone = tone * np.where(joint, 0.72, 1.0)
     tone = tone * (1 + 0.05 * fractal_noise(size, rng, 1.5 * scale, 4)
                    + 0.04 * smooth_noise(size, rng, (1.2, 1.2)))  # fmt: skip
