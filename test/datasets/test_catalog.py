@@ -1,5 +1,7 @@
 """Each format is known by its own files, and no other takes it."""
 
+import cv2
+import numpy as np
 import pytest
 
 from semloc_ros.datasets.catalog import FORMATS, format_of
@@ -59,3 +61,38 @@ def test_real_data_is_known_and_counted(shared_data, folder, name, counts):
     assert contents.samples or name == "rosbag"
     for sample in contents.samples[:1]:
         assert sample.read().ndim == 3
+
+
+def test_cityscapes_is_loaded_by_split(tmp_path, write_image):
+    for split in ("train", "val"):
+        write_image(tmp_path / "leftImg8bit" / split / "ulm" / "ulm_0_leftImg8bit.png")
+        labels = tmp_path / "gtFine" / split / "ulm" / "ulm_0_gtFine_labelIds.png"
+        labels.parent.mkdir(parents=True)
+        cv2.imwrite(str(labels), np.full((6, 8), 23, np.uint8))  # sky
+    contents = format_of(tmp_path).load(tmp_path)
+    assert dict(contents.counts) == {"labelled images, train": 1, "labelled images, val": 1}
+    red, _, blue = contents.samples[0].read()[3, 4]
+    assert blue > red + 30
+
+
+def test_places_are_loaded_by_part(tmp_path, write_image):
+    for part, east in (("database", 500_000), ("queries", 500_010)):
+        name = f"@{east}.0@4000000.0@10@S@@@@@90@@@@@@.jpg"
+        write_image(tmp_path / "images" / "test" / part / name)
+    contents = format_of(tmp_path).load(tmp_path)
+    assert dict(contents.counts) == {"images, test database": 1, "images, test queries": 1}
+    assert np.allclose(contents.poses["test queries"][0, 2, :3], [1, 0, 0])  # looks east
+
+
+def test_pairs_are_loaded_with_their_points(tmp_path, write_image):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "correspondence_data" / "correspondence_a_b.mat"
+    path.parent.mkdir()
+    with h5py.File(path, "w") as file:
+        for name, image in (("im_i_path", "a.png"), ("im_j_path", "b.png")):
+            write_image(tmp_path / "images" / image)
+            file[name] = np.array([[ord(letter)] for letter in image], np.uint16)
+        file["pt_i"] = file["pt_j"] = np.array([[1.0, 2.0], [3.0, 4.0]])
+    contents = format_of(tmp_path).load(tmp_path)
+    assert list(contents.counts.values()) == [1, 2]
+    assert contents.samples[0].read().shape == (6, 16, 3)
