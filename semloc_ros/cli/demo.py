@@ -127,7 +127,7 @@ def judge_predictions(config: DemoConfig, out: Path) -> list[Outcome]:
 
 
 def _make_world(config: DemoConfig, folder: Path) -> bool:
-    from semloc_ros.worlds.recording.recording import make_gallery
+    from semloc_ros.worlds.recording.gallery import make_gallery
 
     with _bar() as bar:
         task = bar.add_task("images", total=None)

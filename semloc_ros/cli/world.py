@@ -28,7 +28,7 @@ def gallery(
     ),
 ) -> None:
     """Rooms with paintings, driven through twice by a robot with a camera and wheels."""
-    from semloc_ros.worlds.recording.recording import make_gallery
+    from semloc_ros.worlds.recording.gallery import make_gallery
 
     config = from_mapping(GalleryConfig, {"seed": seed, **parse_assignments(set_)})
     with _bar() as bar:

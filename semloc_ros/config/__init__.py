@@ -20,7 +20,7 @@ from semloc_ros.config.nodes import (
     ReplayConfig,
     TrackingConfig,
 )
-from semloc_ros.config.worlds import GalleryConfig, StreetConfig
+from semloc_ros.config.worlds import GalleryConfig, SensorsConfig, StreetConfig
 
 __all__ = [
     "CovarianceConfig",
@@ -41,6 +41,7 @@ __all__ = [
     "RecorderNodeConfig",
     "RefinementConfig",
     "ReplayConfig",
+    "SensorsConfig",
     "StreetConfig",
     "TrackingConfig",
 ]

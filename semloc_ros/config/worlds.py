@@ -4,7 +4,53 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semloc_ros.options import option
+from semloc_ros.options import option, section
+
+
+@dataclass(frozen=True, slots=True)
+class SensorsConfig:
+    """What the sensors of every world make of the truth."""
+
+    odometry_rate: float = option(50.0, "odometry and tf", unit="Hz", low=5, high=500)
+    odometry_scale_error: float = option(
+        0.012, "error of the wheels' size, 1 sigma", low=0, high=0.2
+    )
+    odometry_slip: float = option(
+        0.01, "random error of distance and of lateral slip, 1 sigma after a metre",
+        unit="m", low=0, high=0.5,
+    )
+    odometry_drift_deg: float = option(
+        0.5, "random error of heading, 1 sigma after a metre", unit="deg", low=0, high=20
+    )
+    imu_rate: float = option(100.0, "samples of the IMU", unit="Hz", low=10, high=1000)
+    gyro_noise: float = option(
+        0.002, "noise of each sample of the gyroscope, 1 sigma", unit="rad/s", low=0, high=1
+    )
+    gyro_bias: float = option(
+        0.001, "bias of the gyroscope in a run, 1 sigma", unit="rad/s", low=0, high=1
+    )
+    accel_noise: float = option(
+        0.03, "noise of each sample of the accelerometer, 1 sigma", unit="m/s²", low=0, high=10
+    )
+    accel_bias: float = option(
+        0.02, "bias of the accelerometer in a run, 1 sigma", unit="m/s²", low=0, high=10
+    )
+    image_noise: float = option(
+        1.5, "noise of a pixel at mid grey without gain, 1 sigma", unit="grey levels",
+        low=0, high=50,
+    )
+    row_noise: float = option(
+        0.2, "noise common to a row without gain, 1 sigma", unit="grey levels", low=0, high=20
+    )
+    vignetting: float = option(0.12, "light lost in the corners", low=0, high=0.9)
+    jpeg_quality: int = option(92, "of the camera's images", low=10, high=100)
+    brightness: float = option(
+        110.0, "mean grey level that exposures aim at", unit="grey levels", low=10, high=240
+    )
+    motion_blur: bool = option(True, "pictures are blurred by what the camera moves while exposed")
+    max_gain: float = option(
+        16.0, "largest gain, after which pictures stay dark", low=1, high=1000
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +94,6 @@ class GalleryConfig:
     mapping_rate: float = option(2.0, "images of the mapping run", unit="Hz", low=0.1, high=30)
     mapping_laps: int = option(2, "times the mapping run goes round", low=1, high=10)
     query_rate: float = option(2.5, "images of the query run", unit="Hz", low=0.1, high=30)
-    odometry_rate: float = option(50.0, "odometry and tf", unit="Hz", low=5, high=500)
     longest_run_s: float = option(
         3600.0, "each run ends after this time", unit="s", low=1, high=36_000
     )
@@ -56,27 +101,20 @@ class GalleryConfig:
     lateral_spread_m: float = option(
         0.35, "how far runs keep off the middle of the way", unit="m", low=0, high=0.5
     )
-    odometry_scale_error: float = option(
-        0.012, "error of the wheels' size, 1 sigma", low=0, high=0.2
-    )
-    odometry_slip: float = option(
-        0.01, "random error of distance and of lateral slip, 1 sigma after a metre",
-        unit="m", low=0, high=0.5,
-    )
-    odometry_drift_deg: float = option(
-        0.5, "random error of heading, 1 sigma after a metre", unit="deg", low=0, high=20
-    )
-    image_noise: float = option(
-        1.5, "sensor noise at mid grey, 1 sigma", unit="grey levels", low=0, high=50
-    )
-    vignetting: float = option(0.12, "light lost in the corners", low=0, high=0.9)
-    jpeg_quality: int = option(92, "of the camera's images", low=10, high=100)
     storage: str = option("mcap", "format of the bags", choices=("mcap", "sqlite3"))
+    exposure_ms: float = option(
+        4.0, "exposure that shows a picture as bright as its light; doubled for half the light",
+        unit="ms", low=0.01, high=100,
+    )
+    longest_exposure_ms: float = option(
+        12.0, "longest exposure; gain helps from there", unit="ms", low=0.01, high=1000
+    )
+    sensors: SensorsConfig = section(SensorsConfig)
 
 
 @dataclass(frozen=True, slots=True)
 class StreetConfig:
-    """The street world: its geometry."""
+    """The street world: the street itself, the vehicle's traversals, sensors."""
 
     seed: int = option(0, "seed of the whole world", low=0, high=2**31 - 1)
     loop_m: float = option(440.0, "length of the closed drive", unit="m", low=400, high=2000)
@@ -86,3 +124,39 @@ class StreetConfig:
         20.0, "size of a texel of road and facades; signs and windows are finer",
         unit="mm", low=5, high=500,
     )
+    cameras: str = option(
+        "left_right", "of the vehicle: two that look ahead to both sides, or one straight ahead",
+        choices=("left_right", "front"),
+    )
+    image_width: int = option(640, "columns of each camera", unit="px", low=32, high=4096)
+    image_height: int = option(480, "rows of each camera", unit="px", low=32, high=4096)
+    field_of_view_deg: float = option(
+        67.0, "horizontal view of each camera", unit="deg", low=20, high=110
+    )
+    camera_yaw_deg: float = option(
+        45.0, "how far the two cameras are turned to the sides", unit="deg", low=0, high=120
+    )
+    mapping_rate: float = option(4.0, "images of the mapping run", unit="Hz", low=0.1, high=30)
+    mapping_laps: int = option(1, "times the mapping run goes round", low=1, high=10)
+    query_rate: float = option(2.0, "images of the query runs", unit="Hz", low=0.1, high=30)
+    longest_run_s: float = option(
+        3600.0, "each run ends after this time", unit="s", low=1, high=36_000
+    )
+    speed: float = option(
+        7.5, "driving speed, which each run varies by a tenth", unit="m/s", low=0.5, high=20
+    )
+    lateral_spread_m: float = option(
+        0.4, "how far runs keep off the middle of the lane", unit="m", low=0, high=0.8
+    )
+    traffic: float = option(
+        1.0, "factor on the number of vehicles and people on their way", low=0, high=4
+    )
+    parked: float = option(0.6, "share of the parking slots that are taken", low=0, high=1)
+    sway: float = option(
+        1.0, "how much the body rolls, pitches and heaves; 1 is a car", low=0, high=5
+    )
+    storage: str = option("mcap", "format of the bags", choices=("mcap", "sqlite3"))
+    longest_exposure_ms: float = option(
+        25.0, "longest exposure; gain helps from there", unit="ms", low=0.01, high=1000
+    )
+    sensors: SensorsConfig = section(SensorsConfig)

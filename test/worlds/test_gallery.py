@@ -7,8 +7,8 @@ import pytest
 from semloc_ros.config import GalleryConfig
 from semloc_ros.geometry import se3
 from semloc_ros.worlds.gallery.layout import build_gallery
-from semloc_ros.worlds.recording import sensors
-from semloc_ros.worlds.recording.recording import gallery_renderer, plan_runs
+from semloc_ros.worlds.recording.gallery import GalleryWorld, mounted_camera
+from semloc_ros.worlds.recording.shots import Studio
 from semloc_ros.worlds.textures import paintings
 
 
@@ -29,7 +29,7 @@ def test_every_room_has_its_paintings_and_closed_walls(gallery, renderer, tiny_c
         for yaw in np.linspace(0, 2 * np.pi, 5)[:4]:
             base = se3.exp(np.array([0, 0, 0, 0, 0, yaw]))
             base[:2, 3] = corner
-            pose = se3.inverse(base @ sensors.base_from_camera(tiny_config))
+            pose = se3.inverse(base @ mounted_camera(tiny_config).base_from_camera)
             rendering = renderer.render(pose)
             assert np.isfinite(rendering.depth).all(), "one can look out of the building"
             assert 30 < rendering.color.mean() < 200
@@ -45,12 +45,11 @@ def test_more_columns_are_more_rooms():
 @pytest.mark.slow
 def test_every_view_of_the_demo_has_features():
     config = GalleryConfig()
-    gallery = build_gallery(config)
-    renderer = gallery_renderer(gallery, sensors.camera_of(config))
-    run = plan_runs(config, gallery)[1]
-    bases = run.trajectory.map_from_base(run.image_times[::8])
+    world = GalleryWorld(config)
+    run = world.traversals[1]
+    studio = Studio(config, world.cameras, run, world.stage(run))
     detector = cv2.SIFT_create(4000, contrastThreshold=0.02)
-    for index, pose in enumerate(se3.inverse(bases @ sensors.base_from_camera(config))):
-        picture = sensors.expose(renderer.render(pose).color, config, np.random.default_rng(index))
+    for index in range(0, len(run.image_times), 8):
+        picture = studio.develop((index, 0), studio.render((index, 0)))
         count = len(detector.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)))
-        assert count >= 300, f"image {8 * index} shows {count} features"
+        assert count >= 300, f"image {index} shows {count} features"

@@ -1,15 +1,18 @@
-"""Odometry errs as much as it says, the camera has the noise it was given."""
+"""Odometry errs as much as it says, the IMU feels gravity and turns."""
 
 import dataclasses
 
 import numpy as np
 
+from semloc_ros.config import SensorsConfig
 from semloc_ros.geometry import se3, uncertainty
 from semloc_ros.worlds.recording import sensors
-from semloc_ros.worlds.recording.driving import drive_loop
+from semloc_ros.worlds.recording.driving import CAR, Trajectory, drive_loop, make_sway
 
 CORNERS = np.array([[0.0, 0], [7, 0], [7, 6], [0, 6]])
 TIMES = np.arange(0, 12, 0.02)
+SENSORS = SensorsConfig()
+EXACT = SensorsConfig(gyro_noise=0, gyro_bias=0, accel_noise=0, accel_bias=0)
 
 
 def truth():
@@ -18,9 +21,9 @@ def truth():
     return drive.planar(TIMES), se3.inverse(poses[0]) @ poses
 
 
-def test_without_noise_odometry_is_the_truth(tiny_config):
+def test_without_noise_odometry_is_the_truth():
     quiet = dataclasses.replace(
-        tiny_config, odometry_scale_error=0.0, odometry_slip=0.0, odometry_drift_deg=0.0
+        SENSORS, odometry_scale_error=0.0, odometry_slip=0.0, odometry_drift_deg=0.0
     )
     planar, poses = truth()
     odometry = sensors.wheel_odometry(planar, TIMES, quiet, np.random.default_rng(0))
@@ -28,8 +31,8 @@ def test_without_noise_odometry_is_the_truth(tiny_config):
     np.testing.assert_allclose(odometry.twists[300:, 0].max(), 0.4, atol=0.02)
 
 
-def test_random_errors_are_as_large_as_the_covariance(tiny_config):
-    config = dataclasses.replace(tiny_config, odometry_scale_error=0.0)
+def test_random_errors_are_as_large_as_the_covariance():
+    config = dataclasses.replace(SENSORS, odometry_scale_error=0.0)
     planar, poses = truth()
     errors, values = [], []
     for seed in range(150):
@@ -42,8 +45,8 @@ def test_random_errors_are_as_large_as_the_covariance(tiny_config):
     assert np.abs(np.mean(errors, axis=0)).max() < 0.02
 
 
-def test_the_wheels_size_errs_for_a_whole_run(tiny_config):
-    config = dataclasses.replace(tiny_config, odometry_slip=0.0, odometry_drift_deg=0.0)
+def test_the_wheels_size_errs_for_a_whole_run():
+    config = dataclasses.replace(SENSORS, odometry_slip=0.0, odometry_drift_deg=0.0)
     planar, poses = truth()
     odometry = sensors.wheel_odometry(planar, TIMES, config, np.random.default_rng(4))
     way = np.linalg.norm(np.diff(odometry.odom_from_base[:, :2, 3], axis=0), axis=1)
@@ -52,24 +55,68 @@ def test_the_wheels_size_errs_for_a_whole_run(tiny_config):
     assert ratio.std() < 1e-4 and 0.001 < abs(ratio.mean() - 1) < 0.05
 
 
-def test_covariances_are_positive_definite_from_the_start(tiny_config):
+def test_covariances_are_positive_definite_from_the_start():
     planar, _ = truth()
-    odometry = sensors.wheel_odometry(planar, TIMES, tiny_config, np.random.default_rng(0))
+    odometry = sensors.wheel_odometry(planar, TIMES, SENSORS, np.random.default_rng(0))
     assert np.linalg.eigvalsh(odometry.covariances).min() > 0
     np.testing.assert_array_equal(odometry.odom_from_base[0], np.eye(4))
 
 
-def test_camera_looks_to_the_right_and_level(tiny_config):
-    pose = sensors.base_from_camera(tiny_config)
-    se3.check_pose("camera", pose)
-    forward, down = pose[:3, 2], pose[:3, 1]
-    assert forward[0] > 0.5 and forward[1] < -0.5  # ahead and to the right
-    assert down[2] < -0.99
+def swaying_car(seed=0):
+    rng = np.random.default_rng(seed)
+    flat = drive_loop(10 * CORNERS, 1, 0.3, 7.5, rng, CAR)
+    sway = make_sway(1.0, flat.duration, rng)
+    return Trajectory(flat.times, flat.way, flat.xy, flat.heading, flat.speed, sway)
 
 
-def test_noise_and_vignetting(tiny_config):
-    grey = np.full((200, 300, 3), 128, np.float32)
-    picture = sensors.expose(grey, tiny_config, np.random.default_rng(0)).astype(float)
-    middle, corner = picture[90:110, 140:160], picture[:15, :15]
-    assert abs(middle.std() - tiny_config.image_noise) < 0.15
-    assert abs(corner.mean() / middle.mean() - (1 - tiny_config.vignetting)) < 0.02
+def test_standing_still_the_imu_feels_gravity_upwards():
+    car = swaying_car()
+    after = car.duration + np.arange(1, 21, 0.01)
+    still = sensors.inertial(car, after, EXACT, np.random.default_rng(0))
+    np.testing.assert_allclose(still.specific_force, np.tile([0, 0, 9.81], (2000, 1)), atol=1e-4)
+    np.testing.assert_allclose(still.angular, 0, atol=1e-9)
+    noisy = sensors.inertial(car, after, SENSORS, np.random.default_rng(0))
+    assert abs(noisy.specific_force.std(axis=0) / SENSORS.accel_noise - 1).max() < 0.1
+    assert abs(noisy.angular.std(axis=0) / SENSORS.gyro_noise - 1).max() < 0.1
+    bias = noisy.angular.mean(axis=0)
+    assert 0.1 * SENSORS.gyro_bias < abs(bias).max() < 4 * SENSORS.gyro_bias
+
+
+def test_a_left_turn_is_positive_and_pulls_inwards():
+    """A circle to the left: v / r about up, v²/r to the left."""
+    angle = np.linspace(0, 2 * np.pi, 4001)
+    circle = Trajectory(
+        angle * 10 / 5, 10 * angle, 10 * np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1),
+        angle, np.full(4001, 5.0),
+    )  # fmt: skip
+    felt = sensors.inertial(circle, np.arange(1, 10, 0.01), EXACT, np.random.default_rng(0))
+    np.testing.assert_allclose(felt.angular, np.tile([0, 0, 0.5], (900, 1)), atol=1e-4)
+    np.testing.assert_allclose(felt.specific_force, np.tile([0, 2.5, 9.81], (900, 1)), atol=1e-2)
+
+
+def test_the_imu_integrates_to_the_true_pose():
+    car = swaying_car(1)
+    step = 1 / EXACT.imu_rate
+    times = np.arange(0, 25, step) + step / 2
+    felt = sensors.inertial(car, times, EXACT, np.random.default_rng(0))
+    begin = car.map_from_base(np.array([0.0]))[0] @ sensors.BASE_FROM_IMU
+    rotation, velocity, position = begin[:3, :3], np.zeros(3), begin[:3, 3]
+    for turn, force in zip(felt.angular, felt.specific_force, strict=True):
+        half = se3.exp(np.append(np.zeros(3), turn * step / 2))[:3, :3]
+        acceleration = rotation @ half @ force - [0, 0, sensors.GRAVITY]
+        position = position + velocity * step + acceleration * step**2 / 2
+        velocity = velocity + acceleration * step
+        rotation = rotation @ half @ half
+    end = car.map_from_base(np.array([25.0]))[0] @ sensors.BASE_FROM_IMU
+    way = np.interp(25.0, car.times, car.way)
+    assert np.linalg.norm(position - end[:3, 3]) < 0.005 * way
+    assert np.degrees(np.linalg.norm(se3.rotation_vector(end[:3, :3].T @ rotation))) < 0.05
+
+
+def test_a_car_sways_a_little_and_not_when_it_stands():
+    car = swaying_car()
+    poses = car.map_from_base(np.arange(0, car.duration, 0.05))
+    tilt = np.degrees(np.arccos(poses[:, 2, 2]))
+    assert tilt[0] < 1e-6 and tilt[-1] < 1e-2 and 0.2 < tilt.max() < 3.0
+    assert 0.003 < poses[:, 2, 3].std() < 0.05
+    np.testing.assert_allclose(np.linalg.det(poses[:, :3, :3]), 1, atol=1e-12)

@@ -1,20 +1,20 @@
 """A robot's recording as a ROS 2 bag, without ROS.
 
-Topics and frames are those of any robot with a camera and wheels (REP-103, REP-105):
-/camera/image_raw/compressed, /camera/camera_info, /odom, /tf (odom to base_link), /tf_static
-(base_link to camera_optical), and the truth: /ground_truth/pose (base_link in map). A message
-is recorded when it would arrive: images `IMAGE_DELAY_NS` after they are taken.
+Topics and frames are those of any robot with cameras, wheels and an IMU (REP-103, REP-105), here
+for a camera named `camera`: /camera/image_raw/compressed, /camera/camera_info, /odom, /tf (odom to
+base_link), /imu/data (frame imu_link, no orientation), /tf_static (base_link to camera_optical and
+imu_link), and the truth: /ground_truth/pose (base_link in map). A message is recorded when it
+would arrive: images `IMAGE_DELAY_NS` after they are taken.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 from rosbags.interfaces import (
     Qos,
     QosDurability,
@@ -28,12 +28,14 @@ from rosbags.typesys import Stores, get_typestore
 
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.types import Camera, FloatArray
+from semloc_ros.worlds.recording.sensors import BASE_FROM_IMU
+from semloc_ros.worlds.recording.traversal import MountedCamera
 
 IMAGE_DELAY_NS = 20_000_000
 _DISTORTION_MODELS = {"pinhole": "plumb_bob", "radtan": "plumb_bob", "fisheye": "equidistant"}
+_PICTURE = "sensor_msgs/msg/CompressedImage"
 _TOPICS = {
-    "/camera/image_raw/compressed": "sensor_msgs/msg/CompressedImage",
-    "/camera/camera_info": "sensor_msgs/msg/CameraInfo",
+    "/imu/data": "sensor_msgs/msg/Imu",
     "/odom": "nav_msgs/msg/Odometry",
     "/tf": "tf2_msgs/msg/TFMessage",
     "/tf_static": "tf2_msgs/msg/TFMessage",
@@ -44,10 +46,19 @@ _TOPICS = {
 class RobotBagWriter:
     """Writes one bag; a context manager. Messages must come in the order of their stamps."""
 
-    def __init__(self, folder: Path, storage: str) -> None:
+    def __init__(
+        self, folder: Path, storage: str, cameras: Sequence[MountedCamera], sigmas: FloatArray
+    ) -> None:
+        """`sigmas` (2,): of the gyroscope rad/s and of the accelerometer m/s²."""
         self._store = get_typestore(Stores.ROS2_JAZZY)
         plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
         self._writer = Writer(folder, version=9, storage_plugin=plugin)
+        self._cameras = cameras
+        self._variances = [np.diag(np.full(3, sigma**2)).ravel() for sigma in sigmas]
+        self._topics = dict(_TOPICS)
+        for one in cameras:
+            self._topics[f"/{one.name}/image_raw/compressed"] = _PICTURE
+            self._topics[f"/{one.name}/camera_info"] = "sensor_msgs/msg/CameraInfo"
         self._delayed: list[tuple[int, str, Any]] = []
 
     def __enter__(self) -> RobotBagWriter:
@@ -56,7 +67,7 @@ class RobotBagWriter:
             topic: self._writer.add_connection(
                 topic, kind, typestore=self._store, offered_qos_profiles=[_qos(topic)]
             )
-            for topic, kind in _TOPICS.items()
+            for topic, kind in self._topics.items()
         }
         return self
 
@@ -68,10 +79,14 @@ class RobotBagWriter:
             self._flush(None)
         self._writer.close()
 
-    def static_transform(self, stamp_ns: int, base_from_camera: FloatArray) -> None:
-        """The camera's place on the robot."""
-        transform = self._transform(stamp_ns, "base_link", "camera_optical", base_from_camera)
-        self._write("/tf_static", stamp_ns, self._message("tf2_msgs/msg/TFMessage", [transform]))
+    def static_transforms(self, stamp_ns: int) -> None:
+        """Where cameras and IMU are on the robot."""
+        mounts = [(one.frame, one.base_from_camera) for one in self._cameras]
+        transforms = [
+            self._transform(stamp_ns, "base_link", frame, pose)
+            for frame, pose in [*mounts, ("imu_link", BASE_FROM_IMU)]
+        ]
+        self._write("/tf_static", stamp_ns, self._message("tf2_msgs/msg/TFMessage", transforms))
 
     def truth(self, stamp_ns: int, map_from_base: FloatArray) -> None:
         """The true pose of the robot."""
@@ -98,15 +113,27 @@ class RobotBagWriter:
         message = self._message("nav_msgs/msg/Odometry", header, "base_link", pose, velocity)
         self._write("/odom", stamp_ns, message)
 
-    def image(self, stamp_ns: int, jpeg: NDArray[np.uint8], camera: Camera) -> None:
+    def inertial(self, stamp_ns: int, angular: FloatArray, specific_force: FloatArray) -> None:
+        """A sample of the IMU: turn rate (3,) rad/s and specific force (3,) m/s²."""
+        no_turn = self._message("geometry_msgs/msg/Quaternion", 0.0, 0.0, 0.0, 1.0)
+        unknown = np.concatenate([[-1.0], np.zeros(8)])  # sensor_msgs: no orientation is given
+        message = self._message(
+            "sensor_msgs/msg/Imu", self._header(stamp_ns, "imu_link"), no_turn, unknown,
+            self._vector(*angular), self._variances[0],
+            self._vector(*specific_force), self._variances[1],
+        )  # fmt: skip
+        self._write("/imu/data", stamp_ns, message)
+
+    def image(self, stamp_ns: int, jpeg: bytes, mounted: MountedCamera) -> None:
         """One picture and its calibration; both arrive `IMAGE_DELAY_NS` later."""
-        header = self._header(stamp_ns, "camera_optical")
-        kind = "sensor_msgs/msg/CompressedImage"
+        header = self._header(stamp_ns, mounted.frame)
         # The wording of image_transport, which cv_bridge reads the encoding from.
-        picture = self._message(kind, header, "rgb8; jpeg compressed bgr8", jpeg)
-        arrival = stamp_ns + IMAGE_DELAY_NS
-        self._delayed.append((arrival, "/camera/camera_info", self._camera_info(header, camera)))
-        self._delayed.append((arrival, "/camera/image_raw/compressed", picture))
+        data = np.frombuffer(jpeg, dtype=np.uint8)
+        picture = self._message(_PICTURE, header, "rgb8; jpeg compressed bgr8", data)
+        arrival, name = stamp_ns + IMAGE_DELAY_NS, mounted.name
+        info = self._camera_info(header, mounted.camera)
+        self._delayed.append((arrival, f"/{name}/camera_info", info))
+        self._delayed.append((arrival, f"/{name}/image_raw/compressed", picture))
 
     def _write(self, topic: str, stamp_ns: int, message: Any) -> None:
         self._flush(stamp_ns)
@@ -155,13 +182,6 @@ class RobotBagWriter:
             matrix.ravel(), np.eye(3).ravel(), np.column_stack([matrix, np.zeros(3)]).ravel(),
             0, 0, self._message("sensor_msgs/msg/RegionOfInterest", 0, 0, 0, 0, False),
         )  # fmt: skip
-
-
-def encode_jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """JPEG bytes (N,) of an RGB image."""
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return data.ravel()
 
 
 def _qos(topic: str) -> Qos:

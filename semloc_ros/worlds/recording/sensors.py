@@ -1,16 +1,18 @@
-"""What the robot's sensors make of the truth: wheel odometry and camera pictures."""
+"""What wheels and an IMU make of the truth."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from semloc_ros.config import GalleryConfig
+from semloc_ros.config import SensorsConfig
 from semloc_ros.geometry import se3
-from semloc_ros.types import Camera, FloatArray
+from semloc_ros.types import FloatArray
+from semloc_ros.worlds.recording.driving import Trajectory
 
+GRAVITY = 9.81  # m/s²
+BASE_FROM_IMU = se3.make_pose(np.eye(3), np.array([0.0, 0.0, 0.3]))
 _UNOBSERVED = 1e-6  # variance of height, roll and pitch, which wheels do not measure
 
 
@@ -24,8 +26,17 @@ class WheelOdometry:
     twists: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class InertialSamples:
+    """In axes of the IMU (x forward, y left, z up): `angular` (N, 3) rad/s and `specific_force`
+    (N, 3) m/s², which is +g upwards when the robot stands."""
+
+    angular: FloatArray
+    specific_force: FloatArray
+
+
 def wheel_odometry(
-    planar: FloatArray, times: FloatArray, config: GalleryConfig, rng: np.random.Generator
+    planar: FloatArray, times: FloatArray, config: SensorsConfig, rng: np.random.Generator
 ) -> WheelOdometry:
     """Dead reckoning of the true x, y, heading (N, 3) at `times` (N,), starting at identity.
 
@@ -46,35 +57,25 @@ def wheel_odometry(
     return WheelOdometry(_poses(states), covariances, twists)
 
 
-def camera_of(config: GalleryConfig) -> Camera:
-    """The robot's camera: a mild wide-angle lens, its principal point a little off."""
-    focal = config.image_width / 2 / np.tan(np.radians(config.field_of_view_deg) / 2)
-    return Camera(
-        "radtan", config.image_width, config.image_height, float(focal), float(focal * 1.0015),
-        0.503 * config.image_width, 0.492 * config.image_height, (-0.055, 0.021, 4e-4, -3e-4, 0.0),
-    )  # fmt: skip
-
-
-def base_from_camera(config: GalleryConfig) -> FloatArray:
-    """Pose (4, 4) of the camera on the robot: on a mast, turned aside, tilted up a little."""
-    yaw, pitch = np.radians(config.camera_yaw_deg), np.radians(3.0)
-    forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
-    right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
-    rotation = np.stack([right, np.cross(forward, right), forward], axis=1)
-    return se3.make_pose(rotation, np.array([0.12, -0.04, 1.15]))
-
-
-def expose(
-    color: NDArray[np.float32], config: GalleryConfig, rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """The picture (H, W, 3) that the sensor makes: vignetting, shot and read noise, 8 bits."""
-    height, width = color.shape[:2]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    falloff = 1 - np.float32(config.vignetting / 2) * (x * x + y * y)
-    light = np.clip(color * falloff[:, :, None], 0, 255)
-    sigma = np.float32(config.image_noise) * np.sqrt(0.35 + 0.65 * light / 128)
-    noisy = light + sigma * rng.standard_normal(light.shape, dtype=np.float32)
-    return np.asarray(np.clip(np.rint(noisy), 0, 255), dtype=np.uint8)
+def inertial(
+    trajectory: Trajectory, times: FloatArray, config: SensorsConfig, rng: np.random.Generator
+) -> InertialSamples:
+    """Turn rate and specific force at the times (N,), each a mean over its sampling interval,
+    with white noise and a bias for the run."""
+    half = 0.5 / config.imu_rate
+    before, here, after = (
+        trajectory.map_from_base(times + shift) @ BASE_FROM_IMU for shift in (-half, 0.0, half)
+    )
+    turn = np.swapaxes(before[:, :3, :3], 1, 2) @ after[:, :3, :3]
+    angular = se3.rotation_vector(turn) / (2 * half)
+    acceleration = (before[:, :3, 3] - 2 * here[:, :3, 3] + after[:, :3, 3]) / half**2
+    acceleration[:, 2] += GRAVITY
+    force = np.einsum("nji,nj->ni", here[:, :3, :3], acceleration)
+    biases = rng.standard_normal((2, 3)) * [[config.gyro_bias], [config.accel_bias]]
+    return InertialSamples(
+        angular + biases[0] + config.gyro_noise * rng.standard_normal(angular.shape),
+        force + biases[1] + config.accel_noise * rng.standard_normal(force.shape),
+    )
 
 
 def _moves(planar: FloatArray) -> FloatArray:

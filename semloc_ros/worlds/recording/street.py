@@ -1,0 +1,126 @@
+"""The street as a world to record: a car maps it in summer and comes again in other conditions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from semloc_ros.config import StreetConfig
+from semloc_ros.errors import ConfigError, expected
+from semloc_ros.worlds.recording import traversal as plans
+from semloc_ros.worlds.recording.driving import CAR, Trajectory, drive_loop, make_sway
+from semloc_ros.worlds.recording.pictures import Shutter
+from semloc_ros.worlds.recording.recording import Progress, make_world
+from semloc_ros.worlds.recording.traversal import (
+    MountedCamera,
+    PlannedObject,
+    Stage,
+    Stream,
+    Traversal,
+)
+from semloc_ros.worlds.rendering.lighting import bake
+from semloc_ros.worlds.rendering.raycaster import RayCaster
+from semloc_ros.worlds.rendering.renderer import Renderer
+from semloc_ros.worlds.rendering.scene import SceneBuilder
+from semloc_ros.worlds.street.conditions import CONDITIONS, Condition
+from semloc_ros.worlds.street.site import LANE, make_site
+from semloc_ros.worlds.street.street import build_street
+
+_LIGHT_MAPS = {"spacing": 0.8, "reach": 4.0}  # metres; see `lighting.bake`
+
+
+def make_street(
+    config: StreetConfig,
+    folder: Path,
+    conditions: Sequence[str] = tuple(CONDITIONS),
+    progress: Progress | None = None,
+    output: str = "both",
+) -> bool:
+    """Writes the street unless it is there: see `make_world`. ConfigError for a condition that
+    there is not."""
+    check_conditions(conditions)
+    return make_world(
+        "street", config, lambda: StreetWorld(config, conditions), folder, output, progress,
+        {"conditions": list(conditions)},
+    )  # fmt: skip
+
+
+def check_conditions(conditions: Sequence[str]) -> None:
+    """ConfigError for a condition that there is not, naming the nearest, or that comes twice."""
+    for name in conditions:
+        if name not in CONDITIONS:
+            near = difflib.get_close_matches(name, CONDITIONS, n=1, cutoff=0.0)[0]
+            raise ConfigError(f"conditions: {name} is unknown, did you mean {near}?")
+    if len(set(conditions)) < len(conditions):
+        raise ConfigError(expected("conditions", "each once", ",".join(conditions)))
+
+
+class StreetWorld:
+    """The street of a configuration with its traversals, `mapping` (in summer) and one query
+    traversal per condition, named after it: see `traversal.World`."""
+
+    def __init__(self, config: StreetConfig, conditions: Sequence[str]) -> None:
+        self.config = config
+        self.cameras = mounted_cameras(config)
+        runs = [("mapping", "summer", 0)]
+        # Days are those of all conditions: leaving one out leaves the others as they are.
+        runs += [(name, name, 1 + list(CONDITIONS).index(name)) for name in conditions]
+        self.traversals = tuple(plan_run(config, *run) for run in runs)
+
+    def stage(self, traversal: Traversal) -> Stage:
+        """The street in the condition of a traversal, with its traffic."""
+        config, builder = self.config, SceneBuilder()
+        condition = CONDITIONS[traversal.setting]
+        plan = build_street(config, condition, builder)
+        scene = builder.build()
+        caster = RayCaster(scene.mesh.triangles)
+        lights = bake(scene.mesh.patches, caster, plan.lamps, **_LIGHT_MAPS)
+        light = condition.light(plans.stream(config, Stream.LIGHT, traversal.index))
+        renderers = {
+            one.name: Renderer(scene, lights, caster, one.camera, light) for one in self.cameras
+        }
+        objects = [
+            PlannedObject(one.object_id, one.instance, one.corners_map, one.texture)
+            for one in plan.objects
+        ]
+        return Stage(renderers, lambda time_s: (), objects)
+
+
+def mounted_cameras(config: StreetConfig) -> tuple[MountedCamera, ...]:
+    """The cameras on the car's roof, as `config.cameras` says."""
+    camera = plans.lens(config.image_width, config.image_height, config.field_of_view_deg)
+    yaw, pitch = np.radians(config.camera_yaw_deg), np.radians(4.0)
+    if config.cameras == "front":
+        return (MountedCamera("camera", camera, plans.mount(0.0, pitch, (0.6, 0.0, 1.7))),)
+    return (
+        MountedCamera("camera_left", camera, plans.mount(yaw, pitch, (0.5, 0.45, 1.7))),
+        MountedCamera("camera_right", camera, plans.mount(-yaw, pitch, (0.5, -0.45, 1.7))),
+    )
+
+
+def plan_run(config: StreetConfig, name: str, condition: str, index: int) -> Traversal:
+    """The traversal of that name, condition and day."""
+    rng = plans.stream(config, Stream.DRIVE, index)
+    mapping = name == "mapping"
+    trajectory = _drive(config, config.mapping_laps if mapping else 1, rng)
+    rate = config.mapping_rate if mapping else config.query_rate
+    shutter = _shutter(config, CONDITIONS[condition], rng)
+    return plans.plan_traversal(name, condition, index, trajectory, shutter, rate, config)
+
+
+def _drive(config: StreetConfig, laps: int, rng: np.random.Generator) -> Trajectory:
+    corners = make_site(config).corners(LANE)
+    speed = config.speed * rng.uniform(0.9, 1.1)
+    flat = drive_loop(corners, laps, config.lateral_spread_m, speed, rng, CAR)
+    sway = make_sway(config.sway, flat.duration, rng)
+    return Trajectory(flat.times, flat.way, flat.xy, flat.heading, flat.speed, sway)
+
+
+def _shutter(config: StreetConfig, condition: Condition, rng: np.random.Generator) -> Shutter:
+    return Shutter(
+        condition.exposure_s, config.longest_exposure_ms / 1e3,
+        plans.brightness(config.sensors, rng), condition.noise,
+    )  # fmt: skip
