@@ -122,3 +122,22 @@ def test_the_program_itself_prints_one_line_and_exits_1(tmp_path):
     assert done.returncode == 1
     assert done.stderr.strip().endswith("expected a map folder, got no such folder")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_label_takes_the_label_maps_of_a_folder(built, tmp_path):
+    out, labels = tmp_path / "map", tmp_path / "labels"
+    for name in load_map(built).view_names:
+        file = (labels / name).with_suffix(".png")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(file), np.full((240, 320), 2, np.uint8))
+    found = run("label", built, "--labels", labels, "--out", out)
+    labelled = load_map(out)
+    assert f"{labelled.num_points} of {labelled.num_points}" in found.output
+    assert (labelled.label_histogram.argmax(1) == 2).all()
+    assert load_map(built).label_histogram.shape[1] == 0
+    cv2.imwrite(str(file), np.zeros((240, 320, 3), np.uint8))
+    with pytest.raises(MapError, match="expected one number of 8 or 16 bits per pixel"):
+        raise run("label", built, "--labels", labels, "--out", out).exception
+    file.unlink()
+    with pytest.raises(MapError, match=f"{file.name}: expected a label map, got no such file"):
+        raise run("label", built, "--labels", labels, "--out", out).exception
