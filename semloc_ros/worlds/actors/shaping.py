@@ -132,12 +132,22 @@ def hull(sections: FloatArray) -> FloatArray:
     return np.concatenate([left, (left * [1, -1, 1])[:, ::-1]])
 
 
-def tube(rings: FloatArray) -> FloatArray:
+def tube(rings: FloatArray, foot: bool = True) -> FloatArray:
     """Triangles of a closed tube (S, K, 3): rings counter-clockwise as seen from above, the
-    topmost first, with flat ends."""
+    topmost first, with flat ends; without `foot` open below."""
     closed = np.concatenate([rings, rings[:, :1]], axis=1)
-    skin = _skin(closed)
-    return np.concatenate([skin, _fan(rings[0]), _fan(rings[-1])[:, ::-1]])
+    ends = [_fan(rings[0]), _fan(rings[-1])[:, ::-1]]
+    return np.concatenate([_skin(closed), *ends[: 1 + foot]])
+
+
+def hoop(centre: ArrayLike, radius: float, thick: float, segments: int) -> FloatArray:
+    """Triangles of an upright tyre that rolls along x: a ring with a triangle for a section."""
+    turn = np.arange(segments + 1) * 2 * np.pi / segments
+    outward = np.stack([np.cos(turn), 0 * turn, np.sin(turn)], axis=1)
+    profile = [(radius, 0.0), (radius - 2 * thick, thick), (radius - 2 * thick, -thick),
+               (radius, 0.0)]  # fmt: skip
+    sections = np.stack([r * outward + [0, y, 0] for r, y in profile], axis=1)
+    return np.asarray(centre, dtype=np.float64) + _skin(sections)
 
 
 def ring(centre: ArrayLike, half_depth: float, half_width: float, sides: int) -> FloatArray:
