@@ -26,6 +26,7 @@ from semloc_ros.datasets import (
     static_clips,
     utm_places,
     virtual_gallery,
+    world_folder,
 )
 from semloc_ros.datasets.contents import (
     DatasetContents,
@@ -34,6 +35,7 @@ from semloc_ros.datasets.contents import (
     localization_contents,
     pair_contents,
     place_contents,
+    run_contents,
 )
 from semloc_ros.datasets.localization_set import LocalizationSet
 from semloc_ros.errors import DatasetError, expected
@@ -64,6 +66,11 @@ def format_of(folder: Path) -> Format:
 
 def _localization(read: Callable[[Path], LocalizationSet]) -> Callable[[Path], DatasetContents]:
     return lambda folder: localization_contents(read(folder))
+
+
+def _world(folder: Path) -> DatasetContents:
+    images = world_folder.read_world_images(folder)
+    return run_contents(images, world_folder.read_world_labels(folder))
 
 
 def _seven_scenes(folder: Path) -> DatasetContents:
@@ -108,6 +115,11 @@ def _static_clips(folder: Path) -> DatasetContents:
 _SEASONS = "visuallocalization.net"
 
 FORMATS = (
+    Format(
+        "world", "dataset folders of a synthetic world",
+        "semloc world make", "yours",
+        world_folder.recognize, _world,
+    ),
     Format(
         "kapture", "kapture folders (Virtual Gallery, Baidu mall, …)",
         "github.com/naver/kapture, kapture_download_dataset.py", "that of the data set",

@@ -95,6 +95,23 @@ def localization_contents(found: LocalizationSet) -> DatasetContents:
     return DatasetContents(counts, tuple(samples), poses, names=names)
 
 
+def run_contents(
+    runs: Mapping[str, Sequence[PosedImage]], labelled: Mapping[str, Sequence[LabelledImage]]
+) -> DatasetContents:
+    """Runs through one map, with the labels of the images that have some."""
+    samples = [
+        Sample(f"{name}/{image.name}", drawn.get(image.name, image.read), image.camera)
+        for (name, images), share in zip(runs.items(), _shares(runs), strict=True)
+        for drawn in [{one.name: _labelled_reader(one) for one in labelled.get(name, ())}]
+        for image in spread(images, share)
+    ]
+    counts = {f"images, {name}": len(images) for name, images in runs.items()}
+    counts |= {f"labelled, {name}": len(images) for name, images in labelled.items()}
+    poses = {name: np.stack([one.camera_from_map for one in runs[name]]) for name in runs}
+    names = {name: tuple(image.name for image in images) for name, images in runs.items()}
+    return DatasetContents(counts, tuple(samples), poses, names=names)
+
+
 def labelled_contents(splits: Mapping[str, Sequence[LabelledImage]]) -> DatasetContents:
     """Images with a class per pixel, by split."""
     samples = [

@@ -8,6 +8,7 @@ from semloc_ros.datasets.catalog import FORMATS, format_of
 from semloc_ros.errors import DatasetError
 
 TREES = {
+    "world": ["world.json", "frames/summer/sensors/sensors.txt"],
     "kapture": ["mapping/sensors/sensors.txt"],
     "virtual_gallery": ["training/gallery_light1_loop1/extrinsic.txt"],
     "baidu_mall": ["training_images_undistort/a.jpg", "training_gt/a.camera"],
@@ -35,7 +36,7 @@ def test_a_format_is_known_by_its_files(name, tmp_path):
 
 def test_another_folder_is_one_line_that_names_the_formats(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DatasetError, match="expected one of kapture, .*, rosbag, images, got none"):
+    with pytest.raises(DatasetError, match="expected one of world, .*, rosbag, images, got none"):
         format_of(tmp_path)
     with pytest.raises(DatasetError, match="expected the folder of a data set, got nothing there"):
         format_of(tmp_path / "nothing")
