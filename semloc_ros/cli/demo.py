@@ -173,7 +173,7 @@ def _building(config: DemoConfig) -> MapBuilderConfig:
 
 def _recipe(config: DemoConfig, world: Path) -> str:
     """What the map depends on, as one word."""
-    from semloc_ros.worlds.recording.recording import WORLD_FILE
+    from semloc_ros.worlds.recording.folders import WORLD_FILE
 
     options = json.dumps(to_mapping(_building(config)), sort_keys=True)
     made_of = [__version__, (world / WORLD_FILE).read_text(), options]

@@ -275,7 +275,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path, tiny_config, monke
     def full(path, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("semloc_ros.worlds.recording.frames.write_whole", full)
+    monkeypatch.setattr("semloc_ros.worlds.recording.folders.write_whole", full)
     with pytest.raises(DatasetError, match="can be written, got No space left on device"):
         make_gallery(tiny_config, tmp_path / "world")
 
