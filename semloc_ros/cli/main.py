@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 import semloc_ros
-from semloc_ros.cli import config, dataset, demo, doctor, map, replay, world
+from semloc_ros.cli import config, dataset, demo, doctor, evaluate, map, replay, world
 from semloc_ros.errors import SemlocError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("config")(config.show)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(world.app, name="world")
 app.add_typer(map.app, name="map")
 app.add_typer(dataset.app, name="dataset")

@@ -3,7 +3,14 @@
 `options.py` turns these fields into ROS parameters, yaml files and command-line options.
 """
 
-from semloc_ros.config.evaluation import DemoConfig, DoctorConfig, EvaluationConfig, GoalsConfig
+from semloc_ros.config.evaluation import (
+    BagTopicsConfig,
+    DemoConfig,
+    DoctorConfig,
+    EvaluateConfig,
+    EvaluationConfig,
+    GoalsConfig,
+)
 from semloc_ros.config.localization import (
     CovarianceConfig,
     FeaturesConfig,
@@ -20,12 +27,15 @@ from semloc_ros.config.nodes import (
     ReplayConfig,
     TrackingConfig,
 )
-from semloc_ros.config.worlds import GalleryConfig, SensorsConfig, StreetConfig
+from semloc_ros.config.worlds import ClipConfig, GalleryConfig, SensorsConfig, StreetConfig
 
 __all__ = [
+    "BagTopicsConfig",
+    "ClipConfig",
     "CovarianceConfig",
     "DemoConfig",
     "DoctorConfig",
+    "EvaluateConfig",
     "EvaluationConfig",
     "FeaturesConfig",
     "GalleryConfig",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from semloc_ros.config.maps import MapBuilderConfig
+from semloc_ros.config.nodes import LocalizerNodeConfig
 from semloc_ros.config.worlds import GalleryConfig
 from semloc_ros.options import option, section
 
@@ -25,6 +26,55 @@ class EvaluationConfig:
     false_fix_deg: float = option(
         5.0, "a TRACKING pose turned more than this is a false fix", unit="deg", low=0.0, high=180.0
     )
+    recall: str = option(
+        "0.05/5 0.25/2 0.5/5 5/10", "thresholds of the recalls, as metres/degrees"
+    )
+    rpe_frames: int = option(1, "distance of the poses compared by RPE, in fixes", low=1, high=1000)
+    rpe_m: float = option(
+        1.0, "distance of the poses compared by RPE, along the way", unit="m", low=0.01, high=1e4
+    )
+    confidence: float = option(
+        0.95, "probability of the confidence intervals", low=0.5, high=0.999
+    )
+    resamples: int = option(
+        2000, "samples of the bootstrap and of the permutation test", low=100, high=100_000
+    )
+    seed: int = option(0, "seed of their random numbers", low=0, high=2**31 - 1)
+    block_frames: int = option(
+        10, "frames that are drawn together, as neighbours err alike", low=1, high=10_000
+    )
+    significance: float = option(
+        0.05, "a change with less than this probability of chance is one (Holm over all numbers)",
+        low=1e-6, high=0.5,
+    )
+    worse_share: float = option(
+        0.01, "a recall or availability lower by no more than this is not worse",
+        low=0.0, high=1.0,
+    )
+    worse_ratio: float = option(
+        1.05, "an error grown by no more than this factor is not worse", low=1.0, high=100.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BagTopicsConfig:
+    """Where a bag holds what the localizer takes."""
+
+    image: str = option("/camera/image_raw", "images; else the same with /compressed")
+    camera_info: str = option("/camera/camera_info", "intrinsics")
+    odom: str = option("/odom", "odometry, where `odometry` is topic")
+    mask: str = option("", "masks of what moves; none if empty")
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConfig(LocalizerNodeConfig):
+    """`semloc evaluate`: the parameters of the localizer node, and how it is judged."""
+
+    thumbnail_width: int = option(
+        320, "width of the overlays kept of each frame; 0 keeps none", unit="px", low=0, high=4096
+    )
+    topics: BagTopicsConfig = section(BagTopicsConfig)
+    evaluation: EvaluationConfig = section(EvaluationConfig)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,39 +16,76 @@ import numpy as np
 from scipy.stats import chi2
 
 from semloc_ros.config import EvaluationConfig
+from semloc_ros.errors import ConfigError, expected
+from semloc_ros.evaluation.conditions import Condition, pool
 from semloc_ros.evaluation.judging import Judged, claimed_nees
+from semloc_ros.evaluation.outages import outages
 from semloc_ros.evaluation.predictions import Run
+from semloc_ros.evaluation.trajectory import (
+    Part,
+    absolute_errors,
+    aligned,
+    pairs_by_frames,
+    pairs_by_way,
+    relative_errors,
+    root_mean_square,
+)
 from semloc_ros.types import FloatArray
 
-RECALL_THRESHOLDS = ((0.05, 5.0), (0.25, 2.0), (0.5, 5.0), (5.0, 10.0))  # metres, degrees
 COVERAGE_LEVELS = (50, 90, 95)  # per cent
+STAGE_SHARES = (50, 95, 99)  # per cent
+_WORST_IS_LEAST = ("tf_rate_hz",)
+_SUMS = ("kidnaps", "recovered", "cpu_s", "wall_s")
 
 Metrics = dict[str, Any]
 
 
-def compute_metrics(run: Run, judged: Judged, config: EvaluationConfig) -> Metrics:
-    """All numbers of a run; None where nothing was there to measure."""
+def compute_metrics(
+    run: Run, judged: Judged, config: EvaluationConfig, about: Mapping[str, Any] | None = None
+) -> Metrics:
+    """All numbers of a run; None where nothing was there to measure. `about` is its run.json."""
     return {
-        **_counts(run, judged),
-        **_errors("position", "_m", judged.of_fixes(judged.position_m)),
-        **_errors("rotation", "_deg", judged.of_fixes(judged.rotation_deg)),
-        **_recalls(judged),
-        **_trust(judged, config),
-        **calibration(judged),
-        **_tf(run),
-        **_errors("tf_position", "_m", _known(judged.tf_position_m)),
-        **_errors("tf_rotation", "_deg", _known(judged.tf_rotation_deg)),
-        "tf_coverage": float(np.mean(np.isfinite(judged.tf_position_m))),
-        **_latency(judged),
-        "time_to_first_fix_s": _time_to_first_fix(run, judged),
-        "states": dict(Counter(judged.frame_states)),
+        **_of_judged(judged, config),
+        **_of_run(run, judged, config, about or {}),
+        **_trajectory([_trajectory_errors(run, judged, config)]),
+        "stages": _stages([run]),
     }
+
+
+def compute_pooled(conditions: Sequence[Condition], config: EvaluationConfig) -> Metrics:
+    """All numbers of several runs together, each frame with the same weight.
+
+    What belongs to a run as a whole (times, rates, memory) is that of the worst run.
+    """
+    judged = pool([one.judged for one in conditions])
+    runs = [_of_run(one.run, one.judged, config, one.about) for one in conditions]
+    errors = [_trajectory_errors(one.run, one.judged, config) for one in conditions]
+    return {
+        **_of_judged(judged, config),
+        **{key: _combined(key, [run[key] for run in runs]) for key in runs[0]},
+        **_trajectory(errors),
+        "stages": _stages([one.run for one in conditions]),
+    }
+
+
+def recall_thresholds(config: EvaluationConfig) -> list[tuple[float, float]]:
+    """Metres and degrees of the recalls; ConfigError if they are not written as `0.25/2 0.5/5`."""
+    try:
+        pairs = [tuple(map(float, word.split("/"))) for word in config.recall.split()]
+        return [(metres, degrees) for metres, degrees in pairs]
+    except ValueError:
+        wanted = "pairs of metres/degrees, as 0.25/2 0.5/5"
+        raise ConfigError(expected("evaluation.recall", wanted, repr(config.recall))) from None
+
+
+def recall_name(metres: float, degrees: float) -> str:
+    """Key of a recall, as `recall_0.25m_2deg`."""
+    return f"recall_{metres:g}m_{degrees:g}deg"
 
 
 def write_metrics(metrics: Metrics, path: Path) -> None:
     """Write metrics as JSON, an undefined or infinite number as null."""
-    finite = {key: _jsonable(value) for key, value in metrics.items()}
-    path.write_text(json.dumps(finite, indent=2) + "\n")
+    path.write_text(json.dumps(_jsonable(metrics), indent=2) + "\n")
 
 
 def coverage(nees: FloatArray, level: float) -> float | None:
@@ -63,18 +101,92 @@ def calibration(judged: Judged) -> Metrics:
     return {**levels, "nees_mean": mean, "nees_median": _quantile(nees, 0.5)}
 
 
-def _counts(run: Run, judged: Judged) -> Metrics:
-    fixed = judged.fix_of_frame[judged.fix_of_frame >= 0]
-    frames = len(run.frames_ns)
+def _of_judged(judged: Judged, config: EvaluationConfig) -> Metrics:
+    """What follows from poses and frames, whichever run they are of."""
+    return {
+        **_counts(judged),
+        **_errors("position", "_m", judged.of_fixes(judged.position_m)),
+        **_errors("rotation", "_deg", judged.of_fixes(judged.rotation_deg)),
+        **_recalls(judged, config),
+        **_trust(judged, config),
+        **calibration(judged),
+        **_errors("tf_position", "_m", _known(judged.tf_position_m)),
+        **_errors("tf_rotation", "_deg", _known(judged.tf_rotation_deg)),
+        "tf_coverage": float(np.mean(np.isfinite(judged.tf_position_m))),
+        **_latency(judged),
+        "states": dict(Counter(judged.frame_states)),
+    }
+
+
+def _of_run(
+    run: Run, judged: Judged, config: EvaluationConfig, about: Mapping[str, Any]
+) -> Metrics:
+    spent = {key: about.get(key) for key in ("cpu_s", "wall_s", "peak_memory_mb")}
+    return {**_tf(run), **outages(run, judged, config, about), **spent}
+
+
+def _combined(key: str, values: Sequence[Any]) -> Any:
+    """One number of several runs; None if one of them has none, as what is worst is not known."""
+    if key.startswith("recovery"):  # runs without a kidnap have nothing to say
+        values = [value for value in values if value is not None]
+    if not values or any(value is None for value in values):
+        return None
+    return sum(values) if key in _SUMS else (min if key in _WORST_IS_LEAST else max)(values)
+
+
+def _counts(judged: Judged) -> Metrics:
+    frames = len(judged.fix_of_frame)
+    fixes = int((judged.fix_of_frame >= 0).sum())
     return {
         "frames": frames,
-        "fixes": len(fixed),
-        "availability": len(fixed) / frames,
+        "fixes": fixes,
+        "availability": fixes / frames,
         "error_coverage": len(judged.of_fixes(judged.position_m)) / frames,
-        "poses": len(run.poses),
-        "poses_tracking_without_frame": int(judged.pose_states.count("TRACKING") - len(fixed)),
+        "poses": len(judged.position_m),
+        "poses_tracking_without_frame": int(judged.pose_states.count("TRACKING") - fixes),
         "poses_without_status": judged.pose_states.count("NO_STATUS"),
         "poses_without_truth": int(np.isnan(judged.position_m).sum()),
+    }
+
+
+def _trajectory_errors(
+    run: Run, judged: Judged, config: EvaluationConfig
+) -> dict[str, FloatArray]:
+    """Errors of the fixes with a truth, in the order of their frames."""
+    rows = judged.fix_of_frame[judged.fix_of_frame >= 0]
+    rows = rows[np.isfinite(judged.position_m[rows])]
+    poses, truth = run.poses.map_from_base[rows], judged.truth[rows]
+    by_frames = pairs_by_frames(len(rows), config.rpe_frames)
+    by_way = pairs_by_way(poses, config.rpe_m)
+    fitted = aligned(poses, truth) if len(rows) >= 3 else poses[:0]
+    return {
+        "ate_rmse_m": absolute_errors(poses, truth, Part.TRANSLATION),
+        "ate_aligned_rmse_m": absolute_errors(fitted, truth[: len(fitted)], Part.TRANSLATION),
+        "ate_rmse_deg": absolute_errors(poses, truth, Part.ANGLE),
+        "rpe_frames_rmse_m": relative_errors(poses, truth, by_frames, Part.TRANSLATION),
+        "rpe_frames_rmse_deg": relative_errors(poses, truth, by_frames, Part.ANGLE),
+        "rpe_way_rmse_m": relative_errors(poses, truth, by_way, Part.TRANSLATION),
+        "rpe_way_rmse_deg": relative_errors(poses, truth, by_way, Part.ANGLE),
+    }
+
+
+def _trajectory(errors: Sequence[Mapping[str, FloatArray]]) -> Metrics:
+    return {
+        key: root_mean_square(np.concatenate([one[key] for one in errors])) for key in errors[0]
+    }
+
+
+def _stages(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
+    """Milliseconds of each stage of the localizer, over the frames that came to it."""
+    times: dict[str, list[float]] = {}
+    for run in runs:
+        for status in run.statuses:
+            for key, text in status.values.items():
+                if key.endswith("_ms") and key != "latency_ms" and text:
+                    times.setdefault(key.removesuffix("_ms"), []).append(float(text))
+    return {
+        stage: {f"p{share}_ms": float(np.percentile(found, share)) for share in STAGE_SHARES}
+        for stage, found in times.items()
     }
 
 
@@ -87,14 +199,14 @@ def _errors(name: str, unit: str, errors: FloatArray) -> Metrics:
     }
 
 
-def _recalls(judged: Judged) -> Metrics:
+def _recalls(judged: Judged, config: EvaluationConfig) -> Metrics:
     position = judged.per_frame(judged.position_m)
     rotation = judged.per_frame(judged.rotation_deg)
     return {
-        f"recall_{metres:g}m_{degrees:g}deg": float(
+        recall_name(metres, degrees): float(
             np.mean((position <= metres) & (rotation <= degrees))  # NaN is no recall
         )
-        for metres, degrees in RECALL_THRESHOLDS
+        for metres, degrees in recall_thresholds(config)
     }
 
 
@@ -133,13 +245,6 @@ def _latency(judged: Judged) -> Metrics:
     }
 
 
-def _time_to_first_fix(run: Run, judged: Judged) -> float | None:
-    fixed = np.flatnonzero(judged.fix_of_frame >= 0)
-    if len(fixed) == 0:
-        return None
-    return float(run.frames_ns[fixed[0]] - run.frames_ns[0]) * 1e-9
-
-
 def _quantile(values: FloatArray, share: float) -> float | None:
     with np.errstate(invalid="ignore"):  # infinite NEES among them
         return float(np.quantile(values, share)) if len(values) else None
@@ -150,6 +255,8 @@ def _known(values: FloatArray) -> FloatArray:
 
 
 def _jsonable(value: Any) -> Any:
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+    if isinstance(value, Mapping):
+        return {key: _jsonable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(one) for one in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

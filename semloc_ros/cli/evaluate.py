@@ -1,0 +1,200 @@
+"""`semloc evaluate`: a bag through the localizer that the robot runs, and how good it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.config import EvaluateConfig
+from semloc_ros.errors import ConfigError, expected
+from semloc_ros.options import flatten, from_mapping
+
+if TYPE_CHECKING:
+    from semloc_ros.evaluation.comparison import Change
+
+WORSE = 3  # exit code
+_TRUTH = "/ground_truth/pose"
+_console = Console(highlight=False)
+
+
+def evaluate(
+    bag: list[str] = typer.Option(
+        [], metavar="[NAME=]PATH", help="A bag to localize; NAME is its condition. Repeatable."
+    ),
+    map: Path | None = typer.Option(None, help="Folder of the map."),
+    truth: str = typer.Option(
+        _TRUTH, help="True poses of the base in the map: a topic, /tf, or a TUM file."
+    ),
+    config: Path | None = typer.Option(
+        None, help="Parameters of the localizer, as the node takes them (yaml)."
+    ),
+    set_: list[str] = typer.Option(
+        [], "--set", metavar="NAME=VALUE", help="A parameter, e.g. features.max_features=2000."
+    ),
+    inject: list[str] = typer.Option(
+        [], help="Faults, e.g. 'drop=0.2 blackout@10s=3s kidnap@40s'. Repeatable."
+    ),
+    predictions: Path | None = typer.Option(
+        None, help="Judge this folder of predictions again; nothing is localized."
+    ),
+    baseline: Path | None = typer.Option(
+        None, help=f"metrics.json to compare with, frame by frame: exit code {WORSE} if worse."
+    ),
+    out: Path = typer.Option(Path("out/evaluation"), help="Folder of the results."),
+    report: bool = typer.Option(True, help="Write report.html too."),
+) -> None:
+    """Localize recordings without ROS, the same way each time, and judge every frame."""
+    options = _options(config, set_, map)
+    if predictions is None:
+        predictions = out / "predictions"
+        _predict(_bags(bag), truth, tuple(inject), options, predictions)
+    elif bag or inject:
+        raise ConfigError(expected("--predictions", "no --bag and no --inject beside it", "both"))
+    changes = _judge(predictions, options, out, baseline, report)
+    if any(change.is_worse for change in changes):
+        raise typer.Exit(WORSE)
+
+
+def _options(config: Path | None, assignments: list[str], map_: Path | None) -> EvaluateConfig:
+    """--set over --config over the defaults."""
+    given = _parameters(config) if config is not None else {}
+    of_file = flatten(from_mapping(EvaluateConfig, given))
+    named = {**of_file, **flatten_assignments(parse_assignments(assignments))}
+    options = from_mapping(EvaluateConfig, named)
+    return options if map_ is None else replace(options, map=str(map_))
+
+
+def flatten_assignments(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted names of what --set gave, so that they replace those of a file."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten_assignments(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _parameters(path: Path) -> Mapping[str, Any]:
+    """Of a plain yaml file, or of one of ROS parameters: `/**: ros__parameters:`."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(expected(str(path), "a readable yaml file", reason)) from None
+    if not isinstance(values, Mapping):
+        raise ConfigError(expected(str(path), "keys and values", type(values).__name__))
+    for inner in values.values():
+        if isinstance(inner, Mapping) and isinstance(inner.get("ros__parameters"), Mapping):
+            found: Mapping[str, Any] = inner["ros__parameters"]
+            return found
+    return values
+
+
+def _bags(words: list[str]) -> dict[str, Path]:
+    """Bags by condition; without a name that of the file."""
+    if not words:
+        raise ConfigError(expected("--bag", "a bag (or --predictions)", "none"))
+    found: dict[str, Path] = {}
+    for word in words:
+        name, equals, path = word.partition("=")
+        if not equals or "/" in name:
+            name, path = Path(word).resolve().stem, word
+        if name in found or not name:
+            raise ConfigError(expected("--bag", "conditions of different names", repr(name)))
+        found[name] = Path(path)
+    return found
+
+
+def _predict(
+    bags: Mapping[str, Path], truth: str, faults: tuple[str, ...], options: EvaluateConfig,
+    folder: Path,
+) -> None:  # fmt: skip
+    from semloc_ros.evaluation.faults import parse_faults
+    from semloc_ros.evaluation.metrics import recall_thresholds
+    from semloc_ros.evaluation.running import Job, forget_runs, predict
+    from semloc_ros.localization.localizer import Localizer
+    from semloc_ros.maps.storage import load_map
+
+    if not options.map:
+        raise ConfigError(expected("--map", "the folder of a map", "none"))
+    parse_faults(faults)  # before the map is read
+    recall_thresholds(options.evaluation)
+    semantic_map = load_map(Path(options.map).expanduser())
+    forget_runs(folder)
+    for name, bag in bags.items():
+        with _console.status(f"{name}: {bag}"):
+            localizer = Localizer(semantic_map, options)
+            predict(Job(bag, truth, faults), localizer, options, folder / name)
+
+
+def _judge(
+    predictions: Path, options: EvaluateConfig, out: Path, baseline: Path | None, report: bool
+) -> list[Change]:
+    from semloc_ros.evaluation.conditions import load_conditions
+    from semloc_ros.evaluation.metrics import write_metrics
+    from semloc_ros.evaluation.verdict import verdict
+
+    conditions = load_conditions(predictions, options.evaluation)
+    metrics, changes = verdict(conditions, options.evaluation, baseline)
+    out.mkdir(parents=True, exist_ok=True)
+    write_metrics(metrics, out / "metrics.json")
+    _print(metrics, changes)
+    if report:
+        _write_report(conditions, metrics, options, out / "report.html")
+    return changes
+
+
+def _write_report(conditions: Any, metrics: Any, options: EvaluateConfig, path: Path) -> None:
+    from semloc_ros.evaluation.overview import write_overview
+    from semloc_ros.maps.storage import load_map
+
+    points = None
+    if options.map:
+        points = load_map(Path(options.map).expanduser(), verify=False).points_map
+    write_overview(path, conditions, metrics, points)
+    _console.print(f"report: {path}")
+
+
+_COLUMNS = (
+    ("frames", "frames", 1.0),
+    ("availability", "fixes\n%", 100.0),
+    ("recall_0.25m_2deg", "0.25 m\n2° %", 100.0),
+    ("recall_0.5m_5deg", "0.5 m\n5° %", 100.0),
+    ("position_median_m", "median\ncm", 100.0),
+    ("position_p95_m", "p95\ncm", 100.0),
+    ("rotation_median_deg", "median\n°", 1.0),
+    ("false_fix_rate", "false\n%", 100.0),
+    ("coverage95", "in 95\n%", 100.0),
+    ("latency_p95_ms", "p95\nms", 1.0),
+)
+
+
+def _print(metrics: Mapping[str, Any], changes: list[Change]) -> None:
+    table = Table(box=None)
+    for heading in ("", *(heading for _, heading, _ in _COLUMNS)):
+        table.add_column(heading, justify="left" if not heading else "right")
+    rows = {**metrics["conditions"], "all": metrics["all"]}
+    for name, numbers in rows.items():
+        cells = [_cell(numbers.get(key), scale) for key, _, scale in _COLUMNS]
+        table.add_row(name, *cells)
+    _console.print(table)
+    for one in changes:
+        word = "WORSE" if one.is_worse else "changed" if one.is_significant else "same"
+        _console.print(
+            f"{word:8}{one.key}: {one.baseline:.4g} → {one.now:.4g}"
+            f" ({one.frames} frames, p = {one.probability:.2g})"
+        )
+
+
+def _cell(value: float | None, scale: float) -> str:
+    return "–" if value is None else f"{value * scale:.3g}"

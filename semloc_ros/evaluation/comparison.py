@@ -1,0 +1,193 @@
+"""A run beside a baseline, frame by frame: which numbers changed, and is it chance?
+
+Only frames that both have count, by condition and stamp. For each number the differences of the
+frames are summed by blocks of neighbours; if nothing had changed, each block's sum could as well
+have the other sign (permutation test: Fisher 1935; Good, "Permutation Tests", 3.2). The
+probabilities are held against Holm's bound over all numbers (Scandinavian Journal of Statistics
+1979). Worse is what is so by more than chance and by more than the configured least amount.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.config import EvaluationConfig
+from semloc_ros.errors import DatasetError, expected
+from semloc_ros.evaluation.conditions import Condition
+from semloc_ros.evaluation.intervals import blocks_of
+from semloc_ros.evaluation.metrics import recall_name, recall_thresholds
+from semloc_ros.types import FloatArray
+
+_LEAST_ERROR = {"position_m": 1e-5, "rotation_deg": 1e-4}  # below it a ratio means nothing
+Frames = Mapping[str, Mapping[str, Sequence[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One number of both: shares, or the geometric mean of an error over frames with a fix in
+    both. `probability` is that of as large a change by chance."""
+
+    key: str
+    baseline: float
+    now: float
+    frames: int
+    probability: float
+    is_significant: bool
+    is_worse: bool
+
+
+def per_frame(conditions: Sequence[Condition]) -> dict[str, dict[str, list[Any]]]:
+    """What a later run can be compared with, by condition: stamps, errors of fixes (None where
+    there is none), and whether the frame has a fix."""
+    found = {}
+    for one in conditions:
+        judged = one.judged
+        found[one.name] = {
+            "stamp_ns": one.run.frames_ns.tolist(),
+            "position_m": judged.per_frame(judged.position_m).tolist(),
+            "rotation_deg": judged.per_frame(judged.rotation_deg).tolist(),
+            "has_fix": (judged.fix_of_frame >= 0).tolist(),
+        }
+    return found
+
+
+def read_baseline(path: Path) -> Frames:
+    """The frames in a metrics.json of an earlier run; DatasetError if it has none."""
+    try:
+        found = json.loads(path.read_text())["per_frame"]
+        for name, columns in found.items():
+            lengths = {len(columns[key]) for key in ("stamp_ns", "position_m", "rotation_deg",
+                                                     "has_fix")}  # fmt: skip
+            if len(lengths) != 1:
+                raise ValueError(f"columns of {name} differ in length")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        wanted = "metrics.json of `semloc evaluate`"
+        reason = f"{type(error).__name__} {error}"
+        raise DatasetError(expected(str(path), wanted, reason)) from None
+    frames: Frames = found
+    return frames
+
+
+def compare(now: Frames, baseline: Frames, config: EvaluationConfig) -> list[Change]:
+    """All numbers of both on the frames of both; DatasetError if there are none."""
+    pairs = [_common(now[name], baseline[name]) for name in now if name in baseline]
+    counts = [len(pair[0]["has_fix"]) for pair in pairs]
+    if sum(counts) == 0:
+        wanted = f"frames of {', '.join(now)} by their stamps"
+        raise DatasetError(expected("baseline", wanted, "none of them"))
+    ours, theirs = (_joined([pair[side] for pair in pairs]) for side in (0, 1))
+    blocks = blocks_of(counts, config.block_frames)
+    changes = [
+        _share(key, hit, theirs_hit, blocks, config)
+        for (key, hit), theirs_hit in zip(
+            _hits(ours, config).items(), _hits(theirs, config).values(), strict=True
+        )
+    ]
+    for key in _LEAST_ERROR:
+        changes += _error(key, ours[key], theirs[key], blocks, config)
+    return _holm(changes, config)
+
+
+def as_metrics(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """The changes as they stand in metrics.json."""
+    return [asdict(change) for change in changes]
+
+
+def _common(
+    now: Mapping[str, Sequence[Any]], baseline: Mapping[str, Sequence[Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    stamps_now, stamps_then = (
+        np.array(one["stamp_ns"], dtype=np.int64) for one in (now, baseline)
+    )
+    _, here, there = np.intersect1d(stamps_now, stamps_then, return_indices=True)
+    sides = []
+    for columns, rows in ((now, here), (baseline, there)):
+        chosen = {
+            key: np.array(columns[key], dtype=float)[rows] for key in _LEAST_ERROR
+        }  # None becomes NaN
+        sides.append({**chosen, "has_fix": np.array(columns["has_fix"], dtype=bool)[rows]})
+    return sides[0], sides[1]
+
+
+def _joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _hits(frames: Mapping[str, Any], config: EvaluationConfig) -> dict[str, NDArray[np.bool_]]:
+    position, rotation = frames["position_m"], frames["rotation_deg"]
+    false = (position > config.false_fix_m) | (rotation > config.false_fix_deg)
+    recalls = {
+        recall_name(metres, degrees): (position <= metres) & (rotation <= degrees)
+        for metres, degrees in recall_thresholds(config)
+    }
+    return {"availability": frames["has_fix"], **recalls, "false_fix_share": false}
+
+
+def _share(
+    key: str, ours: Any, theirs: Any, blocks: list[NDArray[np.int64]], config: EvaluationConfig
+) -> Change:
+    lost = theirs.astype(float) - ours.astype(float)
+    if key == "false_fix_share":
+        lost, least = -lost, 0.0
+    else:
+        least = config.worse_share
+    chance = _chance(lost, blocks, config)
+    worse = bool(lost.mean() > least)
+    return Change(
+        key, float(theirs.mean()), float(ours.mean()), len(lost), chance, False, worse
+    )
+
+
+def _error(
+    key: str, ours: FloatArray, theirs: FloatArray, blocks: list[NDArray[np.int64]],
+    config: EvaluationConfig,
+) -> list[Change]:  # fmt: skip
+    """By the ratio of the errors, as frames differ in how hard they are."""
+    both = np.isfinite(ours) & np.isfinite(theirs)
+    if not both.any():
+        return []
+    least = _LEAST_ERROR[key]
+    log_then, log_now = (
+        np.log(np.maximum(np.where(both, one, 1.0), least)) for one in (theirs, ours)
+    )
+    grown = log_now - log_then
+    before, after = (float(np.exp(one[both].mean())) for one in (log_then, log_now))
+    worse = bool(grown[both].mean() > np.log(config.worse_ratio))
+    chance = _chance(grown, blocks, config)
+    return [Change(key, before, after, int(both.sum()), chance, False, worse)]
+
+
+def _chance(
+    differences: FloatArray, blocks: list[NDArray[np.int64]], config: EvaluationConfig
+) -> float:
+    """Probability of as large a sum if the sign of each block's were a coin's."""
+    sums = np.array([differences[block].sum() for block in blocks])
+    rng = np.random.default_rng(config.seed)
+    signs = rng.choice([-1.0, 1.0], size=(config.resamples, len(sums)))
+    tolerance = 1e-12 * np.abs(sums).sum()  # the same sum in another order
+    as_large = np.abs(signs @ sums) >= abs(sums.sum()) - tolerance
+    return float((1 + as_large.sum()) / (1 + config.resamples))
+
+
+def _holm(changes: list[Change], config: EvaluationConfig) -> list[Change]:
+    """With what is significant marked; worse is only what is significant."""
+    order = sorted(range(len(changes)), key=lambda row: changes[row].probability)
+    significant = set()
+    for place, row in enumerate(order):
+        if changes[row].probability > config.significance / (len(changes) - place):
+            break
+        significant.add(row)
+    return [
+        Change(
+            one.key, one.baseline, one.now, one.frames, one.probability,
+            row in significant, one.is_worse and row in significant,
+        )
+        for row, one in enumerate(changes)
+    ]  # fmt: skip

@@ -1,0 +1,253 @@
+"""A stream of events through the localizer that the node runs, without ROS and without a clock.
+
+Time is that of the events. Images wait for their mask and for odometry as they do in the node
+(`mask_wait_ms`, then `odometry_wait_ms`); computing takes no time, so every image is served.
+What would be published goes to a `PredictionLog`. Same events, same seed: same poses, bit for
+bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.config import EvaluateConfig
+from semloc_ros.errors import InputError, SemlocError
+from semloc_ros.evaluation.events import CAMERA, IMAGE, MASK, ODOMETRY, Event
+from semloc_ros.evaluation.recording import PredictionLog
+from semloc_ros.geometry.se3 import check_pose
+from semloc_ros.localization.odometry import OdometryBuffer
+from semloc_ros.localization.reports import draw_overlay, spreads_of
+from semloc_ros.localization.serving import (
+    CLOCK_JUMP_BACK_NS,
+    MASKS_FLOW_NS,
+    MASKS_KEPT,
+    TICK_NS,
+    FrameLocalizer,
+    Served,
+    StampCheck,
+    Untried,
+    check_not_ahead,
+    fitting_mask,
+    refuse,
+    serve,
+)
+from semloc_ros.localization.session import Session, Sighting
+from semloc_ros.localization.states import Reason, Standing
+from semloc_ros.types import Camera, FloatArray, Frame, Odometry
+
+Mount = Callable[[str], FloatArray]
+_MS = 1_000_000
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """An image that waits for its mask (until then `mask_ready_ns` is None), then for odometry."""
+
+    event: Event
+    epoch: int
+    mask_ready_ns: int | None = None
+
+
+class Replay:
+    """One robot. `mount(frame)` gives `base_from_camera` (4, 4) of a camera's frame, or raises
+    InputError."""
+
+    def __init__(
+        self, localizer: FrameLocalizer, config: EvaluateConfig, mount: Mount, log: PredictionLog
+    ) -> None:
+        self._localizer, self._config, self._mount, self._log = localizer, config, mount, log
+        self._session = Session(config.tracking, config.motion, config.odometry != "none")
+        self._odometry = OdometryBuffer(config.odometry_max_gap)
+        self._stamps = StampCheck()
+        self._camera: Camera | SemlocError | None = None
+        self._masks: deque[tuple[int, NDArray[np.uint8]]] = deque(maxlen=MASKS_KEPT)
+        self._mask_came_ns: int | None = None
+        self._image_came_ns: int | None = None
+        self._waiting: deque[_Waiting] = deque()
+        self._now_ns = 0
+        self._next_tick_ns = self._next_tf_ns = 0
+        self._offset_ns = 0  # of the robot's clock to that of the recording
+        self._said = self._session.standing
+
+    def run(self, events: Iterable[Event]) -> None:
+        """Feed all events; what still waits at the end is served."""
+        for event in events:
+            self.feed(event)
+        while self._waiting:
+            self._let_pass(self._deadline_ns(self._waiting[0]))
+
+    def feed(self, event: Event) -> None:
+        """Let time pass until the event, take it in, and serve the images that are ready."""
+        if self._now_ns == 0:
+            self._start_clock(event.at_ns)
+        elif event.at_ns < self._now_ns - CLOCK_JUMP_BACK_NS:
+            self._jump_back()
+            self._start_clock(event.at_ns)
+        self._offset_ns = event.stamp_ns - event.origin_ns
+        self._let_pass(event.at_ns)
+        self._take_in(event)
+        self._serve_ready()
+
+    def _start_clock(self, now_ns: int) -> None:
+        self._now_ns = now_ns
+        self._next_tick_ns = self._next_tf_ns = now_ns
+
+    def _let_pass(self, until_ns: int) -> None:
+        """Timers and waits that end until then, in their order."""
+        while True:
+            waits = [self._deadline_ns(one) for one in list(self._waiting)[:1]]
+            due = min([self._next_tick_ns, self._next_tf_ns, *waits])
+            if due > until_ns:
+                break
+            self._now_ns = max(self._now_ns, due)
+            if due == self._next_tick_ns:
+                self._next_tick_ns += TICK_NS
+                self._tick()
+            elif due == self._next_tf_ns:
+                self._next_tf_ns += round(1e9 / self._config.tf_rate)
+                self._broadcast()
+            self._serve_ready()
+        self._now_ns = max(self._now_ns, until_ns)
+
+    def _take_in(self, event: Event) -> None:
+        if event.kind == IMAGE:
+            self._image_came_ns = self._now_ns
+            self._log.frame(event.origin_ns, self._recorded(self._now_ns))
+            self._waiting.append(_Waiting(event, self._session.epoch))
+        elif event.kind == CAMERA:
+            self._camera = event.value
+        elif event.kind == ODOMETRY:
+            self._add_odometry(event)
+        elif event.kind == MASK and not isinstance(event.value, SemlocError):
+            self._masks.append((event.stamp_ns, event.value))
+            self._mask_came_ns = self._now_ns
+
+    def _add_odometry(self, event: Event) -> None:
+        """A broken sample is none, as in the node."""
+        if isinstance(event.value, SemlocError):
+            return
+        try:
+            pose = check_pose("odom", event.value)
+            check_not_ahead("odom", event.stamp_ns, self._now_ns)
+        except InputError:
+            return
+        self._odometry.add(Odometry(event.stamp_ns, pose))
+
+    def _serve_ready(self) -> None:
+        while self._waiting and self._is_ready(self._waiting[0]):
+            waiting = self._waiting.popleft()
+            self._serve(waiting.event, waiting.epoch)
+
+    def _is_ready(self, waiting: _Waiting) -> bool:
+        stamp = waiting.event.stamp_ns
+        if waiting.mask_ready_ns is None:
+            late = self._now_ns >= self._deadline_ns(waiting)
+            if not late and not any(mask >= stamp for mask, _ in self._masks):
+                return False
+            waiting.mask_ready_ns = self._now_ns
+        newest = self._odometry.newest
+        reached = newest is not None and newest.stamp_ns >= stamp
+        return reached or self._now_ns >= self._deadline_ns(waiting)
+
+    def _deadline_ns(self, waiting: _Waiting) -> int:
+        """When the wait that the image is in now ends."""
+        if waiting.mask_ready_ns is not None:
+            wait_ms = 0.0 if self._config.odometry == "none" else self._config.odometry_wait_ms
+            return waiting.mask_ready_ns + round(wait_ms * _MS)
+        return waiting.event.at_ns + round(self._config.mask_wait_ms * _MS * self._masks_flow())
+
+    def _masks_flow(self) -> bool:
+        came = self._mask_came_ns
+        return came is not None and self._now_ns - came < MASKS_FLOW_NS
+
+    def _serve(self, event: Event, epoch: int) -> None:
+        started = time.perf_counter()
+        try:
+            frame, mask_kind = self._frame(event)
+            sighting = self._sighting(event)
+        except Untried as untried:
+            if untried.reason is Reason.CLOCK_JUMP:
+                self._jump_back()
+            served = refuse(self._session, untried, event.stamp_ns, self._now_ns)
+            self._record(event, served, started)
+            return
+        ready = time.perf_counter()
+        served = serve(self._localizer, self._session, frame, sighting, mask_kind, epoch)
+        self._record(event, served, started, prepare_ms=(ready - started) * 1e3)
+        if self._log.wants_thumbnails:
+            standing = served.outcome.standing
+            drawn = draw_overlay(frame.image, frame.camera, served.result, standing)
+            self._log.thumbnail(event.origin_ns, drawn)
+
+    def _frame(self, event: Event) -> tuple[Frame, str]:
+        self._stamps.check(event.stamp_ns, self._now_ns)
+        if isinstance(event.value, SemlocError):
+            raise Untried(Reason.BAD_IMAGE, str(event.value))
+        if self._camera is None:
+            text = "camera_info: expected a message, got none yet"
+            raise Untried(Reason.NO_CAMERA_INFO, text)
+        if isinstance(self._camera, SemlocError):
+            raise Untried(Reason.BAD_CAMERA_INFO, str(self._camera))
+        image = event.value
+        masks = [pair for pair in self._masks if pair[1].shape == image.shape[:2]]
+        mask, kind = fitting_mask(event.stamp_ns, masks, self._config.mask_max_age)
+        return Frame(event.stamp_ns, image, self._camera, mask), kind
+
+    def _sighting(self, event: Event) -> Sighting:
+        try:
+            base_from_camera = self._mount(event.frame)
+        except SemlocError as error:
+            raise Untried(Reason.MISSING_TRANSFORM, str(error)) from None
+        odom_from_base = self._odometry.at(event.stamp_ns)
+        return Sighting(event.stamp_ns, base_from_camera, odom_from_base)
+
+    def _record(self, event: Event, served: Served, started: float, **times: float) -> None:
+        """What would be published; it arrives after the wait and the real computing time."""
+        computed_ms = (time.perf_counter() - started) * 1e3
+        latency_ms = (self._now_ns - event.at_ns) / _MS + computed_ms
+        received_ns = self._recorded(event.at_ns) + round(latency_ms * _MS)
+        if served.outcome.fix is not None:
+            self._log.pose(event.origin_ns, received_ns, served.outcome.fix)
+        values = {**served.values, **times, "latency_ms": latency_ms}
+        self._said = served.outcome.standing
+        self._log.status(event.origin_ns, received_ns, self._said, values)
+
+    def _tick(self) -> None:
+        standing = self._session.tick(self._now_ns, self._odometry.newest, self._image_came_ns)
+        if (standing.state, standing.reason) != (self._said.state, self._said.reason):
+            self._say(standing)
+
+    def _say(self, standing: Standing) -> None:
+        """A status of no frame."""
+        self._said = standing
+        values: dict[str, Any] = {"fix_age_s": standing.fix_age_s(self._now_ns)}
+        stamp = self._recorded(self._now_ns)
+        self._log.status(stamp, stamp, standing, {**values, **spreads_of(self._session)})
+
+    def _broadcast(self) -> None:
+        pose, config = self._session.map_from_odom, self._config
+        if pose is None or config.odometry == "none" or not config.publish_tf:
+            return
+        now = self._recorded(self._now_ns)
+        stamp = now + round(config.transform_tolerance * 1e9)
+        self._log.transform(stamp, now, config.map_frame, config.odom_frame, pose)
+
+    def _jump_back(self) -> None:
+        """As the node does when its clock or the images' stamps are set back."""
+        self._waiting.clear()
+        self._masks.clear()
+        self._image_came_ns = self._mask_came_ns = None
+        self._session.reset(Reason.CLOCK_JUMP)
+        self._odometry.clear()
+        self._stamps.forget()
+
+    def _recorded(self, now_ns: int) -> int:
+        """A time of the robot's clock by that of the recording."""
+        return now_ns - self._offset_ns

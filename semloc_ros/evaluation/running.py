@@ -1,0 +1,149 @@
+"""From a bag and a map to a folder of predictions: everything that `semloc evaluate` runs.
+
+    predictions.jsonl, frames.txt, truth.tum, odom.tum     see `predictions`
+    poses.tum        the published poses, for others' tools
+    config.yaml      every parameter that the run had
+    run.json         bag, map, faults, processor time and memory
+    thumbnails/      a small overlay of each image, by its stamp
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.config import EvaluateConfig
+from semloc_ros.datasets.bag_images import IMAGE_TYPES
+from semloc_ros.datasets.bag_reader import messages, stamp_of, topics
+from semloc_ros.datasets.bags import poses, static_transform
+from semloc_ros.errors import DatasetError, expected
+from semloc_ros.evaluation.events import bag_events, image_topic_of
+from semloc_ros.evaluation.faults import FaultLine, parse_faults
+from semloc_ros.evaluation.predictions import PREDICTIONS, Drive, Truth, write_reference
+from semloc_ros.evaluation.recording import PredictionLog
+from semloc_ros.evaluation.replay import Replay
+from semloc_ros.evaluation.tum import read_tum
+from semloc_ros.localization.serving import FrameLocalizer
+from semloc_ros.options import to_mapping
+from semloc_ros.types import FloatArray
+
+RUN, CONFIG = "run.json", "config.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One condition to predict: `truth` is a topic of the bag or a TUM file; `faults` as they
+    are written behind --inject."""
+
+    bag: Path
+    truth: str
+    faults: tuple[str, ...] = ()
+
+
+def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder: Path) -> None:
+    """Replay the bag of a job to the localizer and write the folder of predictions.
+
+    Raises DatasetError or ConfigError (faults) in one line before anything long begins.
+    """
+    faults = parse_faults(job.faults)
+    cv2.setNumThreads(1)
+    _write_reference(job, config, folder)
+    line = FaultLine(faults, config.seed)
+    mount = functools.cache(lambda frame: static_transform(job.bag, config.base_frame, frame))
+    began, used = time.perf_counter(), time.process_time()
+    with PredictionLog(folder, config.thumbnail_width) as log:
+        Replay(localizer, config, mount, log).run(line.inject(bag_events(job.bag, config)))
+    about = {
+        "bag": job.bag.name,
+        "truth": job.truth,
+        "map": Path(config.map).name,
+        "faults": list(job.faults),
+        "kidnaps_ns": line.kidnaps_ns,
+        "cpu_s": time.process_time() - used,
+        "wall_s": time.perf_counter() - began,
+        "peak_memory_mb": _peak_memory_mb(),
+    }
+    (folder / RUN).write_text(json.dumps(about, indent=2) + "\n")
+    _write_config(config, folder / CONFIG)
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """run.json of a folder; empty where there is none, as behind a recorder node."""
+    path = folder / RUN
+    if not path.exists():
+        return {}
+    try:
+        about = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DatasetError(expected(str(path), "readable JSON", error)) from None
+    if not isinstance(about, dict):
+        raise DatasetError(expected(str(path), "a JSON object", type(about).__name__))
+    return about
+
+
+def run_folders(folder: Path) -> dict[str, Path]:
+    """By condition the folders of predictions in a folder, or that folder itself."""
+    if (folder / PREDICTIONS).exists():
+        return {folder.name: folder}
+    found = {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{PREDICTIONS}"))}
+    if not found:
+        raise DatasetError(expected(str(folder), "predictions.jsonl, or folders with one", "none"))
+    return found
+
+
+def forget_runs(folder: Path) -> None:
+    """Delete the predictions of earlier runs in a folder, so that none is judged with these."""
+    for path in folder.glob(f"*/{PREDICTIONS}"):
+        path.unlink()
+
+
+def _write_reference(job: Job, config: EvaluateConfig, folder: Path) -> None:
+    topic = image_topic_of(job.bag, config.topics.image)
+    frames = np.array(list(_stamps(job.bag, topic)), dtype=np.int64)
+    if not len(frames):
+        raise DatasetError(expected(f"{job.bag} {topic}", "images", "no messages"))
+    driven = None
+    if config.odometry != "none":
+        source = config.topics.odom if config.odometry == "topic" else "/tf"
+        driven = Drive(
+            *poses(job.bag, source, base_frame=config.base_frame, map_frame=config.odom_frame)
+        )
+    write_reference(folder, frames, _truth(job, config), driven)
+
+
+def _stamps(bag: Path, topic: str) -> Iterator[int]:
+    for _, message in messages(bag, topic, IMAGE_TYPES):
+        yield stamp_of(message.header)
+
+
+def _truth(job: Job, config: EvaluateConfig) -> Truth:
+    found: tuple[NDArray[np.int64], FloatArray]
+    if job.truth not in topics(job.bag) and Path(job.truth).is_file():
+        found = read_tum(Path(job.truth))
+    else:
+        found = poses(
+            job.bag, job.truth, base_frame=config.base_frame, map_frame=config.map_frame
+        )
+    return Truth(*found)
+
+
+def _write_config(config: EvaluateConfig, path: Path) -> None:
+    import yaml
+
+    path.write_text(yaml.safe_dump(to_mapping(config), sort_keys=False))
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

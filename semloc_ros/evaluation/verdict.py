@@ -1,0 +1,46 @@
+"""metrics.json: all conditions judged, each number with its interval, and beside a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from semloc_ros.config import EvaluationConfig
+from semloc_ros.evaluation.comparison import (
+    Change,
+    as_metrics,
+    compare,
+    per_frame,
+    read_baseline,
+)
+from semloc_ros.evaluation.conditions import Condition, pool
+from semloc_ros.evaluation.intervals import intervals
+from semloc_ros.evaluation.metrics import Metrics, compute_metrics, compute_pooled
+
+
+def verdict(
+    conditions: Sequence[Condition], config: EvaluationConfig, baseline: Path | None = None
+) -> tuple[Metrics, list[Change]]:
+    """What goes to metrics.json, and the changes to the baseline if there is one.
+
+    `all` and each of `conditions` are the numbers of `compute_metrics` with `intervals`;
+    `per_frame` is what later runs are compared with; `changes` only beside a baseline.
+    """
+    frames = per_frame(conditions)
+    changes = compare(frames, read_baseline(baseline), config) if baseline else []
+    counts = [len(one.run.frames_ns) for one in conditions]
+    pooled = pool([one.judged for one in conditions])
+    everything = compute_pooled(conditions, config)
+    metrics: Metrics = {
+        "all": {**everything, "intervals": intervals(pooled, counts, config)},
+        "conditions": {
+            one.name: {
+                **compute_metrics(one.run, one.judged, config, one.about),
+                "intervals": intervals(one.judged, [len(one.run.frames_ns)], config),
+            }
+            for one in conditions
+        },
+        **({"changes": as_metrics(changes)} if baseline else {}),
+        "per_frame": frames,
+    }
+    return metrics, changes

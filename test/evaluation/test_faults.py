@@ -1,0 +1,178 @@
+"""Faults: what each does to a stream, and that a seed gives the same faults again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from semloc_ros.errors import ConfigError, DatasetError
+from semloc_ros.evaluation.events import IMAGE, ODOMETRY, Event
+from semloc_ros.evaluation.faults import KINDS, FaultLine, parse_faults
+from semloc_ros.geometry import se3
+
+S = 1_000_000_000
+START = 1_700_000_000 * S
+
+
+def stream(seconds: float = 20.0) -> Iterator[Event]:
+    """Ten images and ten samples of odometry a second, of a robot at x = t, recorded at once."""
+    image = np.random.default_rng(5).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    for step in range(round(10 * seconds)):
+        at = START + step * S // 10
+        pose = se3.exp([step / 10, 0, 0, 0, 0, 0])
+        yield Event(at, at, ODOMETRY, pose, at)
+        yield Event(at, at, IMAGE, image, at, "camera")
+
+
+def injected(*words: str, seed: int = 0) -> list[Event]:
+    return list(FaultLine(parse_faults(words), seed).inject(stream()))
+
+
+def images(events: list[Event]) -> list[Event]:
+    return [event for event in events if event.kind == IMAGE]
+
+
+def odometry(events: list[Event]) -> list[Event]:
+    return [event for event in events if event.kind == ODOMETRY]
+
+
+def seconds_of(events: list[Event]) -> list[float]:
+    return [(event.origin_ns - START) / S for event in events]
+
+
+def same(a: list[Event], b: list[Event]) -> bool:
+    if len(a) != len(b):
+        return False
+    return all(
+        (x.at_ns, x.stamp_ns, x.kind) == (y.at_ns, y.stamp_ns, y.kind)
+        and np.array_equal(x.value, y.value, equal_nan=True)
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+def test_without_faults_nothing_changes() -> None:
+    assert same(injected(), list(stream()))
+
+
+def test_a_seed_gives_the_same_faults_and_another_seed_others() -> None:
+    words = " ".join(KINDS)
+    assert same(injected(words, seed=3), injected(words, seed=3))
+    assert not same(injected(words, seed=3), injected(words, seed=4))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_fault_does_something(name: str) -> None:
+    assert not same(injected(name), list(stream()))
+
+
+def test_drop_loses_its_share_of_images_and_no_odometry() -> None:
+    events = injected("drop=0.25")
+    assert 0.15 < 1 - len(images(events)) / 200 < 0.35
+    assert len(odometry(events)) == 200
+    assert images(injected("drop=1")) == []
+    one, two = (set(seconds_of(images(injected(f"drop=0.5,drop={x}")))) for x in (0, 0.5))
+    assert two < one, "two of a kind lose different images"
+
+
+def test_delay_lets_odometry_overtake() -> None:
+    events = injected("delay=0.35")
+    arrivals = [event.at_ns for event in events]
+    assert arrivals == sorted(arrivals)
+    first = events.index(images(events)[0])
+    assert len(odometry(events[:first])) == 4
+    assert images(events)[0].at_ns - images(events)[0].stamp_ns == round(0.35 * S)
+
+
+def test_blackout_is_black_for_a_while() -> None:
+    events = images(injected("blackout@5s=3s"))
+    dark = [event for event in events if not event.value.any()]
+    assert seconds_of(dark) == [5 + step / 10 for step in range(30)]
+
+
+def test_occlusion_covers_its_share() -> None:
+    for event, plain in zip(images(injected("occlude=0.5")), images(injected()), strict=True):
+        changed = (event.value != plain.value).any(axis=2).mean()
+        assert 0.4 < changed < 0.6
+    places = {(images(injected("occlude"))[step].value != 0).tobytes() for step in (0, 15, 35)}
+    assert len(places) > 1, "the board moves on"
+
+
+def test_images_are_changed_in_copies() -> None:
+    plain = images(list(stream(0.1)))[0].value.copy()
+    for word in ("occlude", "crowd=20", "blur", "exposure=2", "blackout@0"):
+        before = images(injected(word))[0].value
+        assert before.shape == plain.shape and before.dtype == np.uint8
+    assert np.array_equal(images(injected())[0].value, plain)
+
+
+def test_exposure_and_blur_do_what_they_say() -> None:
+    plain = images(injected())[0].value.astype(float)
+    dark = images(injected("exposure=0.5"))[0].value
+    assert np.abs(dark - plain / 2).max() <= 0.5
+    bright = images(injected("exposure=4"))[0].value
+    assert bright[plain > 64].min() == 255
+    blurred = images(injected("blur=5"))[0].value.astype(float)
+    rows, columns = (np.abs(np.diff(blurred, axis=axis)).mean() for axis in (0, 1))
+    assert columns < rows / 2, "along the rows only"
+
+
+def test_a_kidnapped_robot_sees_nothing_and_its_odometry_stands_still() -> None:
+    line = FaultLine(parse_faults(["kidnap@5s=4s"]), 0)
+    events = list(line.inject(stream()))
+    blind = set(seconds_of(list(stream()))) - set(seconds_of(images(events)))
+    assert blind == {5 + step / 10 for step in range(40)}
+    xs = np.array([event.value[0, 3] for event in odometry(events)])
+    assert np.allclose(xs[:50], np.arange(50) / 10)
+    assert np.allclose(xs[50:90], 4.9)
+    assert np.allclose(np.diff(xs[90:]), 0.1), "and then it goes on"
+    assert line.kidnaps_ns == [START + 9 * S]
+
+
+def test_clocks_jump_and_the_recordings_stamps_are_kept() -> None:
+    events = injected("clockjump@10s=-5s")
+    late = [event for event in events if event.origin_ns >= START + 10 * S]
+    assert all(event.stamp_ns == event.origin_ns - 5 * S for event in late)
+    assert all(event.at_ns == event.stamp_ns for event in late)
+    early = [event for event in events if event.origin_ns < START + 10 * S]
+    assert all(event.stamp_ns == event.origin_ns for event in early)
+
+
+def test_odometry_breaks_or_stays_away_for_a_while() -> None:
+    broken = [event for event in odometry(injected("nan_odom@2=1")) if np.isnan(event.value).all()]
+    assert seconds_of(broken) == [2 + step / 10 for step in range(10)]
+    there = seconds_of(odometry(injected("odom_dropout@2=1")))
+    assert len(there) == 190 and not [second for second in there if 2 <= second < 3]
+
+
+def test_faults_combine_in_their_order() -> None:
+    events = images(injected("exposure=0", "occlude@10=0.25"))
+    assert not events[0].value.any()
+    assert events[150].value.any(), "the board is in front of a dark image"
+    assert not images(injected("occlude@10=0.25", "exposure=0"))[150].value.any()
+
+
+def test_an_image_that_cannot_be_read_stays_one() -> None:
+    broken = Event(START, START, IMAGE, DatasetError("torn"), START)
+    line = FaultLine(parse_faults(["blur occlude blackout@0"]), 0)
+    assert line.push(broken) == [broken]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("dorp=0.2", "'dorp': unknown fault, did you mean drop?"),
+        ("odom-dropout", "did you mean odom_dropout?"),
+        ("kidnapp@40s", "did you mean kidnap?"),
+        ("drop=2", "expected share of the images that are lost, 0 to 1, got 2"),
+        ("drop=nan", "drop=: expected a number, as 3 or 3s, got 'nan'"),
+        ("blackout=", "blackout=: expected a number"),
+        ("kidnap@soon", "kidnap@: expected a number, as 3 or 3s, got 'soon'"),
+        ("kidnap@-3", "expected seconds, not negative"),
+    ],
+)
+def test_a_wrong_fault_is_one_line(word: str, said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_faults([f"blur {word}"])
+    assert said in str(error.value) and "\n" not in str(error.value)
