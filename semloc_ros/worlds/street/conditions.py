@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from semloc_ros.worlds.rendering.light import Color, Light
+from semloc_ros.worlds.rendering.sky import make_sky
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -25,6 +30,55 @@ class Condition:
     exposure: float = 1.0
     exposure_s: float = 0.002
     noise: float = 1.0
+
+    def light(self, rng: np.random.Generator) -> Light:
+        """The light of one traversal: clouds and the sun's place vary a little."""
+        return _light(self, rng)
+
+
+@dataclass(frozen=True, slots=True)
+class _Daylight:
+    """`sun_deg` azimuth from map +x and height, or None; the others as in `Light`."""
+
+    sky: str
+    ambient: Color
+    sun_deg: tuple[float, float] | None = None
+    sun: Color = (0.0, 0.0, 0.0)
+    lamps: Color = (0.0, 0.0, 0.0)
+    ground: Color = (0.4, 0.38, 0.35)
+    haze_m: float = 900.0
+    wetness: float = 0.0
+    headlights: float = 0.0
+
+
+_DAYLIGHT = {
+    "summer": _Daylight("noon", (0.66, 0.7, 0.78), (-65, 56), (0.86, 0.8, 0.7)),
+    "autumn": _Daylight("autumn", (0.66, 0.66, 0.68), (-128, 27), (0.82, 0.68, 0.5), haze_m=500),
+    "winter": _Daylight(
+        "overcast", (0.96, 0.98, 1.02), ground=(0.7, 0.72, 0.76), haze_m=260
+    ),
+    "rain": _Daylight("rain", (0.7, 0.73, 0.78), haze_m=230, wetness=1.0),
+    "dusk": _Daylight(
+        "dusk", (0.34, 0.32, 0.4), lamps=(0.5, 0.38, 0.24), haze_m=500, headlights=0.25
+    ),
+    "night": _Daylight(
+        "night", (0.045, 0.05, 0.065), lamps=(0.92, 0.7, 0.44), haze_m=700, headlights=0.6
+    ),
+}
+
+
+def _light(condition: Condition, rng: np.random.Generator) -> Light:
+    day = _DAYLIGHT[condition.name]
+    towards: Color | None = None
+    if day.sun_deg is not None:
+        turn, height = np.radians(np.array(day.sun_deg) + rng.uniform((-8, -3), (8, 3)))
+        flat = np.cos(height)
+        towards = (float(np.cos(turn) * flat), float(np.sin(turn) * flat), float(np.sin(height)))
+    return Light(
+        ambient=day.ambient, sky=make_sky(day.sky, rng, towards), ground=day.ground,
+        lamps=day.lamps, sun_direction=towards, sun=day.sun, haze_m=day.haze_m,
+        wetness=day.wetness, headlights=day.headlights,
+    )  # fmt: skip
 
 
 CONDITIONS: dict[str, Condition] = {

@@ -198,7 +198,7 @@ class _Stock:
     def _make(self, kind: str, wide: float, tall: float, variant: int, lit: bool) -> Surface:
         works, design = self._works, self._design
         rng = works.rng("pane", self._name, kind, variant, int(100 * wide), int(100 * tall))
-        size = works.size(wide, tall, 1.7 if design.finer >= 1 else 0.9)
+        size = works.size(wide, tall, 1.4 if design.finer >= 1 else 0.7)
         if kind == "shop":
             picture = panes.shop(size, rng, design.frame, lit=lit)
         elif kind == "door":

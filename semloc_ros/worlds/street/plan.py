@@ -64,7 +64,7 @@ class ClipView:
 class StreetPlan:
     """`drive_xy` (N, 2) corners of the ego's closed loop in its lane; `walks` lines (N, 2) of
     pedestrians along sidewalks and over crossings; `parking` (K, 3) x, y, heading of kerb slots
-    for cars of up to 4.9 m; `lamps` those of the street, lit or not; `objects` planar objects of
+    for cars of up to 4.9 m; `lamps` those that are lit; `objects` planar objects of
     interest, numbered from 1; `swaying` is not part of the still scene."""
 
     drive_xy: FloatArray

@@ -187,8 +187,8 @@ class Roof:
         works, side = self.works, self.side
         brick = works.plain((136, 82, 62), _BUILDING)
         for _ in range(int(rng.integers(1, 4))):
-            at, out = rng.uniform(0.5, side.length - 0.9), -self.depth * rng.uniform(0.35, 0.6)
+            at, out = side.length * rng.uniform(0.3, 0.62), -self.depth * rng.uniform(0.35, 0.6)
             u: Span = (float(at), float(at) + rng.uniform(0.45, 1.1))
-            box(works.builder, side, u, (out, out + 0.5), (top - 2.2, top + 0.8), brick,
+            box(works.builder, side, u, (out, out + 0.5), (self.design.height, top + 0.8), brick,
                 self.instance)  # fmt: skip
             works.snow_on(side, u, (out, out + 0.5), top + 0.8, self.instance)

@@ -6,9 +6,12 @@ from semloc_ros.config import StreetConfig
 from semloc_ros.worlds.rendering.scene import SceneBuilder
 from semloc_ros.worlds.street.buildings import add_buildings
 from semloc_ros.worlds.street.conditions import Condition
+from semloc_ros.worlds.street.furniture import add_furniture
 from semloc_ros.worlds.street.ground import add_ground
 from semloc_ros.worlds.street.plan import StreetPlan
+from semloc_ros.worlds.street.plots import add_plots
 from semloc_ros.worlds.street.site import LANE, make_site
+from semloc_ros.worlds.street.trees import make_forester
 from semloc_ros.worlds.street.works import Works
 
 
@@ -21,7 +24,9 @@ def build_street(config: StreetConfig, condition: Condition, builder: SceneBuild
     site = make_site(config)
     works = Works(builder, config, condition, site)
     add_ground(works)
-    add_buildings(works)
+    plots, forester = add_buildings(works), make_forester(works)
+    add_plots(works, forester, plots)
+    add_furniture(works, forester)
     works.finish()
     return StreetPlan(
         drive_xy=site.corners(LANE),
