@@ -15,7 +15,7 @@ from semloc_ros.worlds.actors.shaping import (
     Shape, Sides, all_round, block, hull, views_of,
 )  # fmt: skip
 from semloc_ros.worlds.actors.vehicle import Vehicle, add_lamp, add_wheels, dress
-from semloc_ros.worlds.rendering.scene import SceneBuilder
+from semloc_ros.worlds.rendering.scene import Mesh, SceneBuilder
 from semloc_ros.worlds.textures import vehicles as paint
 from semloc_ros.worlds.textures.canvas import Image
 from semloc_ros.worlds.textures.vehicles import ViewPainter
@@ -105,33 +105,48 @@ def make_car(
     sides = dress(
         builder, classes.CAR, front, rear, _side(body, color, rng), _above(body, color, rng)
     )
+    mesh, coarse = (_assemble(builder, body, sides, rng, fine) for fine in (True, False))
+    return Vehicle(
+        body.name, mesh, coarse, (x0, x1), body.width, body.axles[1] - body.axles[0]
+    )
+
+
+def _assemble(
+    builder: SceneBuilder, body: CarBody, sides: Sides, rng: np.random.Generator, fine: bool
+) -> Mesh:
+    x0, x1, half = body.middle - body.length, body.middle, body.width / 2
     views = views_of([x0, -half, 0], [x1, half, body.height], sides)
     shape = Shape(builder)
-    shape.add(hull(_sections(body)), views)
-    black = all_round(sides.bottom)
-    dark = block([x0 + 0.4, -0.72 * half, _FLOOR], [x1 - 0.4, 0.72 * half, 2.3 * body.radius])
-    shape.add(dark, views_of([x0, -half, 0], [x1, half, 2], black))
+    shape.add(hull(_sections(body, fine)), views)
     axles = [body.middle - along for along in body.axles]
-    add_wheels(shape, builder, axles, half - 0.12, body.radius, 0.2, classes.CAR, rng)
-    _mirrors(shape, body, sides)
+    y = half - 0.12 if fine else half - 0.09  # without arches the wheels stand proud
+    corners = 12 if fine else 6
+    add_wheels(shape, builder, axles, y, body.radius, 0.2, classes.CAR, rng, corners)
+    if fine:
+        black = all_round(sides.bottom)
+        dark = block([x0 + 0.4, -0.72 * half, _FLOOR], [x1 - 0.4, 0.72 * half, 2.3 * body.radius])
+        shape.add(dark, views_of([x0, -half, 0], [x1, half, 2], black))
+        _mirrors(shape, body, sides)
     z = 0.82 * float(body.top(np.array([0.1]))[0])
     for side in (-1, 1):
-        add_lamp(shape, builder, [x1 + 0.005, side * 0.68 * half, z], 0.3, 0.11, True, classes.CAR)
-        add_lamp(shape, builder, [x0 - 0.005, side * 0.7 * half, z + 0.1], 0.24, 0.12, False, classes.CAR)
-    reach = (x0, x1)
-    return Vehicle(body.name, shape.mesh(), reach, body.width, body.axles[1] - body.axles[0])
+        front, rear = [x1 + 0.005, side * 0.68 * half, z], [x0 - 0.005, side * 0.7 * half, z + 0.1]
+        add_lamp(shape, builder, front, 0.3, 0.11, True, classes.CAR)
+        add_lamp(shape, builder, rear, 0.24, 0.12, False, classes.CAR)
+    return shape.mesh()
 
 
-def _stations(body: CarBody) -> FloatArray:
+def _stations(body: CarBody, fine: bool) -> FloatArray:
+    if not fine:
+        return np.array([along for along, _ in body.line])
     ends = [0.0, 0.06, 0.22, body.length - 0.2, body.length - 0.06, body.length]
     arch = body.radius + 0.06
     around = [a + arch * s for a in body.axles for s in (-1, -0.96, -0.5, 0.5, 0.96, 1)]
     return np.unique(np.round([*ends, *around, *(a for a, _ in body.line)], 3))
 
 
-def _sections(body: CarBody) -> FloatArray:
+def _sections(body: CarBody, fine: bool) -> FloatArray:
     """Half sections (S, 5, 3), front first."""
-    along = _stations(body)
+    along = _stations(body, fine)
     top, half = body.top(along), body.width / 2
     # the plan tapers to both ends
     taper = np.interp(
@@ -140,7 +155,7 @@ def _sections(body: CarBody) -> FloatArray:
         [0.86, 0.91, 0.96, 1, 1, 0.97, 0.9],
     )
     foot = np.full(len(along), _FLOOR)
-    for axle in body.axles:
+    for axle in body.axles if fine else ():
         arch = (body.radius + 0.06) ** 2 - (along - axle) ** 2
         foot = np.maximum(foot, np.where(arch > 1e-3, body.radius + np.sqrt(np.abs(arch)), 0))
     belt = np.minimum(body.belt, top - 0.08)

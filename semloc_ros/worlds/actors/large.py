@@ -86,7 +86,8 @@ def make_bus(builder: SceneBuilder, rng: np.random.Generator) -> Vehicle:
         add_lamp(shape, builder, [front, side, 0.75], 0.32, 0.16, True, classes.BUS)
         add_lamp(shape, builder, [rear, side, 1.0], 0.16, 0.4, False, classes.BUS)
     reach = (body.x0, float(body.high[0]))
-    return Vehicle("bus", shape.mesh(), reach, body.width, axles[0] - axles[1])
+    mesh = shape.mesh()
+    return Vehicle("bus", mesh, mesh, reach, body.width, axles[0] - axles[1])
 
 
 def make_truck(builder: SceneBuilder, rng: np.random.Generator) -> Vehicle:
@@ -110,7 +111,8 @@ def make_truck(builder: SceneBuilder, rng: np.random.Generator) -> Vehicle:
     for side in (-0.85, 0.85):
         add_lamp(shape, builder, [4.105, side, 0.78], 0.3, 0.16, True, classes.TRUCK)
         add_lamp(shape, builder, [-3.405, side, 1.05], 0.3, 0.14, False, classes.TRUCK)
-    return Vehicle("truck", shape.mesh(), (-3.4, 4.1), 2.4, 4.8)
+    mesh = shape.mesh()
+    return Vehicle("truck", mesh, mesh, (-3.4, 4.1), 2.4, 4.8)
 
 
 def make_tram(builder: SceneBuilder, rng: np.random.Generator) -> tuple[Vehicle, ...]:
@@ -137,7 +139,8 @@ def make_tram(builder: SceneBuilder, rng: np.random.Generator) -> tuple[Vehicle,
         if name == "middle":
             _pantograph(shape, builder)
         _tram_lamps(shape, builder, name, length / 2 + 0.005)
-        made.append(Vehicle(name, shape.mesh(), (-length / 2, length / 2), width, 4.4))
+        mesh = shape.mesh()
+        made.append(Vehicle(name, mesh, mesh, (-length / 2, length / 2), width, 4.4))
     return tuple(made)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from semloc_ros.types import FloatArray
 from semloc_ros.worlds.actors.shaping import Shape, Sides, all_round, views_of, wheel
-from semloc_ros.worlds.rendering.scene import Mesh, SceneBuilder
+from semloc_ros.worlds.rendering.scene import Mesh, Patches, SceneBuilder
 from semloc_ros.worlds.textures import vehicles as paint
 from semloc_ros.worlds.textures.canvas import Image
 
@@ -21,10 +20,11 @@ _SNOW_SLOPE = 0.6  # cosine to the vertical up to which snow lies
 @dataclass(frozen=True, slots=True)
 class Vehicle:
     """`mesh` on the ground at z = 0, x forward, origin midway between the axles; `reach` x of its
-    rear and front end; `width`; `wheelbase`; all metres."""
+    rear and front end; `width`; `wheelbase`; all metres. `coarse` is the mesh for far away."""
 
     name: str
     mesh: Mesh
+    coarse: Mesh
     reach: tuple[float, float]
     width: float
     wheelbase: float
@@ -47,7 +47,7 @@ def paint_dark() -> Image:
 
 def add_wheels(
     shape: Shape, builder: SceneBuilder, axles: Sequence[float], y: float, radius: float,
-    width: float, label: int, rng: np.random.Generator,
+    width: float, label: int, rng: np.random.Generator, corners: int = 12,
 ) -> None:  # fmt: skip
     """A pair of wheels on each axle, their middles at ±y."""
     rim = builder.add_surface(paint.hub(rng), label=label)
@@ -57,7 +57,7 @@ def add_wheels(
         for middle in (-y, y):
             low = np.array([x - radius, middle - width, 0])
             views = views_of(low, low + [2 * radius, 2 * width, 2 * radius], sides)
-            shape.add(wheel([x, middle, radius], radius, width, 12), views)
+            shape.add(wheel([x, middle, radius], radius, width, corners), views)
 
 
 def add_lamp(
@@ -86,31 +86,35 @@ def add_panel(
 
 
 def lit(vehicle: Vehicle, power: float) -> Vehicle:
-    """The vehicle with its lamps and lit windows on."""
-    patches = vehicle.mesh.patches
-    glow = np.where(patches.glow > 0, power * np.maximum(patches.glow, 1.0), 0.0)
-    return _with(vehicle, glow=glow)
+    """The vehicle with its lamps and signs on."""
+    return _each(vehicle, lambda old: dataclasses.replace(old, glow=power * (old.glow > 0)))
 
 
 def unlit(vehicle: Vehicle) -> Vehicle:
     """The vehicle by day."""
-    return _with(vehicle, glow=np.zeros(len(vehicle.mesh.patches)))
+    return _each(vehicle, lambda old: dataclasses.replace(old, glow=0.0 * old.glow))
 
 
 def snowed(vehicle: Vehicle, builder: SceneBuilder, rng: np.random.Generator) -> Vehicle:
     """The vehicle after a night of snow: all that faces the sky is white."""
-    patches = vehicle.mesh.patches
-    upward = patches.normals[:, 2] > _SNOW_SLOPE
     white = builder.add_texture(paint.snow(rng))
-    was = np.array([image.shape[1::-1] for image in builder.images], dtype=np.float64)
-    scale = was[white] / was[patches.textures]
-    axes: FloatArray = np.where(
-        upward[:, None, None], patches.texel_axes * scale[:, :, None], patches.texel_axes
+    sizes = np.array([image.shape[1::-1] for image in builder.images], dtype=np.float64)
+
+    def whiten(old: Patches) -> Patches:
+        upward = old.normals[:, 2] > _SNOW_SLOPE
+        scaled = old.texel_axes * (sizes[white] / sizes[old.textures])[:, :, None]
+        axes = np.where(upward[:, None, None], scaled, old.texel_axes)
+        return dataclasses.replace(
+            old, texel_axes=axes, textures=np.where(upward, white, old.textures)
+        )
+
+    return _each(vehicle, whiten)
+
+
+def _each(vehicle: Vehicle, change: Callable[[Patches], Patches]) -> Vehicle:
+    """The vehicle with the patches of its meshes changed."""
+    fine, coarse = (
+        dataclasses.replace(mesh, patches=change(mesh.patches))
+        for mesh in (vehicle.mesh, vehicle.coarse)
     )
-    textures = np.where(upward, white, patches.textures)
-    return _with(vehicle, texel_axes=axes, textures=textures)
-
-
-def _with(vehicle: Vehicle, **fields: FloatArray) -> Vehicle:
-    patches = dataclasses.replace(vehicle.mesh.patches, **fields)  # type: ignore[arg-type]
-    return dataclasses.replace(vehicle, mesh=dataclasses.replace(vehicle.mesh, patches=patches))
+    return dataclasses.replace(vehicle, mesh=fine, coarse=coarse)
