@@ -34,7 +34,7 @@ def consistent_matches(
 
 def _may_stay(labels: NDArray[np.int64], stationary: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """False for labels known to move; labels beyond the known ones are none of ours."""
-    kept = labels == NO_LABEL
+    kept: NDArray[np.bool_] = labels == NO_LABEL
     known = (labels >= 0) & (labels < len(stationary))
     kept[known] = stationary[labels[known]]
     return kept

@@ -81,7 +81,8 @@ class LabelPoints:
         share = min(1.0, most / max(int(counts.sum()), 1))
         counts = np.ceil(counts * share).astype(np.int64)
         ends = np.cumsum(counts)
-        return np.arange(ends[-1] if len(ends) else 0) + np.repeat(firsts - ends + counts, counts)
+        rows = np.arange(ends[-1] if len(ends) else 0, dtype=np.int64)
+        return rows + np.asarray(np.repeat(firsts - ends + counts, counts), np.int64)
 
     def packed(
         self, rows: NDArray[np.int64], origin: FloatArray
