@@ -73,6 +73,9 @@ class GalleryConfig:
         "day", "light of the query run; the mapping run is by day",
         choices=("day", "evening", "half", "spots", "daylight", "night"),
     )
+    crowd: int = option(
+        0, "visitors in the query run: 0 none, 1 few, 2 busy, 3 crowded", low=0, high=3
+    )
     moved_paintings: int = option(
         0, "paintings that hang elsewhere along their wall in the query run", low=0, high=1000
     )
@@ -159,4 +162,25 @@ class StreetConfig:
     longest_exposure_ms: float = option(
         25.0, "longest exposure; gain helps from there", unit="ms", low=0.01, high=1000
     )
+    sensors: SensorsConfig = section(SensorsConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """Clips of cameras that do not move, in the street and in the gallery."""
+
+    seed: int = option(0, "seed of both worlds and of what moves", low=0, high=2**31 - 1)
+    rate: float = option(10.0, "frames", unit="Hz", low=0.5, high=60)
+    seconds: float = option(30.0, "length of each clip", unit="s", low=0.2, high=3600)
+    image_width: int = option(480, "columns of the camera", unit="px", low=32, high=4096)
+    image_height: int = option(360, "rows of the camera", unit="px", low=32, high=4096)
+    field_of_view_deg: float = option(
+        60.0, "horizontal view of the camera", unit="deg", low=20, high=110
+    )
+    crowd: int = option(2, "visitors of the gallery: 0 none to 3 crowded", low=0, high=3)
+    longest_exposure_ms: float = option(
+        25.0, "longest exposure; gain helps from there", unit="ms", low=0.01, high=1000
+    )
+    street: StreetConfig = section(StreetConfig)
+    gallery: GalleryConfig = section(GalleryConfig)
     sensors: SensorsConfig = section(SensorsConfig)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from semloc_ros.config import StreetConfig
 from semloc_ros.errors import ConfigError, expected
+from semloc_ros.types import Camera
+from semloc_ros.worlds.actors.cast import STREET, Cast, make_cast
 from semloc_ros.worlds.recording import traversal as plans
 from semloc_ros.worlds.recording.driving import CAR, Trajectory, drive_loop, make_sway
 from semloc_ros.worlds.recording.pictures import Shutter
@@ -21,15 +24,17 @@ from semloc_ros.worlds.recording.traversal import (
     Stream,
     Traversal,
 )
-from semloc_ros.worlds.rendering.lighting import bake
+from semloc_ros.worlds.rendering.light import Light
+from semloc_ros.worlds.rendering.lighting import LightMaps, bake
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 from semloc_ros.worlds.rendering.renderer import Renderer
-from semloc_ros.worlds.rendering.scene import SceneBuilder
+from semloc_ros.worlds.rendering.scene import Scene, SceneBuilder
 from semloc_ros.worlds.street.conditions import CONDITIONS, Condition
+from semloc_ros.worlds.street.plan import StreetPlan
 from semloc_ros.worlds.street.site import LANE, make_site
 from semloc_ros.worlds.street.street import build_street
 
-_LIGHT_MAPS = {"spacing": 0.8, "reach": 4.0}  # metres; see `lighting.bake`
+_SPACING, _REACH = 0.8, 4.0  # metres of the light maps: see `lighting.bake`
 
 
 def make_street(
@@ -72,21 +77,43 @@ class StreetWorld:
 
     def stage(self, traversal: Traversal) -> Stage:
         """The street in the condition of a traversal, with its traffic."""
-        config, builder = self.config, SceneBuilder()
-        condition = CONDITIONS[traversal.setting]
-        plan = build_street(config, condition, builder)
-        scene = builder.build()
-        caster = RayCaster(scene.mesh.triangles)
-        lights = bake(scene.mesh.patches, caster, plan.lamps, **_LIGHT_MAPS)
-        light = condition.light(plans.stream(config, Stream.LIGHT, traversal.index))
-        renderers = {
-            one.name: Renderer(scene, lights, caster, one.camera, light) for one in self.cameras
-        }
+        scenery = build_scenery(self.config, traversal.setting, traversal.index)
+        renderers = {one.name: scenery.renderer(one.camera) for one in self.cameras}
         objects = [
             PlannedObject(one.object_id, one.instance, one.corners_map, one.texture)
-            for one in plan.objects
+            for one in scenery.plan.objects
         ]
         return Stage(renderers, lambda time_s: (), objects)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenery:
+    """The street in one condition and light, and those who may appear in it."""
+
+    plan: StreetPlan
+    cast: Cast
+    scene: Scene
+    caster: RayCaster
+    light_maps: LightMaps
+    light: Light
+
+    def renderer(self, camera: Camera) -> Renderer:
+        """The street seen by a camera."""
+        return Renderer(self.scene, self.light_maps, self.caster, camera, self.light)
+
+
+def build_scenery(config: StreetConfig, name: str, index: int) -> Scenery:
+    """The street in the condition `name`; sky and cast are those of traversal `index`."""
+    condition, builder = CONDITIONS[name], SceneBuilder()
+    rng = plans.stream(config, Stream.CAST, index)
+    # Before the street: models are taken out of the builder, the street stays in it.
+    cast = make_cast(builder, rng, STREET, night=condition.lamps_on, winter=condition.snow)
+    plan = build_street(config, condition, builder)
+    scene = builder.build()
+    caster = RayCaster(scene.mesh.triangles)
+    maps = bake(scene.mesh.patches, caster, plan.lamps, spacing=_SPACING, reach=_REACH)
+    light = condition.light(plans.stream(config, Stream.LIGHT, index))
+    return Scenery(plan, cast, scene, caster, maps, light)
 
 
 def mounted_cameras(config: StreetConfig) -> tuple[MountedCamera, ...]:

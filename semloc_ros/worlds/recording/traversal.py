@@ -37,7 +37,8 @@ class Stream(IntEnum):
     IMAGES = 3
     IMU = 4
     LIGHT = 5
-    TRAFFIC = 6
+    CAST = 6
+    TRAFFIC = 7
 
 
 @dataclass(frozen=True, slots=True)
