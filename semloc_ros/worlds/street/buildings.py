@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from semloc_ros.worlds.rendering.scene import Surface
 from semloc_ros.worlds.street.design import Design, draw_design, openings
 from semloc_ros.worlds.street.fronts import Front
 from semloc_ros.worlds.street.roofs import Roof
-from semloc_ros.worlds.street.sides import Side, Span, box, rectangle
+from semloc_ros.worlds.street.sides import Side, Span, box
 from semloc_ros.worlds.street.site import PARK, Site
 from semloc_ros.worlds.street.works import Works
 from semloc_ros.worlds.textures import facades
@@ -102,7 +103,7 @@ def _near(works: Works, side: Side) -> bool:
 
 def _draw(works: Works, side: Side, name: str) -> Design:
     near = _near(works, side)
-    return draw_design(works.rng("design", name), shops=0.5, finer=1.0 if near else 0.5)
+    return draw_design(works.rng("design", name), shops=0.5, finer=0.85 if near else 0.5)
 
 
 def _house(works: Works, side: Side, name: str) -> None:
@@ -126,8 +127,6 @@ def _corner_house(works: Works, side: Side, other: Side, name: str) -> None:
 
 
 def _with_roof(design: Design, roof: str) -> Design:
-    import dataclasses
-
     return dataclasses.replace(design, roof=roof)
 
 
@@ -142,8 +141,8 @@ def _shell(
     facades.weather(picture, rng, works.scale * finer, ())
     wall = works.surface(picture, classes.BUILDING)
     depth = _CORNER if "r" not in faces else _DEPTH
-    box(works.builder, side, (0.0, side.length), (-depth, 0.0), (0.0, design.height), wall, instance,
-        faces=faces)  # fmt: skip
+    whole, tall = (0.0, side.length), (0.0, design.height)
+    box(works.builder, side, whole, (-depth, 0.0), tall, wall, instance, faces=faces)
     return wall
 
 
@@ -187,8 +186,6 @@ def _far_house(
     corner = np.array([middle[0] - wide / 2, middle[1] - deep / 2, 0.0])
     side = Side(corner, np.array([1.0, 0.0, 0.0]), wide)
     box(works.builder, side, (0, wide), (-deep, 0), (0, tall), wall, instance, faces="fklr")
-    import dataclasses
-
     plain = dataclasses.replace(
         design, storeys=0, ground_m=tall - 0.12, roof="hip" if tall < 20 else "flat"
     )

@@ -52,8 +52,8 @@ class _Daylight:
 
 
 _DAYLIGHT = {
-    "summer": _Daylight("noon", (0.66, 0.7, 0.78), (-65, 56), (0.86, 0.8, 0.7)),
-    "autumn": _Daylight("autumn", (0.66, 0.66, 0.68), (-128, 27), (0.82, 0.68, 0.5), haze_m=500),
+    "summer": _Daylight("noon", (0.82, 0.86, 0.94), (-65, 56), (0.78, 0.72, 0.62)),
+    "autumn": _Daylight("autumn", (0.78, 0.77, 0.78), (-128, 27), (0.75, 0.62, 0.45), haze_m=500),
     "winter": _Daylight(
         "overcast", (0.96, 0.98, 1.02), ground=(0.7, 0.72, 0.76), haze_m=260
     ),

@@ -132,9 +132,8 @@ class Front:
             for span in _gaps(whole, [h.u for h in holes if h.kind == "door"]):
                 box(builder, side, span, (0, 0.05), base, trim, instance, faces="flrt")
         pipe = works.plain((94, 96, 94), _BUILDING)
-        at = side.length - 0.16
-        box(builder, side, (at - 0.05, at + 0.05), (0.02, 0.12), (0.2, height - 0.28), pipe, instance,
-            faces="flr")  # fmt: skip
+        at, tall = side.length - 0.16, (0.2, height - 0.28)
+        box(builder, side, (at - 0.05, at + 0.05), (0.02, 0.12), tall, pipe, instance, faces="flr")
 
     def _shop(self, windows: Sequence[Opening]) -> None:
         """A board above the windows, an awning, a sign that stands out."""
@@ -145,7 +144,7 @@ class Front:
         z = (head + 0.12, head + 0.12 + tall)
         trim = works.plain(self.design.trim, _BUILDING)
         box(works.builder, side, (u0, u1), (0, 0.12), z, trim, self.instance, faces="lrtb")
-        size = works.size(u1 - u0, tall, 2.2)
+        size = works.size(u1 - u0, tall, 1.8)
         picture = signs.board(size, rng, len(works.objects))
         glow = 0.75 if works.condition.lamps_on else 0.0
         works.add_object(side, (u0, u1), z, 0.12, picture, _BUILDING, glow)
@@ -198,7 +197,8 @@ class _Stock:
     def _make(self, kind: str, wide: float, tall: float, variant: int, lit: bool) -> Surface:
         works, design = self._works, self._design
         rng = works.rng("pane", self._name, kind, variant, int(100 * wide), int(100 * tall))
-        size = works.size(wide, tall, 1.4 if design.finer >= 1 else 0.7)
+        finer = 1.3 if design.finer > 0.8 else 0.7
+        size = works.size(wide, tall, finer * (0.75 if kind == "shop" else 1.0))
         if kind == "shop":
             picture = panes.shop(size, rng, design.frame, lit=lit)
         elif kind == "door":
@@ -220,7 +220,8 @@ def _balcony(
     for at in (u[0], u[1] - 0.04):
         box(builder, side, (at, at + 0.04), (0, deep), rail, iron, instance, faces="lrt")
     for at in np.arange(u[0], u[1] + 0.01, 0.16):
-        rectangle(builder, side, (at - 0.012, at + 0.012), (z, rail[0]), deep - 0.03, iron, instance)
+        span = (at - 0.012, at + 0.012)
+        rectangle(builder, side, span, (z, rail[0]), deep - 0.03, iron, instance)
     for end in (True, False):
         flank = side.turned(u[0] if end else u[1], 0.0 if end else deep, deep, left=end)
         for at in np.arange(0.1, deep, 0.17):

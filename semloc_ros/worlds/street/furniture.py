@@ -18,8 +18,7 @@ from semloc_ros.worlds.textures import ground, signs
 _BASE = SIDEWALK_HEIGHT
 _BEHIND = -0.55  # metres from the kerb to what stands along it
 _LAMP_POWER = 24.0
-_IRON, _STEEL, _GREEN = (46, 52, 50), (128, 130, 132), (40, 62, 50)
-_OUTLINES: dict[str, FloatArray] = {}
+_IRON, _STEEL, _GREEN = (66, 74, 72), (142, 144, 146), (52, 80, 62)
 
 
 def add_furniture(works: Works, forester: Forester) -> None:
@@ -56,7 +55,7 @@ def _thing(works: Works, side: Side, u: float, kind: int, rng: np.random.Generat
     elif kind == 1:
         _bin(works, side, u)
     elif kind == 2:
-        _bench(works, side, u)
+        add_bench(works, side, u, _BEHIND - 0.4)
     elif kind == 3:
         _stand(works, side, u, rng)
     elif kind == 4:
@@ -72,14 +71,15 @@ def _corner(works: Works, side: Side, index: int, rng: np.random.Generator) -> N
     """Traffic lights or signs where the traffic of this side meets a crossing."""
     if not side.convex[0]:
         return
-    at = ZEBRA[1] + 0.7 + works.site.walk * 0.0
+    at = ZEBRA[1] + 0.7
     node = side.point(-KERB, 0, KERB)[:2]
     x, y = works.site.half
     if abs(abs(node[0]) - x) < 0.1 and abs(abs(node[1]) - y) < 0.1 and index % 5:
         _signal(works, side, max(at, works.site.walk + 0.3), rng)
         _sign(works, side, works.site.walk + 0.2, ["name"], rng)
     else:
-        kinds = ["crossing", "name"] if rng.uniform() < 0.5 else [str(rng.choice(["stop", "yield"]))]
+        right_of_way = [str(rng.choice(["stop", "yield"]))]
+        kinds = ["crossing", "name"] if rng.uniform() < 0.5 else right_of_way
         _sign(works, side, at + 0.4, kinds, rng)
 
 
@@ -92,8 +92,8 @@ def _street_tree(
     if works.condition.snow:
         earth = earth * 0.4 + 136
     pit = works.surface(earth, classes.TERRAIN)
-    across = (u - 0.6, u + 0.6)
-    level(works.builder, side, across, (_BEHIND - 0.85, _BEHIND + 0.3), _BASE + 0.006, pit, instance)
+    across, out = (u - 0.6, u + 0.6), (_BEHIND - 0.85, _BEHIND + 0.3)
+    level(works.builder, side, across, out, _BASE + 0.006, pit, instance)
 
 
 def _street_lamp(works: Works, side: Side, u: float) -> None:
@@ -160,19 +160,20 @@ def _signal(works: Works, side: Side, u: float, rng: np.random.Generator) -> Non
     _pole(works, side, u, 3.6, instance)
     casing = works.plain((30, 32, 32), classes.TRAFFIC_LIGHT)
     shows = int(rng.choice([0, 2]))
-    for high, out in ((3.5, _BEHIND),):
-        flank = (out - 0.16, out + 0.16)
-        box(builder, side, (u + 0.05, u + 0.3), flank, (high - 0.95, high), casing, instance,
-            faces="fklrtb")  # fmt: skip
-        works.snow_on(side, (u + 0.05, u + 0.3), flank, high, instance, classes.TRAFFIC_LIGHT)
-        face = side.turned(u + 0.31, out + 0.11, 0.22, left=False)
-        for k, color in enumerate(((255, 40, 30), (255, 190, 40), (60, 255, 130))):
-            on = k == shows
-            tone = np.array(color) * (1.0 if on else 0.22)
-            lens = works.plain(tuple(tone), classes.TRAFFIC_LIGHT, glow=0.9 if on else 0.0)
-            middle = high - 0.18 - 0.3 * k
-            builder.add_polygon(face.point(0, middle + 0.11), 0.22 * face.right,
-                                np.array([0, 0, -0.22]), _outline("limit"), lens, instance)  # fmt: skip
+    high, out = 3.5, _BEHIND
+    flank = (out - 0.16, out + 0.16)
+    box(builder, side, (u + 0.05, u + 0.3), flank, (high - 0.95, high), casing, instance,
+        faces="fklrtb")  # fmt: skip
+    works.snow_on(side, (u + 0.05, u + 0.3), flank, high, instance, classes.TRAFFIC_LIGHT)
+    face = side.turned(u + 0.31, out + 0.11, 0.22, left=False)
+    for k, color in enumerate(((255, 40, 30), (255, 190, 40), (60, 255, 130))):
+        on = k == shows
+        tone = np.array(color) * (1.0 if on else 0.22)
+        lens = works.plain(tuple(tone), classes.TRAFFIC_LIGHT, glow=0.9 if on else 0.0)
+        middle = high - 0.18 - 0.3 * k
+        corner, down = face.point(0, middle + 0.11), np.array([0, 0, -0.22])
+        across = 0.22 * face.right
+        builder.add_polygon(corner, across, down, _outline("limit"), lens, instance)
 
 
 def _bin(works: Works, side: Side, u: float) -> None:
@@ -182,10 +183,6 @@ def _bin(works: Works, side: Side, u: float) -> None:
     dark = works.plain((24, 26, 26), classes.UNKNOWN)
     level(works.builder, side, (u - 0.2, u + 0.2), out, _BASE + 0.85, dark, instance)
     works.snow_on(side, (u - 0.2, u + 0.2), out, _BASE + 0.85, instance, classes.UNKNOWN)
-
-
-def _bench(works: Works, side: Side, u: float, out: float = _BEHIND - 0.4) -> None:
-    add_bench(works, side, u, out)
 
 
 def add_bench(works: Works, side: Side, u: float, out: float) -> None:
@@ -201,9 +198,9 @@ def add_bench(works: Works, side: Side, u: float, out: float) -> None:
         back = (_BASE + 0.58 + 0.17 * k, _BASE + 0.7 + 0.17 * k)
         box(builder, side, whole, (out, out + 0.04), back, wood, instance, faces="fklrt")
     for at in (u - 0.7, u + 0.66):
-        box(builder, side, (at, at + 0.05), (out, out + 0.45), (_BASE, _BASE + 0.41), iron, instance)
-        box(builder, side, (at, at + 0.05), (out - 0.03, out), (_BASE, _BASE + 0.9), iron, instance,
-            faces="fklrt")  # fmt: skip
+        leg, low, high = (at, at + 0.05), (_BASE, _BASE + 0.41), (_BASE, _BASE + 0.9)
+        box(builder, side, leg, (out, out + 0.45), low, iron, instance)
+        box(builder, side, leg, (out - 0.03, out), high, iron, instance, faces="fklrt")
 
 
 def _stand(works: Works, side: Side, u: float, rng: np.random.Generator) -> None:
@@ -214,8 +211,8 @@ def _stand(works: Works, side: Side, u: float, rng: np.random.Generator) -> None
     box(works.builder, side, (u - 0.1, u + 0.1), out, (_BASE + 0.3, _BASE + 2.35), frame, instance,
         faces="fklrtb")  # fmt: skip
     works.snow_on(side, (u - 0.1, u + 0.1), out, _BASE + 2.35, instance, classes.UNKNOWN)
-    box(works.builder, side, (u - 0.07, u + 0.07), (out[0] + 0.3, out[1] - 0.3), (_BASE, _BASE + 0.3),
-        frame, instance, faces="fklr")  # fmt: skip
+    foot, low = (out[0] + 0.3, out[1] - 0.3), (_BASE, _BASE + 0.3)
+    box(works.builder, side, (u - 0.07, u + 0.07), foot, low, frame, instance, faces="fklr")
     glow = 0.7 if works.condition.lamps_on else 0.0
     for left in (True, False):
         start = out[0] + 0.06 if left else out[1] - 0.06

@@ -163,7 +163,9 @@ def _sidewalk(works: Works, side: Side, index: int, instance: int) -> None:
     walk, builder = works.site.walk, works.builder
     start = walk if side.convex[0] else -walk
     end = side.length - walk if side.convex[1] else side.length
-    slabs = _paved(works, end - start, walk, f"walk {index}", kerb=True)
+    middle = side.point(side.length / 2)[:2]
+    near = float(np.max(np.abs(middle) - works.site.half)) < KERB + 1
+    slabs = _paved(works, end - start, walk, f"walk {index}", finer=1.0 if near else 0.5)
     level(builder, side, (start, end), (-walk, 0), SIDEWALK_HEIGHT, slabs, instance)
     stone = works.plain((168, 166, 160), classes.SIDEWALK)
     ends = [walk if convex else _BEND for convex in side.convex]
@@ -190,7 +192,7 @@ def _corner(
     else:
         arc = np.stack([1 - np.sin(turn), 1 - np.cos(turn)], axis=1)
         start = [[0.0, 0.0]]
-    slabs = _paved(works, wide, wide, f"corner {index}", kerb=False)
+    slabs = _paved(works, wide, wide, f"corner {index}", finer=0.9)
     works.builder.add_polygon(
         side.point(u[0], SIDEWALK_HEIGHT, out[0]), wide * side.right, wide * side.out,
         np.concatenate([start, arc]), slabs, instance,
@@ -210,11 +212,13 @@ def _kerb(
     )
 
 
-def _paved(works: Works, width: float, height: float, name: str, *, kerb: bool) -> Surface:
-    rng, scale, size = works.rng("paving", name), works.scale, works.size(width, height)
+def _paved(works: Works, width: float, height: float, name: str, finer: float) -> Surface:
+    """Slabs with a kerb stone along their lower edge, unless they are a corner's."""
+    rng, scale = works.rng("paving", name), works.scale * finer
+    size = works.size(width, height, finer)
     color = _SLABS[int(rng.integers(len(_SLABS)))]
     picture = ground.paving(size, rng, scale, float(rng.choice([0.3, 0.4, 0.5])), color)
-    if kerb:
+    if width != height:
         rim = max(1, round(0.16 * scale))
         picture[-rim:] = np.array([172, 170, 164]) * rng.normal(1, 0.03, (rim, size[1], 1))
         picture[-rim - 1] *= 0.6
@@ -242,5 +246,5 @@ def _plain(works: Works) -> None:
     level(works.builder, plain, (0, 1800), (0, 1800), -0.06, far, instance)
     x, y = works.site.half - works.site.building_line
     inside = Side(np.array([-x, y, 0.0]), np.array([1.0, 0, 0]), 2 * x)
-    yard = grass(works, 2 * x, 2 * y, "yard", 2.5)
+    yard = grass(works, 2 * x, 2 * y, "yard", 6.0)
     level(works.builder, inside, (0, 2 * x), (0, 2 * y), SIDEWALK_HEIGHT - 0.02, yard, instance)

@@ -97,9 +97,10 @@ def _hedge(works: Works, side: Side, u: Span, tall: float, name: str) -> None:
     picture = foliage.hedge(size, rng, works.scale, color)
     if works.condition.snow:
         dust = 0.5 * np.clip(rng.normal(0.2, 0.6, (*size, 1)), 0, 1)
-        picture = picture * (1 - dust) + 226 * dust
+        picture = (picture * (1 - dust) + 226 * dust).astype(np.float32)
     leaves = works.surface(picture, classes.VEGETATION)
-    box(works.builder, side, u, (-0.9, -0.15), (_BASE - 0.02, tall), leaves, instance, faces="fklrt")
+    high = (_BASE - 0.02, tall)
+    box(works.builder, side, u, (-0.9, -0.15), high, leaves, instance, faces="fklrt")
     works.snow_on(side, u, (-0.88, -0.17), tall, instance, classes.VEGETATION)
 
 
@@ -118,23 +119,23 @@ def _park(works: Works, forester: Forester) -> None:
     x, y = works.site.half - works.site.building_line
     park = Side(np.array([-x, -y, 0.0]), np.array([1.0, 0.0, 0.0]), PARK)  # out is south
     rng, deep, instance = works.rng("park"), 2 * y, works.builder.new_instance()
-    lawn = grass(works, PARK, deep, "park", 1.6)
+    lawn = grass(works, PARK, deep, "park", 2.0)
     level(works.builder, park, (0, PARK), (-deep, 0), _BASE - 0.005, lawn, instance)
-    for u, out in (((0.0, PARK), (-y - 1.2, -y + 1.2)), ((PARK / 2 - 1.2, PARK / 2 + 1.2),
+    for u, way in (((0.0, PARK), (-y - 1.2, -y + 1.2)), ((PARK / 2 - 1.2, PARK / 2 + 1.2),
                                                          (-deep, 0.0))):  # fmt: skip
-        wide, tall = u[1] - u[0], out[1] - out[0]
+        wide, tall = u[1] - u[0], way[1] - way[0]
         picture = ground.asphalt(works.size(wide, tall, 0.8), rng, works.scale * 0.8)
         picture = picture * np.array([1.75, 1.55, 1.25])
         if works.condition.snow:
             picture = picture * 0.25 + 160
         path = works.surface(picture, classes.SIDEWALK)
         z = _BASE + (0.002 if wide > tall else 0.004)
-        level(works.builder, park, u, out, z, path, instance)
+        level(works.builder, park, u, way, z, path, instance)
     for k in range(round(17 * works.config.trees)):
-        u = rng.uniform(3, PARK / 2 - 3) + (PARK / 2) * (k % 2)
+        place = rng.uniform(3, PARK / 2 - 3) + (PARK / 2) * (k % 2)
         out = -deep * (k + rng.uniform(0.2, 0.8)) / 17
         if abs(out + y) > 2.5:
-            forester.plant(park.point(u, _BASE - 0.01, out), float(rng.uniform(6.5, 11)))
+            forester.plant(park.point(place, _BASE - 0.01, out), float(rng.uniform(6.5, 11)))
     for k in range(5):
         add_bench(works, park, 5.5 + 6 * k, -y - 1.9)
     _monument(works, park.moved(0, -y), instance)

@@ -30,7 +30,7 @@ class Side:
     @property
     def out(self) -> FloatArray:
         """Unit vector towards the street."""
-        return np.cross(-UP, self.right)
+        return np.array([self.right[1], -self.right[0], 0.0])
 
     @property
     def heading(self) -> float:

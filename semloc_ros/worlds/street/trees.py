@@ -29,9 +29,9 @@ _ORANGES = (
     ((176, 74, 30), (200, 98, 36), (150, 60, 30), (186, 120, 50)),
 )
 _SHARE = {"summer": 1.0, "autumn": 0.62, "bare": 0.0}  # of the cards that hang
-_CARDS = 300
+_CARDS = 280
 _TEXTURES = 3  # sprays of leaves of each kind of tree
-_TIPS = 8  # corners of a card
+_TIPS = 7  # corners of a card
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,8 @@ def make_forester(works: Works) -> Forester:
         bark.append(works.surface(picture, classes.VEGETATION))
         colors = (_ORANGES if works.condition.foliage == "autumn" else _GREENS)[kind]
         looks = works.rng("leaves", kind)
-        sprays.append([
-            works.surface(foliage.leaves((72, 72), looks, np.array(colors) * looks.normal(1, 0.1)),
-                          classes.VEGETATION, two_sided=True)
-            for _ in range(_TEXTURES)
-        ])  # fmt: skip
+        painted = [foliage.leaves((72, 72), looks, colors) for _ in range(_TEXTURES)]
+        sprays.append([works.surface(one, classes.VEGETATION, two_sided=True) for one in painted])
     return Forester(works, shapes, bark, sprays)
 
 
@@ -151,9 +148,9 @@ def _cards(tips: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, Floa
     across = np.cross(facing, rng.normal(0, 1, (_CARDS, 3)))
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     along = np.cross(facing, across)
-    reach = rng.uniform(0.042, 0.075, (_CARDS, 1, 1))
+    reach = rng.uniform(0.06, 0.1, (_CARDS, 1, 1))
     turn = np.linspace(0, 2 * np.pi, _TIPS + 1)[:-1] + rng.uniform(-0.3, 0.3, (_CARDS, _TIPS))
-    radius = np.where(np.arange(_TIPS) % 2, 0.27, 0.5) * rng.uniform(0.75, 1.0, (_CARDS, _TIPS))
+    radius = np.where(np.arange(_TIPS) % 2, 0.3, 0.5) * rng.uniform(0.75, 1.0, (_CARDS, _TIPS))
     ring = 0.5 + radius[:, :, None] * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
     centre = np.full((_CARDS, 1, 2), 0.5)
     outlines = np.concatenate([centre, ring, ring[:, :1]], axis=1)
@@ -169,7 +166,7 @@ def _add_wood(
         thick = tuple(max(float(r) * scale, 0.012) for r in shape.radii[k])
         corners = 8 if k < 2 else (5 if thick[0] > 0.06 else 3)
         bar(works.builder, start, end, (thick[0], thick[1]), bark, instance, corners)
-        if works.condition.snow and 1 < k and abs(end[2] - start[2]) < 2.5:
+        if works.condition.snow and k > 1 and abs(end[2] - start[2]) < 2.5:
             works.later(partial(_snow_along, works, start, end, thick[0], instance))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class Works:
         scale = finer * self.scale
         return max(4, round(height * scale)), max(4, round(width * scale))
 
-    def surface(self, image: NDArray[np.generic], label: int, **about: object) -> Surface:
+    def surface(self, image: NDArray[np.floating[Any]], label: int, **about: object) -> Surface:
         """A surface with a texture of its own."""
         return self.builder.add_surface(to_image(image), label=label, **about)
 

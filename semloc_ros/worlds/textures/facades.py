@@ -44,7 +44,8 @@ def weather(
     clouds = fractal_noise(half, rng, 1.5 * scale, 4)
     streaks = smooth_noise(half, rng, (1.2 * scale, 0.08 * scale))
     shade = 1 + 0.035 * clouds + 0.025 * streaks
-    shade = cv2.resize(shade, (2 * half[1], 2 * half[0]))[:height, :width]
+    large = cv2.resize(shade, (2 * half[1], 2 * half[0]))
+    shade = np.asarray(large[:height, :width], dtype=np.float32)
     from_foot = (height - np.arange(height, dtype=np.float32))[:, None] / scale
     rising = 0.5 + 0.35 * smooth_noise((1, width), rng, (1, 0.7 * scale))
     shade -= 0.2 * np.exp(-from_foot / np.clip(rising, 0.15, 1.5))

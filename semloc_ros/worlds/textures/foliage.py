@@ -27,11 +27,11 @@ def leaves(
 ) -> Picture:
     """Overlapping leaves, dark between them, bright on top; `leaf` share of the image's width."""
     palette = np.asarray(colors, dtype=np.float64)
-    picture = np.ones((*size, 3), np.float32) * (0.3 * palette.mean(axis=0)).astype(np.float32)
+    picture = np.ones((*size, 3), np.float32) * (0.55 * palette.mean(axis=0)).astype(np.float32)
     number = int(2.6 / leaf**2)
     for k in range(number):
         x, y = rng.uniform(0, 1, 2) * size[::-1]
-        tone = 0.45 + 0.65 * k / number + rng.normal(0, 0.1)
+        tone = 0.75 + 0.6 * k / number + rng.normal(0, 0.1)
         color = palette[int(rng.integers(len(palette)))] * tone
         turn, long = rng.uniform(0, np.pi), leaf * size[1] * rng.uniform(0.7, 1.3)
         way = np.array([np.cos(turn), np.sin(turn)])
@@ -39,7 +39,7 @@ def leaves(
         blade = np.array([way, 0.3 * way + across, -way, 0.3 * way - across]) * long / 2 + (x, y)
         cv2.fillPoly(picture, [np.rint(blade * 2**_BITS).astype(np.int32)],
                      tuple(float(c) for c in color), cv2.LINE_AA, _BITS)  # fmt: skip
-    return picture
+    return np.asarray(picture, dtype=np.float32)
 
 
 def hedge(size: Size, rng: np.random.Generator, scale: float, color: Color) -> Picture:

@@ -24,7 +24,7 @@ def asphalt(size: Size, rng: np.random.Generator, scale: float) -> Picture:
     """Worn asphalt: grain, mended patches, cracks, oil."""
     clouds = fractal_noise(size, rng, 3.0 * scale, octaves=4)
     grain = smooth_noise(size, rng, (1.0, 1.0)) + 0.6 * smooth_noise(size, rng, (2.5, 2.5))
-    grey = 98 * (1 + 0.06 * clouds + 0.07 * grain)
+    grey = np.asarray(98 * (1 + 0.06 * clouds + 0.07 * grain), dtype=np.float32)
     _mend(grey, rng, scale)
     _crack(grey, rng, scale)
     return np.asarray(grey[:, :, None] * np.array([1.0, 0.99, 0.965]), dtype=np.float32)

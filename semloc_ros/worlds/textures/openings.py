@@ -31,8 +31,6 @@ def window(
     """A window of one of the kinds "sash", "casement", "grid", "wide", "plain"."""
     picture = _room(size, rng) if lit else _glass(size, rng)
     _hang(picture, rng, lit)
-    if not lit:
-        picture *= 0.9
     rim = max(2, round(0.055 * size[1]))
     tone = 0.16 if lit else 1.0
     _frame(picture, rim, np.asarray(frame) * tone)
@@ -48,7 +46,7 @@ def window(
         picture[at + thin : at + thin + max(1, thin // 2)] *= 0.6
     shade = np.ones(size[0], dtype=np.float32)
     if not lit:  # the lintel's shadow
-        shade -= 0.5 * np.exp(-np.arange(size[0]) / (0.07 * size[0]))
+        shade -= 0.4 * np.exp(-np.arange(size[0]) / (0.07 * size[0]))
     return np.asarray(picture * shade[:, None, None], dtype=np.float32)
 
 
@@ -77,7 +75,7 @@ def door(size: Size, rng: np.random.Generator, color: Color, *, lit: bool) -> Pi
 
 def shop(size: Size, rng: np.random.Generator, frame: Color, *, lit: bool) -> Picture:
     """A shop window: goods on shelves or figures before a coloured wall, behind glass."""
-    base = rng.uniform(90, 190, 3) * rng.uniform(0.7, 1.1)
+    base = np.array([176, 164, 146]) * rng.uniform(0.6, 1.25) * rng.normal(1, 0.12, 3)
     back = 1 + 0.12 * fractal_noise(size, rng, 0.4 * size[0], 3)
     picture = (back[:, :, None] * base).astype(np.float32)
     picture *= np.linspace(1.15, 0.65, size[0], dtype=np.float32)[:, None, None]
@@ -85,7 +83,7 @@ def shop(size: Size, rng: np.random.Generator, frame: Color, *, lit: bool) -> Pi
     if lit:
         picture *= np.array([1.15, 1.05, 0.86])
     else:
-        picture = 0.5 * picture + 0.5 * _glass(size, rng) * 0.9
+        picture = 0.72 * picture + 0.3 * _glass(size, rng)
     _frame(picture, max(2, round(0.04 * size[0])), np.asarray(frame) * (0.3 if lit else 1.0))
     if rng.uniform() < 0.6:
         at = round(rng.uniform(0.3, 0.7) * size[1])
@@ -108,7 +106,7 @@ def shutter(size: Size, rng: np.random.Generator, color: Color) -> Picture:
 def _glass(size: Size, rng: np.random.Generator) -> Picture:
     """Dark glass that mirrors a bright sky above a skyline of houses."""
     height, width = size
-    low, high = np.array([46, 54, 62]) * rng.uniform(0.7, 1.2), np.array([132, 150, 168])
+    low, high = np.array([62, 72, 80]) * rng.uniform(0.7, 1.2), np.array([186, 206, 226])
     share = np.linspace(1, 0, height, dtype=np.float32)[:, None, None] * rng.uniform(0.5, 1.0)
     picture = np.repeat(low + share * (high - low), width, axis=1).astype(np.float32)
     steps = np.repeat(rng.uniform(0.2, 0.75, 6), width // 6 + 1)[:width]

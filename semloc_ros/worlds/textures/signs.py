@@ -57,7 +57,7 @@ def poster(size: Size, rng: np.random.Generator, number: int) -> Image:
     """A poster: a picture in one of the styles of art, a headline, small print."""
     style = list(paintings.STYLES)[number % len(paintings.STYLES)]
     picture = paintings.paint(style, size, rng)
-    large = cv2.resize(picture, (size[1] * _FINER, size[0] * _FINER))
+    large = np.asarray(cv2.resize(picture, (size[1] * _FINER, size[0] * _FINER)), dtype=np.uint8)
     ground, ink = _contrast(rng)
     top, bottom = (0.06, 0.24) if rng.uniform() < 0.5 else (0.74, 0.92)
     rows = slice(round((top - 0.03) * len(large)), round((bottom + 0.03) * len(large)))
@@ -82,7 +82,8 @@ def traffic(kind: str, size: Size, rng: np.random.Generator) -> Image:
         if kind == "limit":
             write(picture, str(rng.choice(["30", "40", "50"])), (0.26, 0.3, 0.74, 0.7), black, rng)
         else:
-            cv2.line(picture, (wide // 4, high // 4), (3 * wide // 4, 3 * high // 4), red, reach // 5)
+            ends = (wide // 4, high // 4), (3 * wide // 4, 3 * high // 4)
+            cv2.line(picture, *ends, red, reach // 5)
     elif kind == "stop":
         picture[:] = red
         write(picture, "STOP", (0.1, 0.33, 0.9, 0.67), white, rng)
