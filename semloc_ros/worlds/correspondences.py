@@ -94,13 +94,12 @@ def lift(view: View, pixels: FloatArray, depth: FloatArray) -> FloatArray:
     return se3.transform(se3.inverse(view.camera_from_map), rays * (depth / rays[:, 2])[:, None])
 
 
-def pair_frames(
-    a: Sequence[PosedImage], b: Sequence[PosedImage], distance_m: float, angle: float
+def pair_poses(
+    a: FloatArray, b: FloatArray, distance_m: float, angle: float
 ) -> list[tuple[int, int]]:
-    """For each image of a the nearest of b, as (index in a, index in b), among those within
-    `distance_m` and `angle` (rad) of it; images of a without such a one have no pair."""
-    from_a = se3.inverse(np.array([image.camera_from_map for image in a]))
-    from_b = se3.inverse(np.array([image.camera_from_map for image in b]))
+    """For each pose `camera_from_map` (N, 4, 4) of a the nearest of b (M, 4, 4), as (index in a,
+    index in b), among those within `distance_m` and `angle` (rad); some of a may have no pair."""
+    from_a, from_b = se3.inverse(a), se3.inverse(b)
     pairs = []
     for index, pose in enumerate(from_a):
         distances, angles = se3.pose_error(from_b, np.broadcast_to(pose, from_b.shape))
@@ -150,13 +149,16 @@ def read_pairs(
 ) -> TraversalPairs:
     """The pairs of the traversals `a` and `b` of a recorded world with truth.
 
-    `distance_m` and `angle` (rad) as in `pair_frames`, `step` as in `correspondences`. Raises
+    `distance_m` and `angle` (rad) as in `pair_poses`, `step` as in `correspondences`. Raises
     MapError or DatasetError, in one line, if the world has no such traversals.
     """
     folder_a, folder_b = (Path(world) / "frames" / name for name in (a, b))
     images_a, images_b = read_kapture(folder_a), read_kapture(folder_b)
     without = rehung_instances(read_hung_objects(folder_a), read_hung_objects(folder_b))
-    numbers = pair_frames(images_a, images_b, distance_m, angle)
+    poses_a, poses_b = (
+        np.array([image.camera_from_map for image in images]) for images in (images_a, images_b)
+    )
+    numbers = pair_poses(poses_a, poses_b, distance_m, angle)
     images = [(images_a[i], images_b[j]) for i, j in numbers]
     return TraversalPairs(folder_a, folder_b, images, step, without)
 

@@ -11,7 +11,7 @@ from semloc_ros.worlds.gallery.layout import build_gallery
 
 @pytest.fixture(scope="module")
 def config(tiny_config):
-    return dataclasses.replace(tiny_config, paintings_per_room=4)
+    return dataclasses.replace(tiny_config, texel_mm=50.0, paintings_per_room=4)
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +112,9 @@ def test_copies_of_a_poster_hang_in_every_room(config, usual):
         assert len(set(gallery.scene.mesh.patches.textures[rows])) == 1
         for copy in copies:
             width, height = rectangle_sides(copy.corners_map)[:2]
-            assert height / width == pytest.approx(
-                np.divide(*copy.texture.shape[:2]), rel=0.02
-            ), "a print is not stretched"
+            assert height / width == pytest.approx(np.divide(*copy.texture.shape[:2]), rel=0.04), (
+                "a print is not stretched"
+            )
     for own, old in zip(gallery.paintings, usual.paintings, strict=True):
         if own.object_id not in twice:
             np.testing.assert_array_equal(own.texture, old.texture)

@@ -7,8 +7,8 @@ import pytest
 
 from semloc_ros import classes
 from semloc_ros.geometry import cameras, se3
-from semloc_ros.types import Camera, PosedImage
-from semloc_ros.worlds.correspondences import correspondences, lift, pair_frames
+from semloc_ros.types import Camera
+from semloc_ros.worlds.correspondences import correspondences, lift, pair_poses
 from semloc_ros.worlds.gallery.changes import State
 from semloc_ros.worlds.gallery.layout import build_gallery
 from semloc_ros.worlds.recording import frames
@@ -52,7 +52,7 @@ def day_of(config, state, shift, turn):
 
 @pytest.fixture(scope="module")
 def days(tiny_config):
-    config = dataclasses.replace(tiny_config, paintings_per_room=5)
+    config = dataclasses.replace(tiny_config, texel_mm=50.0, paintings_per_room=5)
     return day_of(config, State(), 0.0, 0.0), day_of(config, OTHER_DAY, 0.25, 0.08)
 
 
@@ -207,13 +207,14 @@ def test_vegetation_is_left_out_unless_asked_for():
 
 
 def test_frames_are_paired_by_the_nearest_pose():
-    def image(name, x, yaw):
-        base = se3.exp(np.array([x, 0, 0, 0, 0, yaw]))
-        base[:3, 3] = x, 0, 0
-        return PosedImage(name, 0, pinhole((12, 16)), se3.inverse(base), lambda: None)
+    def poses(*places):
+        bases = [se3.exp(np.array([0, 0, 0, 0, 0, yaw])) for _, yaw in places]
+        for base, (x, _) in zip(bases, places, strict=True):
+            base[0, 3] = x
+        return se3.inverse(np.array(bases))
 
-    a = [image("a", 0.0, 0.0), image("b", 5.0, 0.0), image("c", 9.0, 0.0)]
-    b = [image("0", 0.3, 0.5), image("1", 0.6, 0.0), image("2", 5.2, -0.1), image("3", 20.0, 0.0)]
-    assert pair_frames(a, b, 1.0, 0.2) == [(0, 1), (1, 2)]
-    assert pair_frames(a, b, 1.0, 0.6) == [(0, 0), (1, 2)]
-    assert pair_frames(a, b, 0.25, 0.2) == [(1, 2)]
+    a = poses((0.0, 0.0), (5.0, 0.0), (9.0, 0.0))
+    b = poses((0.3, 0.5), (0.6, 0.0), (5.2, -0.1), (20.0, 0.0))
+    assert pair_poses(a, b, 1.0, 0.2) == [(0, 1), (1, 2)]
+    assert pair_poses(a, b, 1.0, 0.6) == [(0, 0), (1, 2)]
+    assert pair_poses(a, b, 0.25, 0.2) == [(1, 2)]

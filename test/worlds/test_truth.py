@@ -22,7 +22,8 @@ from semloc_ros.worlds.rendering.scene import Motion
 @pytest.fixture(scope="module")
 def config(tiny_config):
     return dataclasses.replace(
-        tiny_config, paintings_per_room=5, light="spots", moved_paintings=3, swapped_paintings=1,
+        tiny_config, texel_mm=50.0, paintings_per_room=5,
+        light="spots", moved_paintings=3, swapped_paintings=1,
         longest_run_s=22.0, mapping_rate=0.5, query_rate=0.5,
     )  # fmt: skip
 
