@@ -152,9 +152,12 @@ def _distance(motion: FloatArray) -> float:
 def _apply(builder: SceneBuilder, hanging: Hanging, motion: FloatArray) -> None:
     rotation = motion[:3, :3]
     builder.patches[hanging.patches] = [
-        (rotation @ corner + motion[:3, 3], rotation @ across, rotation @ along, *about)
-        for corner, across, along, *about in builder.patches[hanging.patches]
-    ]
+        (
+            rotation @ corner + motion[:3, 3], rotation @ across, rotation @ along, surface,
+            instance,
+        )
+        for corner, across, along, surface, instance in builder.patches[hanging.patches]
+    ]  # fmt: skip
     builder.triangles[hanging.triangles] = [
         se3.transform(motion, triangle) for triangle in builder.triangles[hanging.triangles]
     ]
