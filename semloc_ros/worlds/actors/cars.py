@@ -12,8 +12,13 @@ import numpy as np
 from semloc_ros import classes
 from semloc_ros.types import FloatArray
 from semloc_ros.worlds.actors.shaping import (
-    Shape, Sides, all_round, block, hull, views_of,
-)  # fmt: skip
+    Shape,
+    Sides,
+    all_round,
+    block,
+    hull,
+    views_of,
+)
 from semloc_ros.worlds.actors.vehicle import Vehicle, add_lamp, add_wheels, dress
 from semloc_ros.worlds.rendering.scene import Mesh, SceneBuilder
 from semloc_ros.worlds.textures import vehicles as paint
@@ -100,7 +105,7 @@ def make_car(
     builder: SceneBuilder, body: CarBody, color: tuple[int, int, int], rng: np.random.Generator
 ) -> Vehicle:
     """A car of this body and colour."""
-    x0, x1, half = body.middle - body.length, body.middle, body.width / 2
+    x0, x1 = body.middle - body.length, body.middle
     front, rear = _end(body, color, rng, front=True), _end(body, color, rng, front=False)
     sides = dress(
         builder, classes.CAR, front, rear, _side(body, color, rng), _above(body, color, rng)
@@ -120,7 +125,7 @@ def _assemble(
     shape.add(hull(_sections(body, fine)), views)
     axles = [body.middle - along for along in body.axles]
     y = half - 0.12 if fine else half - 0.09  # without arches the wheels stand proud
-    corners = 12 if fine else 6
+    corners = 12 if fine else 5
     add_wheels(shape, builder, axles, y, body.radius, 0.2, classes.CAR, rng, corners)
     if fine:
         black = all_round(sides.bottom)
@@ -166,7 +171,8 @@ def _sections(body: CarBody, fine: bool) -> FloatArray:
     y = np.stack([0.97 * half * taper, half * taper, 0.975 * half * taper, inner, 0 * top], axis=1)
     z = np.stack([foot, waist, belt, rim, top], axis=1)
     x = np.repeat((body.middle - along)[:, None], 5, axis=1)
-    return np.stack([x, y, z], axis=2)
+    sections = np.stack([x, y, z], axis=2)
+    return sections if fine else sections[:, [0, 2, 3, 4]]
 
 
 def _mirrors(shape: Shape, body: CarBody, sides: Sides) -> None:

@@ -61,9 +61,10 @@ class Cast:
         groups = (self.cars, self.cars, self.trucks, self.buses, self.cyclists)
         shares = np.array([s if g else 0.0 for s, g in zip(_SHARES, groups, strict=True)])
         kind = _KINDS[int(rng.choice(len(_KINDS), p=shares / shares.sum()))]
-        wanted = {"truck": self.trucks, "bus": self.buses, "bicycle": self.cyclists}
-        if kind in wanted:
-            return pick(rng, wanted[kind])
+        if kind == "bicycle":
+            return pick(rng, self.cyclists)
+        if kind in ("truck", "bus"):
+            return pick(rng, self.trucks if kind == "truck" else self.buses)
         cars = [car for car in self.cars if (car.name == "van") == (kind == "van")]
         return pick(rng, tuple(cars) or self.cars)
 

@@ -17,7 +17,7 @@ SHOULDER, SHOULDER_HALF = 0.285, 0.118  # above the hips; to the side
 CHIN = 0.355  # above the hips
 THIGH, SHIN = 0.245, 0.246
 UPPER_ARM, FOREARM = 0.17, 0.15
-PHASES = 20  # poses of one walking cycle
+PHASES = 16  # poses of one walking cycle
 _SWING = 0.42  # of the legs
 # A bicycle, metres from the ground midway between its wheels: (x, z)
 SADDLE, CRANK = 0.9, 0.17

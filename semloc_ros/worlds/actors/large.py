@@ -13,8 +13,13 @@ from semloc_ros import classes
 from semloc_ros.types import FloatArray
 from semloc_ros.worlds.actors.shaping import Shape, all_round, beam, block, hull, views_of
 from semloc_ros.worlds.actors.vehicle import (
-    Vehicle, add_lamp, add_panel, add_wheels, dress, paint_dark,
-)  # fmt: skip
+    Vehicle,
+    add_lamp,
+    add_panel,
+    add_wheels,
+    dress,
+    paint_dark,
+)
 from semloc_ros.worlds.rendering.scene import SceneBuilder
 from semloc_ros.worlds.textures import vehicles as paint
 from semloc_ros.worlds.textures.canvas import Canvas, Image
@@ -92,7 +97,8 @@ def make_bus(builder: SceneBuilder, rng: np.random.Generator) -> Vehicle:
 
 def make_truck(builder: SceneBuilder, rng: np.random.Generator) -> Vehicle:
     """A delivery truck: cab, frame, and a box with its firm's colours."""
-    cab, cargo = _Box(2.15, 1.95, 2.25, 2.55, 0.45, 0.3), _Box(-3.4, 5.4, 2.4, 3.3, 0.95, 0.04, 0.04)
+    cab = _Box(2.15, 1.95, 2.25, 2.55, 0.45, 0.3)
+    cargo = _Box(-3.4, 5.4, 2.4, 3.3, 0.95, 0.04, 0.04)
     color, other = (_PAINTS[int(i)] for i in rng.permutation(len(_PAINTS))[:2])
     shape = Shape(builder)
     top = Canvas((1, 1), 16, color).image

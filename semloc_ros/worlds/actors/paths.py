@@ -140,7 +140,7 @@ def run(
     path: Path, speed: float, times: FloatArray, leave: float, ends: tuple[float, float]
 ) -> FloatArray:
     """Ways (T,) of who stands at way `ends[0]` until time `leave`, and drives to `ends[1]`."""
-    ways = np.arange(ends[0], ends[1], 0.5)
+    ways = np.linspace(*ends, max(3, int((ends[1] - ends[0]) / 0.5)))
     limit = np.full(len(ways), speed)
     if not path.closed:
         at = np.clip((ways / path.step).astype(np.int64), 0, len(path.xy) - 1)

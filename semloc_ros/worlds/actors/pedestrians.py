@@ -22,8 +22,8 @@ _LANES = (0.3, 0.85)  # metres to the right of the line
 _AWAY = 0.3  # metres by which the line is moved from the kerb, which lies to its right
 _STANDING = 1.65  # metres to its left: in front of the buildings
 _ROAD = 2.2  # metres from the middle of a car's lane, where one does not walk unless to cross
-_METRES_PER_WALKER = 34.0  # of sidewalk, at density 1
-_METRES_PER_STANDER = 90.0
+_METRES_PER_WALKER = 80.0  # of sidewalk, at density 1
+_METRES_PER_STANDER = 110.0
 _KERB = 1.4  # metres from a crossing's ends to the carriageway
 _TRIES = 12
 

@@ -8,6 +8,7 @@ their joint. Lengths are shares of the height (Drillis and Contini, "Body segmen
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,17 +17,29 @@ import numpy as np
 from semloc_ros import classes
 from semloc_ros.types import FloatArray
 from semloc_ros.worlds.actors.gait import (
-    FOREARM, SHIN, THIGH, UPPER_ARM, Joints, limb_frames,
-)  # fmt: skip
+    FOREARM,
+    SHIN,
+    THIGH,
+    UPPER_ARM,
+    Joints,
+    limb_frames,
+)
 from semloc_ros.worlds.actors.shaping import (
-    Shape, Sides, View, all_round, block, ring, tube, views_of,
-)  # fmt: skip
+    Shape,
+    Sides,
+    View,
+    all_round,
+    block,
+    ring,
+    tube,
+    views_of,
+)
 from semloc_ros.worlds.rendering.scene import Mesh, Part, SceneBuilder, Surface, place
 from semloc_ros.worlds.textures import clothes
 from semloc_ros.worlds.textures.canvas import Image
 
-_ROUND = 8  # sides of torso and head
-_LIMB = 6
+_FINE = (8, 6)  # sides of torso and head, and of limbs
+_COARSE = (5, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +58,22 @@ class Looks:
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """Limb meshes in their own frames by name; `rider` people are labelled so."""
+    """Limb meshes in their own frames by name; `coarse` ones for far away."""
 
     looks: Looks
     limbs: dict[str, Mesh]
+    coarse: dict[str, Mesh]
 
-    def posed(self, joints: Joints) -> Mesh:
+    def posed(self, joints: Joints, fine: bool = True) -> Mesh:
         """The whole person in this pose, its lowest point on the ground unless it sits."""
-        return _posed(self, joints)
+        return _posed(self, joints, fine)
 
 
-@lru_cache(maxsize=2048)
-def _posed(person: Person, joints: Joints) -> Mesh:
+@lru_cache(maxsize=640)
+def _posed(person: Person, joints: Joints, fine: bool) -> Mesh:
     frames = limb_frames(joints, person.looks.height)
-    parts = [Part(mesh, frames[name], 1) for name, mesh in person.limbs.items()]
+    limbs = person.limbs if fine else person.coarse
+    parts = [Part(mesh, frames[name], 1) for name, mesh in limbs.items()]
     mesh = place(parts)
     if joints.seat is None:
         sink = mesh.triangles[:, :, 2].min()
@@ -88,7 +103,7 @@ def make_person(
 ) -> Person:
     """The person of these looks, in clothes of its own."""
     wardrobe = _Wardrobe(builder, looks, rng, label)
-    return Person(looks, wardrobe.limbs())
+    return Person(looks, wardrobe.limbs(_FINE), wardrobe.limbs(_COARSE))
 
 
 class _Wardrobe:
@@ -97,7 +112,7 @@ class _Wardrobe:
     def __init__(
         self, builder: SceneBuilder, looks: Looks, rng: np.random.Generator, label: int
     ) -> None:
-        self._builder, self._looks, self._rng, self._label = builder, looks, rng, label
+        self._builder, self._looks, self._label = builder, looks, label
         self._skin = _pick(rng, clothes.SKINS)
         self._hair = _pick(rng, clothes.HAIRS)
         first, second = (clothes.UPPER_COLORS[i] for i in rng.permutation(12)[:2])
@@ -110,13 +125,23 @@ class _Wardrobe:
         self._bare = self._plain(self._skin)
         self._shoe = self._plain(_pick(rng, clothes.SHOES))
         self._accent = self._plain(second)
+        self._sleeve = self._cloth if rng.uniform() < 0.7 else self._bare
+        stockings = self._bare if rng.uniform() < 0.4 else self._plain((40, 38, 42))
+        self._leg = stockings if looks.skirt else self._lower
+        beard = not looks.long_hair and not looks.child and rng.uniform() < 0.3
+        face = self._surface(clothes.face(self._skin, self._hair, beard, rng))
+        self._strands = self._surface(clothes.hair(self._hair, rng))
+        profile = self._surface(clothes.head_side(self._skin, self._hair))
+        self._head_sides = Sides(
+            face, self._strands, profile, profile, self._strands, self._bare
+        )
+        self._round, self._limb = _FINE
 
-    def limbs(self) -> dict[str, Mesh]:
-        """Meshes by the names of `gait.limb_frames`."""
-        sleeved = self._rng.uniform() < 0.7
-        stockings = self._bare if self._rng.uniform() < 0.4 else self._plain((40, 38, 42))
-        leg = stockings if self._looks.skirt else self._lower
-        upper, fore = self._arm(UPPER_ARM, 0.03, 0.024, self._cloth), self._forearm(sleeved)
+    def limbs(self, sides: tuple[int, int]) -> dict[str, Mesh]:
+        """Meshes by the names of `gait.limb_frames`, with so many sides."""
+        self._round, self._limb = sides
+        leg = self._leg
+        upper, fore = self._arm(UPPER_ARM, 0.03, 0.024, self._cloth), self._forearm()
         thigh = self._arm(THIGH, 0.052, 0.036, leg)
         shin, foot = self._arm(SHIN, 0.036, 0.022, leg), self._foot()
         limbs = {"torso": self._torso(), "head": self._head()}
@@ -133,16 +158,16 @@ class _Wardrobe:
                 (0.02, 0.07, 0.098, 0), (-0.045, 0.06, 0.085, 0)]  # fmt: skip
         shape = Shape(self._builder)
         sides = dataclasses.replace(all_round(self._cloth), front=self._front)
-        shape.add(tube(self._rings(rows, _ROUND)), self._views(-0.045, 0.335, sides))
+        shape.add(tube(self._rings(rows, self._round)), self._views(-0.045, 0.335, sides))
         if looks.skirt:
             tail = [(0.08, 0.064, 0.088, 0), (0.0, 0.078, 0.106, 0), (-0.2, 0.105, 0.135, 0)]
-            shape.add(tube(self._rings(tail, _ROUND)), self._views(-0.2, 0.2, sides))
+            shape.add(tube(self._rings(tail, self._round)), self._views(-0.2, 0.2, sides))
         else:
             trunks = [(0.02, 0.071, 0.099, 0), (-0.06, 0.066, 0.095, 0)]
-            shape.add(tube(self._rings(trunks, _ROUND)),
+            shape.add(tube(self._rings(trunks, self._round)),
                       self._views(-0.1, 0.2, all_round(self._lower)))  # fmt: skip
         neck = [(0.375, 0.03, 0.03, 0.004), (0.32, 0.034, 0.036, 0)]
-        shape.add(tube(self._rings(neck, _LIMB, 1.0)),
+        shape.add(tube(self._rings(neck, self._limb, size=1.0)),
                   self._views(0.3, 0.4, all_round(self._bare)))  # fmt: skip
         if looks.bag == "backpack":
             low, high = [-0.15, -0.085, 0.07], [-0.055, 0.085, 0.29]
@@ -157,34 +182,26 @@ class _Wardrobe:
 
     def _head(self) -> Mesh:
         """From the chin, its origin, upwards."""
-        rng, looks = self._rng, self._looks
+        looks = self._looks
         size = 1.22 if looks.child else 1.0
         rows = [(0.148, 0.016, 0.014, -0.006), (0.14, 0.036, 0.031, -0.006),
                 (0.118, 0.05, 0.041, -0.004), (0.08, 0.054, 0.044, -0.002),
                 (0.045, 0.049, 0.041, 0.002), (0.015, 0.04, 0.033, 0.008),
                 (-0.004, 0.02, 0.018, 0.014)]  # fmt: skip
-        rows = [tuple(size * value for value in row) for row in rows]
-        beard = not looks.long_hair and not looks.child and rng.uniform() < 0.3
-        strands = self._surface(clothes.hair(self._hair, rng))
-        profile = self._surface(clothes.head_side(self._skin, self._hair))
-        sides = Sides(
-            self._surface(clothes.face(self._skin, self._hair, beard, rng)), strands, profile,
-            profile, strands, self._bare,
-        )  # fmt: skip
         shape = Shape(self._builder)
         tall = looks.height * size
         low, high = np.array([-0.056, -0.044, -0.004]) * tall, np.array([0.05, 0.044, 0.148]) * tall
-        shape.add(tube(self._rings(rows, _ROUND, 1.0)), views_of(low, high, sides))
+        views = views_of(low, high, self._head_sides)
+        shape.add(tube(self._rings(rows, self._round, size=size)), views)
         if looks.long_hair:
             fall = [(0.12, 0.03, 0.046, -0.03), (0.06, 0.034, 0.052, -0.032),
                     (-0.05, 0.026, 0.05, -0.036), (-0.08, 0.012, 0.036, -0.034)]  # fmt: skip
-            fall = [tuple(size * value for value in row) for row in fall]
-            shape.add(tube(self._rings(fall, _LIMB, 1.0)), views_of(low, high, all_round(strands)))
+            strands = views_of(low, high, all_round(self._strands))
+            shape.add(tube(self._rings(fall, self._limb, size=size)), strands)
         if looks.hat:
             cap = [(0.168, 0.02, 0.018, -0.006), (0.15, 0.046, 0.04, -0.005),
                    (0.105, 0.056, 0.048, -0.005)]  # fmt: skip
-            cap = [tuple(size * value for value in row) for row in cap]
-            shape.add(tube(self._rings(cap, _ROUND, 1.0)),
+            shape.add(tube(self._rings(cap, self._round, size=size)),
                       views_of(low, high, all_round(self._accent)))  # fmt: skip
         return shape.mesh()
 
@@ -194,20 +211,20 @@ class _Wardrobe:
                 (-length - 0.004, thin, thin, 0)]  # fmt: skip
         shape = Shape(self._builder)
         shape.add(
-            tube(self._rings(rows, _LIMB), foot=False),
+            tube(self._rings(rows, self._limb), foot=False),
             self._views(-length, 0.0, all_round(surface)),
         )
         return shape.mesh()
 
-    def _forearm(self, sleeved: bool) -> Mesh:
+    def _forearm(self) -> Mesh:
         rows = [(0.008, 0.02, 0.02, 0), (-0.03, 0.025, 0.024, 0), (-FOREARM, 0.016, 0.017, 0)]
         hand = [(-FOREARM + 0.004, 0.013, 0.012, 0), (-FOREARM - 0.045, 0.022, 0.013, 0.004),
                 (-FOREARM - 0.1, 0.012, 0.008, 0.01)]  # fmt: skip
         shape = Shape(self._builder)
-        sleeve = all_round(self._cloth if sleeved else self._bare)
-        shape.add(tube(self._rings(rows, _LIMB), foot=False), self._views(-FOREARM, 0.0, sleeve))
+        sleeve = self._views(-FOREARM, 0.0, all_round(self._sleeve))
+        shape.add(tube(self._rings(rows, self._limb), foot=False), sleeve)
         bare = all_round(self._bare)
-        shape.add(tube(self._rings(hand, _LIMB, 1.0)), self._views(-0.3, 0.0, bare))
+        shape.add(tube(self._rings(hand, self._limb, size=1.0)), self._views(-0.3, 0.0, bare))
         return shape.mesh()
 
     def _foot(self) -> Mesh:
@@ -217,14 +234,19 @@ class _Wardrobe:
                 (-0.03, 0.076, 0.03, 0.042), (-0.039, 0.074, 0.029, 0.042)]  # fmt: skip
         shape = Shape(self._builder)
         low, high = np.array([-0.1, -0.05, -0.04]) * tall, np.array([0.15, 0.05, 0.02]) * tall
-        shape.add(tube(self._rings(rows, _LIMB, 1.0)), views_of(low, high, all_round(self._shoe)))
+        shoe = views_of(low, high, all_round(self._shoe))
+        shape.add(tube(self._rings(rows, self._limb, size=1.0)), shoe)
         return shape.mesh()
 
     def _rings(
-        self, rows: list[tuple[float, ...]], sides: int, girth: float | None = None
+        self, rows: Sequence[tuple[float, ...]], sides: int, size: float | None = None
     ) -> FloatArray:
-        """Rings of (z, half depth, half width, shift ahead), shares of the height, top first."""
-        wide, tall = self._looks.girth if girth is None else girth, self._looks.height
+        """Rings of (z, half depth, half width, shift ahead), shares of the height, top first;
+        as wide as the person, or all of it `size` times as large."""
+        wide = self._looks.girth if size is None else 1.0
+        tall = self._looks.height * (size or 1.0)
+        if sides < _FINE[1] and len(rows) > 3:  # from far away every other ring will do
+            rows = [*rows[:-1:2], rows[-1]]
         return np.array(
             [tall * ring([x, 0, z], wide * a, wide * b, sides) for z, a, b, x in rows]
         )

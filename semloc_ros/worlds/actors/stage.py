@@ -23,7 +23,7 @@ STEP_S = 0.1  # of timetables
 FIRST_INSTANCE = 20_000
 _STILL = 0.05  # m/s: who is slower stands
 _FAR = 150.0  # metres: whoever is farther away is left out
-_COARSE = 40.0  # metres: from here on a vehicle has fewer triangles
+_COARSE_VEHICLE, _COARSE_PERSON = 35.0, 22.0  # metres: beyond, fewer triangles will do
 
 
 class Actor(Protocol):
@@ -43,7 +43,7 @@ class Driver:
 
     def parts(self, pose: FloatArray, way: float, motion: Motion, far: float) -> list[Part]:
         """The vehicle."""
-        mesh = self.vehicle.mesh if far < _COARSE else self.vehicle.coarse
+        mesh = self.vehicle.mesh if far < _COARSE_VEHICLE else self.vehicle.coarse
         return [Part(mesh, pose, self.instance, motion)]
 
 
@@ -61,7 +61,7 @@ class Walker:
             joints = gait.walking(way, self.person.looks.height)
         else:
             joints = gait.STANDING[self.stance % len(gait.STANDING)]
-        return [Part(self.person.posed(joints), pose, self.instance, motion)]
+        return [Part(self.person.posed(joints, far < _COARSE_PERSON), pose, self.instance, motion)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Rider:
         joints = gait.cycling(way, rider.looks.height)
         return [
             Part(self.cyclist.bicycle, pose, self.instance, motion),
-            Part(rider.posed(joints), pose, self.instance + 1, motion),
+            Part(rider.posed(joints, far < _COARSE_PERSON), pose, self.instance + 1, motion),
         ]
 
 

@@ -15,8 +15,9 @@ from semloc_ros.worlds.actors import pedestrians
 from semloc_ros.worlds.actors.bicycles import WHEELBASE, Cyclist
 from semloc_ros.worlds.actors.cast import Cast, pick
 from semloc_ros.worlds.actors.claims import Claim, claim
+from semloc_ros.worlds.actors.following import extended
 from semloc_ros.worlds.actors.large import SECTION_LENGTH
-from semloc_ros.worlds.actors.paths import Path, cruise, lap_time, resampled, rounded, run
+from semloc_ros.worlds.actors.paths import Path, cruise, lap_time, rounded, run
 from semloc_ros.worlds.actors.stage import FIRST_INSTANCE, STEP_S, Actor, Driver, Rider, Stage
 from semloc_ros.worlds.actors.vehicle import Vehicle
 from semloc_ros.worlds.recording.driving import Trajectory
@@ -72,7 +73,7 @@ class _Scheduler:
         self, cast: Cast, ego: Trajectory | None, density: float, rng: np.random.Generator,
         duration: float,
     ) -> None:  # fmt: skip
-        self.times: FloatArray = STEP_S * np.arange(int(np.ceil(duration / STEP_S)) + 2)
+        self.times: FloatArray = STEP_S * np.arange(np.ceil(duration / STEP_S) + 2, dtype=np.float64)
         self.actors: list[Actor] = []
         self.rows: list[FloatArray] = []
         self.claims: list[Claim] = []
@@ -84,7 +85,7 @@ class _Scheduler:
     def add_queue(self, ego: Trajectory, lane: Path) -> None:
         """Vehicles ahead of the ego and behind it, which drive as it does, a little earlier or
         later."""
-        path, shift = _extended(ego, lane)
+        path, shift = extended(ego, lane, _QUEUE)
         for sign in (1, -1):
             gap_s, gap_m = 0.0, 5.0 if sign > 0 else 4.0
             for _ in range(self._rng.poisson(1.6 * self._density)):
@@ -196,29 +197,6 @@ def _is_own(path: Path, ego: Trajectory) -> bool:
     few = ego.xy[:: max(1, len(ego.xy) // 200)]
     gaps = np.linalg.norm(few[:, None] - path.xy[None, ::2], axis=2).min(axis=1)
     return bool(np.median(gaps) < 1.0)
-
-
-def _extended(ego: Trajectory, lane: Path) -> tuple[Path, float]:
-    """The ego's path, with its lane before and after; the way at which it begins."""
-    start, end = ego.xy[0], ego.xy[-1]
-    before = _lead(lane, start)[::-1]
-    after = _lead(lane, end, onward=True)
-    even = np.arange(0.0, ego.way[-1], 0.25)
-    own = np.stack([np.interp(even, ego.way, ego.xy[:, k]) for k in range(2)], axis=1)
-    corners = np.concatenate([before, own, after])
-    path = resampled(corners, closed=False)
-    shift = float(np.linalg.norm(np.diff(before, axis=0), axis=1).sum())
-    return path, shift + float(np.linalg.norm(own[0] - before[-1]))
-
-
-def _lead(lane: Path, point: FloatArray, onward: bool = False) -> FloatArray:
-    """The lane's points (N, 2) away from `point`, bent so that they begin there."""
-    at = np.arange(0.5, _QUEUE, 0.5)
-    way = lane.nearest(point)
-    line = lane.at(way + at if onward else way - at)
-    blend = np.exp(-at / 8.0)[:, None]
-    bent: FloatArray = line + blend * (point - lane.at(np.array([way]))[0])
-    return bent
 
 
 def _row(poses: FloatArray, way: FloatArray) -> FloatArray:

@@ -87,12 +87,12 @@ def add_panel(
 
 def lit(vehicle: Vehicle, power: float) -> Vehicle:
     """The vehicle with its lamps and signs on."""
-    return _each(vehicle, lambda old: dataclasses.replace(old, glow=power * (old.glow > 0)))
+    return _each(vehicle, lambda old: dataclasses.replace(old, glow=np.where(old.glow > 0, power, 0.0)))
 
 
 def unlit(vehicle: Vehicle) -> Vehicle:
     """The vehicle by day."""
-    return _each(vehicle, lambda old: dataclasses.replace(old, glow=0.0 * old.glow))
+    return _each(vehicle, lambda old: dataclasses.replace(old, glow=np.zeros(len(old))))
 
 
 def snowed(vehicle: Vehicle, builder: SceneBuilder, rng: np.random.Generator) -> Vehicle:

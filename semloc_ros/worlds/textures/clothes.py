@@ -61,7 +61,8 @@ def coat_front(image: Image, kind: str) -> Image:
     if kind == "zip":
         canvas.line([[0.2, 0.0], [0.2, 0.6]], dark, 0.012)
         for x in (0.1, 0.3):
-            canvas.line([[x, 0.42], [x + (0.03 if x < 0.2 else -0.03), 0.5]], dark, 0.01)
+            inner = x + (0.03 if x < 0.2 else -0.03)
+            canvas.line([[x, 0.42], [inner, 0.5]], dark, 0.01)
     elif kind == "buttons":
         canvas.line([[0.22, 0.0], [0.22, 0.6]], dark, 0.008)
         for k in range(6):
@@ -88,7 +89,8 @@ def face(skin: Color, hair: Color, beard: bool, rng: np.random.Generator) -> Ima
                         [0.03, 0.24]], hair)  # fmt: skip
     iris = (60, 44, 34) if rng.uniform() < 0.7 else (70, 100, 120)
     for x in (0.053, 0.107):
-        canvas.line([[x - 0.016, 0.094], [x + 0.016, 0.094]], 0.6 * np.asarray(hair), 0.006)
+        brow = 0.6 * np.asarray(hair, dtype=np.float64)
+        canvas.line([[x - 0.016, 0.094], [x + 0.016, 0.094]], brow, 0.006)
         canvas.polygon([[x - 0.015, 0.112], [x, 0.105], [x + 0.015, 0.112], [x, 0.118]],
                        (238, 236, 232))  # fmt: skip
         canvas.disc([x, 0.112], 0.006, iris)

@@ -109,7 +109,7 @@ def hub(rng: np.random.Generator, texels: int = 48) -> Image:
     for k in range(spokes):
         angle = 2 * np.pi * k / spokes
         tip = np.array([0.5, 0.5]) + 0.35 * np.array([np.cos(angle), np.sin(angle)])
-        canvas.line([[0.5, 0.5], tip], metal, 0.075)
+        canvas.line(np.stack([[0.5, 0.5], tip]), metal, 0.075)
     canvas.disc([0.5, 0.5], 0.08, metal * 0.8)
     return canvas.image
 
