@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.types import FloatArray
-from semloc_ros.worlds.rendering import shading
+from semloc_ros.worlds.rendering import antialias, shading
 from semloc_ros.worlds.rendering.moment import Moment
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 
 Rows = NDArray[np.int32]
+_PROBES = 8.0
 _FAINT = 0.01  # share of a colour below which no mirror ray is worth it
 
 
@@ -33,16 +33,13 @@ class Rays:
     def within(self, which: NDArray[np.intp], lattice: FloatArray) -> Rays:
         """Rays (M * L) within the pixels `which` (M,), at the points `lattice` (L, 2) of each;
         for rays of one eye."""
-        by_x, by_y = self.by_x[which], self.by_y[which]
-        shifts = lattice[:, :1] * by_x[:, None] + lattice[:, 1:] * by_y[:, None]
-        number = len(lattice)
-        return dataclasses.replace(
-            self,
-            directions=(self.directions[which, None] + shifts).reshape(-1, 3),
-            by_x=np.repeat(by_x / np.sqrt(number), number, axis=0),
-            by_y=np.repeat(by_y / np.sqrt(number), number, axis=0),
-            beside=np.repeat(self.beside[which], number),
-        )
+        made = antialias.inner_rays(self.directions, self.by_x, self.by_y, which, lattice)
+        return Rays(self.eyes, self.turn, *made, np.repeat(self.beside[which], len(lattice)))
+
+    def only(self, which: NDArray[np.intp]) -> Rays:
+        """These of the rays; for rays of one eye."""
+        directions, by_x, by_y = (a[which] for a in (self.directions, self.by_x, self.by_y))
+        return Rays(self.eyes, self.turn, directions, by_x, by_y, self.beside[which])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +53,14 @@ class Shaded:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`caster` and `triangle_patch` of the still scene, `atlas` and `lights` as the kernels read
-    them, `light` as of `Light.arrays`."""
+    """`caster` and `triangle_patch` of the still scene; `texels` (N, 3) of the atlas and `levels`
+    (T, L, 4) offset, width, height and number of levels; `lights` as the kernels read them; `light`
+    as of `Light.arrays`."""
 
     caster: RayCaster
     triangle_patch: Rows
-    atlas: tuple[NDArray[Any], ...]
+    texels: NDArray[np.uint8]
+    levels: NDArray[np.int64]
     lights: tuple[NDArray[Any], ...]
     light: tuple[NDArray[Any], ...]
     moment: Moment
@@ -70,13 +69,12 @@ class Frame:
         """Patch (N,) that each ray meets first, -1 = none."""
         world = shading.world_rays(rays.turn, rays.directions)
         triangles = self.caster.first_hits(_starts(rays.eyes), world)
-        patches = np.where(triangles < 0, np.int32(-1), self.triangle_patch[triangles])
+        patches: Rows = shading.patches_of(triangles, self.triangle_patch)
         moving, rows = self.moment.caster, self.moment.triangle_patch
         which = np.flatnonzero(rays.beside)
         if moving is not None and rows is not None and len(which):
             eyes = rays.eyes[0] if len(rays.eyes) == 1 else rays.eyes[which]
-            triangles = moving.first_hits(eyes, world[which])
-            found = np.where(triangles < 0, np.int32(-1), rows[triangles])
+            found = shading.patches_of(moving.first_hits(eyes, world[which]), rows)
             shading.keep_nearer(
                 rays.eyes, rays.turn, rays.directions, self.moment.table, which, found, patches
             )
@@ -101,19 +99,22 @@ class Frame:
         lit[which] = 1.0
         return lit
 
-    def shade(self, rays: Rays, patches: Rows, sunlit: NDArray[np.float32]) -> Shaded:
-        """What is seen at the ends of the rays, with what mirrors there."""
-        shaded, mirrors = self._shade(rays, patches, sunlit)
+    def shade(
+        self, rays: Rays, patches: Rows, sunlit: NDArray[np.float32], probes: float = _PROBES
+    ) -> Shaded:
+        """What is seen at the ends of the rays, with what mirrors there; at most `probes` of the
+        texture along a pixel's footprint."""
+        shaded, mirrors = self._shade(rays, patches, sunlit, probes)
         which = np.flatnonzero(mirrors > _FAINT)
         if len(which):
             mirrored = self._mirrored(rays, patches, shaded.distances, which)
             ends = self.hit(mirrored)
-            seen, _ = self._shade(mirrored, ends, self.sunlit(mirrored, ends))
+            seen, _ = self._shade(mirrored, ends, self.sunlit(mirrored, ends), 1.0)
             shaded.colors[which] += mirrors[which, None] * seen.colors
         return shaded
 
     def _shade(
-        self, rays: Rays, patches: Rows, sunlit: NDArray[np.float32]
+        self, rays: Rays, patches: Rows, sunlit: NDArray[np.float32], probes: float
     ) -> tuple[Shaded, NDArray[np.float32]]:
         number = len(patches)
         colors, uvs, mirrors = (
@@ -122,7 +123,7 @@ class Frame:
         distances = np.empty(number)
         shading.shade(
             rays.eyes, rays.turn, rays.directions, rays.by_x, rays.by_y, patches,
-            self.moment.table, self.atlas, self.lights, sunlit, self.light,
+            self.moment.table, self.texels, self.levels, self.lights, sunlit, self.light, probes,
             colors, distances, uvs, mirrors,
         )  # fmt: skip
         return Shaded(colors, distances, uvs), mirrors

@@ -12,6 +12,9 @@ from semloc_ros.types import FloatArray
 from semloc_ros.worlds.rendering.sky import Panorama
 
 Color = tuple[float, float, float]
+# Colours of the horizon stand on a ring by the place where a direction crosses |x| + |y| = 1,
+# which needs no angle.
+_RING = 512
 _LAMP_AHEAD, _LAMP_BELOW = 0.3, 0.7  # metres: headlights stand before and below the camera
 
 
@@ -36,6 +39,14 @@ class Light:
     wetness: float = 0.0
     headlights: float = 0.0
 
+    def horizon(self) -> NDArray[np.float32]:
+        """Colours (N + 1, 3) of the horizon, as the shading kernel finds them: see `_RING`."""
+        quarter = (np.arange(_RING + 1) / _RING * 4) % 4
+        x = np.where(quarter < 2, 1 - quarter, quarter - 3)
+        y = np.where(quarter < 2, 1 - np.abs(x), np.abs(x) - 1)
+        turn = np.arctan2(y, x) / (2 * np.pi) % 1 * self.sky.shape[1]
+        return np.ascontiguousarray(self.sky[-1, turn.astype(int) % self.sky.shape[1]])
+
     @property
     def towards_sun(self) -> FloatArray:
         """(3,) unit, zero without a sun."""
@@ -48,7 +59,8 @@ class Light:
         up /= max(float(np.linalg.norm(up)), 1e-9)
         place = eye + _LAMP_AHEAD * forward - _LAMP_BELOW * up
         lamp = np.concatenate([place, forward, up, [self.headlights]])
-        return factors, self.towards_sun, self.sky, lamp, np.array([1 / self.haze_m, self.wetness])
+        about = np.array([1 / self.haze_m, self.wetness])
+        return factors, self.towards_sun, self.sky, self.horizon(), lamp, about
 
 
 def indoor_light(ambient: float) -> Light:

@@ -12,17 +12,21 @@ from numpy.typing import NDArray
 from semloc_ros import classes
 from semloc_ros.types import FloatArray
 from semloc_ros.worlds.rendering.raycaster import RayCaster
-from semloc_ros.worlds.rendering.scene import Part, Scene, place
+from semloc_ros.worlds.rendering.scene import Part, Patches, Scene, place
 from semloc_ros.worlds.rendering.tables import parts_table, patch_table
+
+_CORNERS = np.array([[i & 1, i >> 1 & 1, i >> 2] for i in range(8)])
+_BEHIND, _FAR = 40.0, 250.0  # metres: parts farther behind the camera or away are left out
+_NEAR = 1e-3  # metres: boxes are cut off here before the camera
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
     """Still patches come first, those of parts behind them, so that rows of all arrays are patches.
 
-    `table` (P, WIDTH) as in `tables`; `labels`, `instances`, `motions`, `objects` (P + 1,), the
-    last row that of the sky, which -1 finds; `caster` of the parts with `triangle_patch` (T,), and
-    `spheres` (K, 4) map, centre and radius, around them; None without parts.
+    `table` (P, WIDTH) as in `tables`; `labels`, `instances`, `motions`, `objects`, `leaves` (0 or
+    1) (P + 1,), the last row that of the sky, which -1 finds; `caster` of the parts with
+    `triangle_patch` (T,), and `boxes` (K, 8, 3) map, the corners around each; None without parts.
     """
 
     table: FloatArray
@@ -30,9 +34,10 @@ class Moment:
     instances: NDArray[np.uint16]
     motions: NDArray[np.uint8]
     objects: NDArray[np.uint16]
+    leaves: NDArray[np.uint8]
     caster: RayCaster | None = None
     triangle_patch: NDArray[np.int32] | None = None
-    spheres: FloatArray | None = None
+    boxes: FloatArray | None = None
 
 
 def still_moment(scene: Scene) -> Moment:
@@ -44,11 +49,16 @@ def still_moment(scene: Scene) -> Moment:
         np.append(own.instances, np.uint16(0)),
         np.append(own.motions, np.uint8(0)),
         np.append(own.objects, np.uint16(0)),
+        np.append(_leaves(own), np.uint8(0)),
     )
 
 
-def moment_with(still: Moment, parts: Sequence[Part], lamps: FloatArray) -> Moment:
-    """The moment with these parts, lit by `lamps` (L, 4)."""
+def moment_with(
+    still: Moment, parts: Sequence[Part], lamps: FloatArray, eye: FloatArray, forward: FloatArray
+) -> Moment:
+    """The moment with those of the parts that matter from `eye` (3,), looking `forward` (3,), lit
+    by `lamps` (L, 4)."""
+    parts = [part for part in parts if _matters(part, eye, forward)]
     if not parts:
         return still
     mesh = place(parts)
@@ -59,37 +69,62 @@ def moment_with(still: Moment, parts: Sequence[Part], lamps: FloatArray) -> Mome
         np.concatenate([still.instances[:-1], own.instances, still.instances[-1:]]),
         np.concatenate([still.motions[:-1], own.motions, still.motions[-1:]]),
         np.concatenate([still.objects[:-1], own.objects, still.objects[-1:]]),
+        np.concatenate([still.leaves[:-1], _leaves(own), still.leaves[-1:]]),
         RayCaster(mesh.triangles),
         mesh.triangle_patch + np.int32(len(still.table)),
-        _spheres(mesh.triangles, [len(part.mesh.triangles) for part in parts]),
+        _boxes(mesh.triangles, [len(part.mesh.triangles) for part in parts]),
     )
 
 
-def _spheres(triangles: FloatArray, counts: Sequence[int]) -> FloatArray:
+def _matters(part: Part, eye: FloatArray, forward: FloatArray) -> bool:
+    """Whether a part is near or before the camera, so that it or its shadow may be seen."""
+    corner = part.mesh.triangles[0, 0]
+    away = part.map_from_mesh[:3, :3] @ corner + part.map_from_mesh[:3, 3] - eye
+    return float(away @ forward) > -_BEHIND and float(away @ away) < _FAR**2
+
+
+def _leaves(patches: Patches) -> NDArray[np.uint8]:
+    return np.asarray(patches.two_sided & (patches.labels == classes.VEGETATION), dtype=np.uint8)
+
+
+def _boxes(triangles: FloatArray, counts: Sequence[int]) -> FloatArray:
     starts = 3 * np.concatenate([[0], np.cumsum(counts)[:-1]])
     corners = triangles.reshape(-1, 3)
-    low, high = (f.reduceat(corners, starts, axis=0) for f in (np.minimum, np.maximum))
-    radius = 0.5 * np.linalg.norm(high - low, axis=1)
-    return np.column_stack([0.5 * (low + high), radius])
+    ends = np.stack([f.reduceat(corners, starts, axis=0) for f in (np.minimum, np.maximum)], axis=1)
+    return ends[:, _CORNERS, np.arange(3)]
 
 
 @njit(cache=True, nogil=True)
-def tiles_near(
-    centres: FloatArray, cosines: FloatArray, turn: FloatArray, eye: FloatArray,
-    spheres: FloatArray, near: NDArray[np.bool_],
+def mark_tiles(
+    slopes: FloatArray, boxes: FloatArray, turn: FloatArray, eye: FloatArray,
+    near: NDArray[np.bool_],
 ) -> None:  # fmt: skip
-    """Marks the tiles (K,) of an image that some sphere may touch: unit rays `centres` (K, 3) in
-    camera axes, `cosines` (K,) of the angle from there to the tile's corners."""
-    for s in range(len(spheres)):
-        away = spheres[s, :3] - eye
-        distance = np.sqrt((away * away).sum())
-        if distance <= spheres[s, 3]:
-            near[:] = True
-            return
-        local = turn.T.copy() @ (away / distance)
-        sphere = np.arcsin(spheres[s, 3] / distance)
-        for k in range(len(centres)):
-            cosine = (centres[k] * local).sum()
-            angle = np.arccos(min(max(cosine, -1.0), 1.0))
-            if angle <= sphere + np.arccos(cosines[k]):
-                near[k] = True
+    """Marks the tiles (K,) of an image that some box may touch.
+
+    `slopes` (K, 4) smallest x / z and y / z and largest of a tile's rays in camera axes; tiles that
+    look aside hold infinities; they are always marked.
+    """
+    depths, x, y = np.empty(8), np.empty(8), np.empty(8)
+    for k in range(len(slopes)):
+        near[k] = np.isinf(slopes[k]).any()
+    for b in range(len(boxes)):
+        for k in range(8):
+            away = boxes[b, k] - eye
+            depths[k] = (turn[:, 2] * away).sum()
+            x[k], y[k] = (turn[:, 0] * away).sum(), (turn[:, 1] * away).sum()
+        low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
+        for k in range(8):
+            for m in range(8):
+                # The corner itself, or where the way to a corner behind the camera leaves the view.
+                share = 0.0
+                if depths[k] < _NEAR or (m != k and depths[m] >= _NEAR):
+                    continue
+                if m != k:
+                    share = (depths[k] - _NEAR) / (depths[k] - depths[m])
+                z = depths[k] + share * (depths[m] - depths[k])
+                across, along = x[k] + share * (x[m] - x[k]), y[k] + share * (y[m] - y[k])
+                low_x, high_x = min(low_x, across / z), max(high_x, across / z)
+                low_y, high_y = min(low_y, along / z), max(high_y, along / z)
+        for k in range(len(slopes)):
+            if slopes[k, 0] <= high_x and slopes[k, 2] >= low_x:
+                near[k] |= slopes[k, 1] <= high_y and slopes[k, 3] >= low_y

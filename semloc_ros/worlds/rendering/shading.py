@@ -25,19 +25,19 @@ from semloc_ros.worlds.rendering.tables import (
     TWO_SIDED,
 )  # fmt: skip
 
-_MOST_PROBES = 8.0
 _STAND_OFF = 2e-3  # metres: shadow and mirror rays start off their surface
 _THROUGH_LEAF = 0.45  # of the sun's light, seen from behind
+_SURROUNDINGS = 0.35  # of the horizon's light, mirrored from below it
 _RIPPLES = np.array(  # of wet ground: wave numbers in x and y (1/m), slope
     [[3.1, 1.3, 0.006], [-1.9, 4.7, 0.006], [7.3, -5.9, 0.005], [-9.1, -8.3, 0.004]]
 )
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _bilinear(
-    texels: Any, offset: int, width: int, height: int, u: float, v: float, weight: float, out: Any
-) -> None:
-    """Adds the weighted colour at (u, v) texels; beyond the border the last texel goes on."""
+    texels: Any, offset: int, width: int, height: int, u: float, v: float, weight: float
+) -> Any:
+    """The weighted colour at (u, v) texels; beyond the border the last texel goes on."""
     x, y = u - 0.5, v - 0.5
     left, top = int(np.floor(x)), int(np.floor(y))
     fx, fy = x - left, y - top
@@ -46,56 +46,52 @@ def _bilinear(
     a, b = offset + y0 * width, offset + y1 * width
     w00, w01 = weight * (1 - fx) * (1 - fy), weight * fx * (1 - fy)
     w10, w11 = weight * (1 - fx) * fy, weight * fx * fy
-    for c in range(3):
-        out[c] += (
-            w00 * texels[a + x0, c]
-            + w01 * texels[a + x1, c]
-            + w10 * texels[b + x0, c]
-            + w11 * texels[b + x1, c]
-        )
+    p, q, r, s = a + x0, a + x1, b + x0, b + x1
+    return (
+        w00 * texels[p, 0] + w01 * texels[q, 0] + w10 * texels[r, 0] + w11 * texels[s, 0],
+        w00 * texels[p, 1] + w01 * texels[q, 1] + w10 * texels[r, 1] + w11 * texels[s, 1],
+        w00 * texels[p, 2] + w01 * texels[q, 2] + w10 * texels[r, 2] + w11 * texels[s, 2],
+    )
 
 
-@njit(cache=True, inline="always")
-def _trilinear(
-    atlas: Any, texture: int, u: float, v: float, lod: float, weight: float, out: Any
-) -> None:
-    texels, offsets, widths, heights, counts = atlas
-    lod = min(max(lod, 0.0), counts[texture] - 1.0)
+@njit(cache=True, error_model="numpy")
+def _sample(
+    texels: Any, levels: Any, texture: int, u: float, v: float, ux: float, vx: float, uy: float,
+    vy: float, most: float,
+) -> Any:  # fmt: skip
+    """Colour of the footprint spanned by (ux, vx) and (uy, vy) texels around (u, v), by at most
+    `most` trilinear probes along its longer side."""
+    first, second = np.sqrt(ux * ux + vx * vx), np.sqrt(uy * uy + vy * vy)
+    longer, shorter, du, dv = first, second, ux, vx
+    if second > first:
+        longer, shorter, du, dv = second, first, uy, vy
+    shorter = min(shorter, abs(ux * vy - vx * uy) / max(longer, 1e-9))
+    probes = max(1.0, min(most, np.ceil(longer / max(shorter, 1.0) - 0.25)))
+    top = levels[texture, 0, 3] - 1.0
+    lod = min(max(np.log2(max(shorter, longer / probes, 1e-3)), 0.0), top)
     level = int(lod)
     share = lod - level
+    red, green, blue = 0.0, 0.0, 0.0
     for step in range(2):
-        part = share if step == 1 else 1.0 - share
-        if part > 0.0:
-            k = level + step
-            size = 1.0 / (1 << k)
-            _bilinear(
-                texels, offsets[texture, k], widths[texture, k], heights[texture, k],
-                u * size, v * size, part * weight, out,
-            )  # fmt: skip
+        weight = (share if step == 1 else 1.0 - share) / probes
+        if weight <= 0.0:
+            continue
+        k = level + step
+        size = 1.0 / (1 << k)
+        offset, width, height = levels[texture, k, 0], levels[texture, k, 1], levels[texture, k, 2]
+        for i in range(int(probes)):
+            at = (i + 0.5) / probes - 0.5
+            x, y = (u + at * du) * size, (v + at * dv) * size
+            color = _bilinear(texels, offset, width, height, x, y, weight)
+            red, green, blue = red + color[0], green + color[1], blue + color[2]
+    return red, green, blue
 
 
-@njit(cache=True)
-def _sample(atlas: Any, texture: int, uv: Any, across: Any, along: Any, out: Any) -> None:
-    """Colour of the footprint spanned by `across` and `along` (texels) around `uv`."""
-    first = np.sqrt(across[0] ** 2 + across[1] ** 2)
-    second = np.sqrt(along[0] ** 2 + along[1] ** 2)
-    major = across if first >= second else along
-    longer, shorter = max(first, second), min(first, second)
-    area = abs(across[0] * along[1] - across[1] * along[0])
-    shorter = min(shorter, area / max(longer, 1e-9))
-    probes = max(1.0, min(_MOST_PROBES, np.ceil(longer / max(shorter, 1.0) - 0.25)))
-    lod = np.log2(max(shorter, longer / probes, 1e-3))
-    for i in range(int(probes)):
-        at = (i + 0.5) / probes - 0.5
-        _trilinear(
-            atlas, texture, uv[0] + at * major[0], uv[1] + at * major[1], lod, 1.0 / probes, out
-        )
-
-
-@njit(cache=True, inline="always")
-def _light_at(lights: Any, patch: int, u: float, v: float) -> Any:
+@njit(inline="always")
+def _light_at(
+    values: Any, offsets: Any, sizes: Any, scales: Any, patch: int, u: float, v: float
+) -> Any:
     """Openness and lamp light (bilinear) at texel (u, v): nodes stand on the patch's border."""
-    values, offsets, sizes, scales = lights
     width, height = sizes[patch, 0], sizes[patch, 1]
     x = min(max(u * scales[patch, 0], 0.0), width - 1.000001)
     y = min(max(v * scales[patch, 1], 0.0), height - 1.000001)
@@ -111,18 +107,27 @@ def _light_at(lights: Any, patch: int, u: float, v: float) -> Any:
     )
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _dot(a: Any, b: Any) -> float:
     product: float = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
     return product
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
+def _three(rows: Any, row: int, column: int) -> Any:
+    return rows[row, column], rows[row, column + 1], rows[row, column + 2]
+
+
+@njit(inline="always")
 def _turned(turn: Any, v: Any) -> Any:
-    return (_dot(turn[0], v), _dot(turn[1], v), _dot(turn[2], v))
+    return (
+        turn[0, 0] * v[0] + turn[0, 1] * v[1] + turn[0, 2] * v[2],
+        turn[1, 0] * v[0] + turn[1, 1] * v[1] + turn[1, 2] * v[2],
+        turn[2, 0] * v[0] + turn[2, 1] * v[1] + turn[2, 2] * v[2],
+    )
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _step(direction: Any, slope: Any, distance: float, normal: Any, facing: float) -> Any:
     """How the hit point moves when the direction changes by `slope`."""
     swing = _dot(normal, slope) / facing
@@ -133,16 +138,15 @@ def _step(direction: Any, slope: Any, distance: float, normal: Any, facing: floa
     )
 
 
-@njit(cache=True, inline="always")
-def _reach(row: Any, eye: Any, facing: float) -> float:
-    """Distance from `eye` to the plane of the patch along a ray."""
-    reach: float = (
-        (row[0] - eye[0]) * row[3] + (row[1] - eye[1]) * row[4] + (row[2] - eye[2]) * row[5]
-    )
-    return reach / facing
+@njit(inline="always")
+def _reach(origin: Any, normal: Any, eye: Any, facing: float) -> float:
+    """Distance from `eye` to a plane along a ray."""
+    away = (origin[0] - eye[0], origin[1] - eye[1], origin[2] - eye[2])
+    reach: float = _dot(away, normal) / facing
+    return reach
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _along(origin: Any, direction: Any, distance: float) -> Any:
     return (
         origin[0] + distance * direction[0],
@@ -151,22 +155,33 @@ def _along(origin: Any, direction: Any, distance: float) -> Any:
     )
 
 
-@njit(cache=True, inline="always")
-def _sky_at(sky: Any, direction: Any, weight: float, out: Any) -> None:
-    """Adds the weighted colour of the sky; below the horizon that of the horizon."""
+@njit(cache=True, error_model="numpy")
+def _sky_at(sky: Any, x: float, y: float, z: float) -> Any:
+    """Colour of the sky in a direction; below the horizon that of the horizon."""
     rows, columns = sky.shape[0], sky.shape[1]
-    length = np.sqrt(_dot(direction, direction))
-    rise = np.arcsin(min(max(direction[2] / length, 0.0), 1.0)) / (np.pi / 2)
-    y = min(max((1.0 - rise) * rows - 0.5, 0.0), rows - 1.0)
-    x = np.arctan2(direction[1], direction[0]) / (2 * np.pi) * columns - 0.5
-    left, top = int(np.floor(x)), int(y)
-    fx, fy = x - left, y - top
+    rise = 0.0
+    if z > 0:
+        rise = np.arctan2(z, np.sqrt(x * x + y * y)) / (np.pi / 2)
+    line = min(max((1.0 - rise) * rows - 0.5, 0.0), rows - 1.0)
+    column = np.arctan2(y, x) / (2 * np.pi) * columns - 0.5
+    left, top = int(np.floor(column)), int(line)
+    fx, fy = column - left, line - top
     below = min(top + 1, rows - 1)
     a, b = left % columns, (left + 1) % columns
-    for c in range(3):
-        high = (1 - fx) * sky[top, a, c] + fx * sky[top, b, c]
-        low = (1 - fx) * sky[below, a, c] + fx * sky[below, b, c]
-        out[c] += weight * ((1 - fy) * high + fy * low)
+    p, q, r, s = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
+    return (
+        p * sky[top, a, 0] + q * sky[top, b, 0] + r * sky[below, a, 0] + s * sky[below, b, 0],
+        p * sky[top, a, 1] + q * sky[top, b, 1] + r * sky[below, a, 1] + s * sky[below, b, 1],
+        p * sky[top, a, 2] + q * sky[top, b, 2] + r * sky[below, a, 2] + s * sky[below, b, 2],
+    )
+
+
+@njit(inline="always")
+def _horizon_at(horizon: Any, x: float, y: float) -> Any:
+    """Colour of the horizon in a direction: see `Light.horizon`."""
+    along = x / max(abs(x) + abs(y), 1e-12)
+    quarter = 1.0 - along if y >= 0 else 3.0 + along
+    return _three(horizon, int(quarter * (0.25 * (len(horizon) - 1)) + 0.5), 0)
 
 
 @njit(cache=True, nogil=True)
@@ -174,30 +189,41 @@ def world_rays(turn: Any, rays: Any) -> Any:
     """The rays (N, 3) in map axes, float32, as the ray caster wants them."""
     world = np.empty((len(rays), 3), dtype=np.float32)
     for i in range(len(rays)):
-        for c in range(3):
-            world[i, c] = _dot(turn[c], rays[i])
+        world[i, 0], world[i, 1], world[i, 2] = _turned(turn, _three(rays, i, 0))
     return world
 
 
 @njit(cache=True, nogil=True)
+def patches_of(triangles: Any, rows: Any) -> Any:
+    """The patches `rows[triangles]` (N,) int32, -1 for -1."""
+    patches = np.empty(len(triangles), dtype=np.int32)
+    for i in range(len(triangles)):
+        patches[i] = -1 if triangles[i] < 0 else rows[triangles[i]]
+    return patches
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def keep_nearer(
     eyes: Any, turn: Any, rays: Any, table: Any, which: Any, found: Any, patches: Any
 ) -> None:
     """Puts `found` (M,) into `patches` (N,) at `which` (M,) where it is nearer (exact planes)."""
     for k in range(len(which)):
-        i = which[k]
-        if found[k] < 0:
+        i, new = which[k], found[k]
+        if new < 0:
             continue
-        direction, eye = _turned(turn, rays[i]), eyes[i % len(eyes)]
-        if patches[i] >= 0:
-            old, new = table[patches[i]], table[found[k]]
-            before = _reach(old, eye, _dot(old[3:6], direction))
-            if _reach(new, eye, _dot(new[3:6], direction)) >= before:
+        old = patches[i]
+        if old >= 0:
+            direction = _turned(turn, _three(rays, i, 0))
+            eye = _three(eyes, i if len(eyes) > 1 else 0, 0)
+            fronts = _three(table, old, 3), _three(table, new, 3)
+            before, now = _dot(fronts[0], direction), _dot(fronts[1], direction)
+            before = _reach(_three(table, old, 0), fronts[0], eye, before)
+            if _reach(_three(table, new, 0), fronts[1], eye, now) >= before:
                 continue
-        patches[i] = found[k]
+        patches[i] = new
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def sun_rays(
     eyes: Any, turn: Any, rays: Any, patches: Any, table: Any, sun: Any, starts: Any, which: Any
 ) -> int:
@@ -207,27 +233,27 @@ def sun_rays(
     """
     number = 0
     for i in range(len(rays)):
-        if patches[i] < 0:
+        patch = patches[i]
+        if patch < 0:
             continue
-        row, eye = table[patches[i]], eyes[i % len(eyes)]
-        direction = _turned(turn, rays[i])
-        facing = _dot(row[3:6], direction)
-        lit = -_dot(row[3:6], sun) if facing > 0 else _dot(row[3:6], sun)
-        if lit <= 0 and row[TWO_SIDED] == 0:
+        front, eye = _three(table, patch, 3), _three(eyes, i if len(eyes) > 1 else 0, 0)
+        direction = _turned(turn, _three(rays, i, 0))
+        facing, lit = _dot(front, direction), _dot(front, sun)
+        if (lit > 0) == (facing > 0) and table[patch, TWO_SIDED] == 0:
             continue
-        distance = _reach(row, eye, facing)
+        distance = _reach(_three(table, patch, 0), front, eye, facing)
         # Off the surface on the side from which the sun comes, more where floats are coarse.
-        side = _STAND_OFF + 2e-5 * distance
-        if _dot(row[3:6], sun) < 0:
-            side = -side
+        off = _STAND_OFF + 2e-5 * distance
+        if lit < 0:
+            off = -off
         for c in range(3):
-            starts[number, c] = eye[c] + distance * direction[c] + side * row[3 + c]
+            starts[number, c] = eye[c] + distance * direction[c] + off * front[c]
         which[number] = i
         number += 1
     return number
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _beam(lamp: Any, point: Any, normal: Any) -> float:
     """Light of a vehicle's dipped headlights: `lamp` = (position, forward, up, power)."""
     away = (point[0] - lamp[0], point[1] - lamp[1], point[2] - lamp[2])
@@ -247,7 +273,7 @@ def _beam(lamp: Any, point: Any, normal: Any) -> float:
     return light / (square + 4.0)
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _fresnel(cosine: float) -> float:
     """Schlick 1994, "An inexpensive BRDF model", for water and glass."""
     rest = 1.0 - min(max(cosine, 0.0), 1.0)
@@ -255,84 +281,100 @@ def _fresnel(cosine: float) -> float:
     return share
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, error_model="numpy")
+def _shine(sky: Any, direction: Any, normal: Any, facing: float, share: float) -> Any:
+    """What a steep glossy surface shows: the sky, or dim surroundings."""
+    x = direction[0] - 2 * facing * normal[0]
+    y = direction[1] - 2 * facing * normal[1]
+    z = direction[2] - 2 * facing * normal[2]
+    seen = _sky_at(sky, x, y, z)
+    if z < 0:
+        share *= _SURROUNDINGS
+    return share * seen[0], share * seen[1], share * seen[2]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def shade(
-    eyes: Any, turn: Any, rays: Any, by_x: Any, by_y: Any, patches: Any, table: Any, atlas: Any,
-    lights: Any, sunlit: Any, light: Any, colors: Any, distances: Any, uvs: Any, mirrors: Any,
+    eyes: Any, turn: Any, rays: Any, by_x: Any, by_y: Any, patches: Any, table: Any, texels: Any,
+    levels: Any, lights: Any, sunlit: Any, light: Any, most_probes: float,
+    colors: Any, distances: Any, uvs: Any, mirrors: Any,
 ) -> None:  # fmt: skip
     """Fills, for N rays, what they see.
 
     `eyes` (N or 1, 3); `rays` (N, 3) and their derivatives `by_x`, `by_y` per pixel step;
-    `patches` (N,) hit, -1 = sky; `sunlit` (N,) share of the sun; `light` as `Light.arrays`.
-    Out: `colors` (N, 3) float32, 0-255 and beyond; `distances` (N,) float64; `uvs` (N, 2) float32
-    shares of the texture; `mirrors` (N,) float32 share of the colour that a mirror ray has to add.
+    `patches` (N,) hit, -1 = sky; `texels`, `levels` of the atlas; `sunlit` (N,) share of the sun;
+    `light` as `Light.arrays`. Out: `colors` (N, 3) float32, 0-255 and beyond; `distances` (N,)
+    float64; `uvs` (N, 2) float32 shares of the texture; `mirrors` (N,) float32 share of the colour
+    that a mirror ray has to add.
     """
-    factors, sun, sky, lamp, about = light
-    number_of_maps = len(lights[1])
-    reflected = np.empty(3, dtype=np.float32)
+    factors, sun, sky, horizon, lamp, about = light
+    values, offsets, sizes, scales = lights
+    sun = (sun[0], sun[1], sun[2])
+    thickness, wetness = about[0], about[1]
     for i in range(len(rays)):
         patch = patches[i]
-        direction = _turned(turn, rays[i])
-        colors[i, :] = 0.0
-        uvs[i, :] = 0.0
+        direction = _turned(turn, _three(rays, i, 0))
         mirrors[i] = 0.0
-        distances[i] = np.inf
         if patch < 0:
-            _sky_at(sky, direction, 1.0, colors[i])
+            uvs[i, 0], uvs[i, 1] = 0.0, 0.0
+            distances[i] = np.inf
+            seen = _sky_at(sky, direction[0], direction[1], direction[2])
+            colors[i, 0], colors[i, 1], colors[i, 2] = seen
             continue
-        row, eye = table[patch], eyes[i % len(eyes)]
-        facing = _dot(row[3:6], direction)
-        distance = _reach(row, eye, facing)
+        eye = _three(eyes, i if len(eyes) > 1 else 0, 0)
+        origin, front = _three(table, patch, 0), _three(table, patch, 3)
+        u_axis, v_axis = _three(table, patch, 6), _three(table, patch, 9)
+        facing = _dot(front, direction)
+        distance = _reach(origin, front, eye, facing)
         distances[i] = distance
         side = -1.0 if facing > 0 else 1.0
-        normal = (side * row[3], side * row[4], side * row[5])
+        normal = (side * front[0], side * front[1], side * front[2])
         point = _along(eye, direction, distance)
-        local = (point[0] - row[0], point[1] - row[1], point[2] - row[2])
-        u, v = _dot(row[6:9], local), _dot(row[9:12], local)
-        texture = int(row[TEXTURE])
-        uvs[i, 0], uvs[i, 1] = u / atlas[2][texture, 0], v / atlas[3][texture, 0]
-        px = _step(direction, _turned(turn, by_x[i]), distance, row[3:6], facing)
-        py = _step(direction, _turned(turn, by_y[i]), distance, row[3:6], facing)
-        across = (_dot(row[6:9], px), _dot(row[9:12], px))
-        along = (_dot(row[6:9], py), _dot(row[9:12], py))
-        _sample(atlas, texture, (u, v), across, along, colors[i])
-        openness, lamps = row[OPENNESS], row[LAMP]
-        if patch < number_of_maps:
-            openness, lamps = _light_at(lights, patch, u, v)
+        local = (point[0] - origin[0], point[1] - origin[1], point[2] - origin[2])
+        u, v = _dot(u_axis, local), _dot(v_axis, local)
+        texture = int(table[patch, TEXTURE])
+        uvs[i, 0], uvs[i, 1] = u / levels[texture, 0, 1], v / levels[texture, 0, 2]
+        px = _step(direction, _turned(turn, _three(by_x, i, 0)), distance, front, facing)
+        py = _step(direction, _turned(turn, _three(by_y, i, 0)), distance, front, facing)
+        color = _sample(
+            texels, levels, texture, u, v, _dot(u_axis, px), _dot(v_axis, px),
+            _dot(u_axis, py), _dot(v_axis, py), most_probes,
+        )  # fmt: skip
+        openness, lamps = table[patch, OPENNESS], table[patch, LAMP]
+        if patch < len(offsets):
+            openness, lamps = _light_at(values, offsets, sizes, scales, patch, u, v)
         towards = _dot(normal, sun)
         if towards < 0:
-            towards = -_THROUGH_LEAF * towards if row[TWO_SIDED] > 0 else 0.0
+            towards = -_THROUGH_LEAF * towards if table[patch, TWO_SIDED] > 0 else 0.0
         towards *= sunlit[i]
-        beam = _beam(lamp, point, normal) if lamp[9] > 0 else 0.0
+        own = table[patch, GLOW]
+        if lamp[9] > 0:
+            own += _beam(lamp, point, normal)
         up = 0.5 + 0.5 * normal[2]
-        length = np.sqrt(_dot(direction, direction))
-        haze = np.exp(-distance * length * about[0])
         # Steep glossy things (glass, paint) always shine; ground does where it is wet.
-        flat = normal[2] > 0.7
-        mirror = row[GLOSS] * (about[1] if flat else 1.0)
+        mirror, flat = table[patch, GLOSS], normal[2] > 0.7
+        if flat:
+            mirror *= wetness
+        length = np.sqrt(_dot(direction, direction))
+        shine = (0.0, 0.0, 0.0)
         if mirror > 0:
             mirror *= _fresnel(abs(facing) / length)
+            if not flat:
+                shine = _shine(sky, direction, normal, side * facing, mirror * openness)
+        veil = 1.0 - np.exp(-distance * length * thickness) if thickness > 0 else 0.0
+        haze = (0.0, 0.0, 0.0)
+        if veil > 0:
+            haze = _horizon_at(horizon, direction[0], direction[1])
+        if flat:
+            mirrors[i] = mirror * (1.0 - veil)
         for c in range(3):
             sky_light = factors[0, c] * (up + (1.0 - up) * factors[3, c]) * openness
-            own = factors[2, c] * towards + factors[1, c] * lamps + row[GLOW] + beam
-            colors[i, c] *= (sky_light + own) * (1.0 - mirror) * haze
-        if mirror > 0 and flat:
-            mirrors[i] = mirror * haze
-        elif mirror > 0:
-            bounce = (
-                direction[0] - 2 * facing * row[3], direction[1] - 2 * facing * row[4],
-                direction[2] - 2 * facing * row[5],
-            )  # fmt: skip
-            reflected[:] = 0.0
-            _sky_at(sky, bounce, mirror * haze * openness, reflected)
-            dim = 1.0 if bounce[2] > 0 else 0.35
-            for c in range(3):
-                colors[i, c] += dim * reflected[c]
-        if haze < 1.0:
-            _sky_at(sky, (direction[0], direction[1], 0.0), 1.0 - haze, colors[i])
+            lit = sky_light + factors[2, c] * towards + factors[1, c] * lamps + own
+            seen_here = color[c] * lit * (1.0 - mirror) + shine[c]
+            colors[i, c] = seen_here * (1.0 - veil) + haze[c] * veil
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def mirror_rays(
     eyes: Any, turn: Any, rays: Any, by_x: Any, by_y: Any, patches: Any, table: Any,
     distances: Any, which: Any, starts: Any, out: Any, out_x: Any, out_y: Any,
@@ -341,21 +383,23 @@ def mirror_rays(
     derivatives; the ground ripples a little."""
     for k in range(len(which)):
         i = which[k]
-        row, eye, direction = table[patches[i]], eyes[i % len(eyes)], _turned(turn, rays[i])
+        eye = _three(eyes, i if len(eyes) > 1 else 0, 0)
+        front, direction = _three(table, patches[i], 3), _turned(turn, _three(rays, i, 0))
         point = _along(eye, direction, distances[i])
         tilt_x, tilt_y = 0.0, 0.0
-        for wave in _RIPPLES:
-            slope = wave[2] * np.sin(wave[0] * point[0] + wave[1] * point[1])
-            tilt_x += slope * wave[0] / (abs(wave[0]) + abs(wave[1]))
-            tilt_y += slope * wave[1] / (abs(wave[0]) + abs(wave[1]))
-        side = -1.0 if _dot(row[3:6], direction) > 0 else 1.0
-        normal = (side * row[3] + tilt_x, side * row[4] + tilt_y, side * row[5])
+        for w in range(len(_RIPPLES)):
+            kx, ky, steep = _three(_RIPPLES, w, 0)
+            slope = steep * np.sin(kx * point[0] + ky * point[1]) / (abs(kx) + abs(ky))
+            tilt_x, tilt_y = tilt_x + slope * kx, tilt_y + slope * ky
+        side = -1.0 if _dot(front, direction) > 0 else 1.0
+        normal = (side * front[0] + tilt_x, side * front[1] + tilt_y, side * front[2])
         twice = 2.0 / _dot(normal, normal)
         facing = min(_dot(normal, direction), -1e-3)
-        slope_x, slope_y = _turned(turn, by_x[i]), _turned(turn, by_y[i])
+        slope_x = _turned(turn, _three(by_x, i, 0))
+        slope_y = _turned(turn, _three(by_y, i, 0))
         swing_x, swing_y = _dot(normal, slope_x), _dot(normal, slope_y)
         for c in range(3):
-            starts[k, c] = point[c] + _STAND_OFF * side * row[3 + c]
+            starts[k, c] = point[c] + _STAND_OFF * side * front[c]
             out[k, c] = direction[c] - twice * facing * normal[c]
             # Wet ground is no perfect mirror: what it shows is blurred.
             out_x[k, c] = 4.0 * (slope_x[c] - twice * swing_x * normal[c])

@@ -9,11 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from semloc_ros import classes
 from semloc_ros.types import FloatArray
 from semloc_ros.worlds.rendering.scene import Patches
 
-GLOW, GLOSS, TWO_SIDED, TEXTURE, OPENNESS, LAMP, LEAF, WIDTH = 12, 13, 14, 15, 16, 17, 18, 19
+GLOW, GLOSS, TWO_SIDED, TEXTURE, OPENNESS, LAMP, WIDTH = 12, 13, 14, 15, 16, 17, 18
 _SHADED = 0.55  # openness of a part's patch at the ground
 _OPEN_HEIGHT = 1.5  # metres: from here on a part sees the whole sky
 
@@ -25,7 +24,6 @@ def patch_table(patches: Patches) -> FloatArray:
     table[:, 6:12] = patches.texel_axes.reshape(-1, 6)
     table[:, GLOW], table[:, GLOSS] = patches.glow, patches.gloss
     table[:, TWO_SIDED], table[:, TEXTURE] = patches.two_sided, patches.textures
-    table[:, LEAF] = patches.two_sided & (patches.labels == classes.VEGETATION)
     table[:, OPENNESS] = 1.0
     return table
 
