@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from semloc_ros.options import flatten, from_mapping
 
 if TYPE_CHECKING:
     from semloc_ros.evaluation.comparison import Change
+    from semloc_ros.evaluation.conditions import Condition
+    from semloc_ros.evaluation.exports import Format
 
 WORSE = 3  # exit code
 _TRUTH = "/ground_truth/pose"
@@ -48,16 +51,27 @@ def evaluate(
         None, help=f"metrics.json to compare with, frame by frame: exit code {WORSE} if worse."
     ),
     out: Path = typer.Option(Path("out/evaluation"), help="Folder of the results."),
+    export: list[str] = typer.Option(
+        [], metavar="FORMAT",
+        help="Write the fixes to export/ too: tum, kitti, aachen, cmu or robotcar. Repeatable.",
+    ),
     report: bool = typer.Option(True, help="Write report.html too."),
 ) -> None:
     """Localize recordings without ROS, the same way each time, and judge every frame."""
-    options = _options(config, set_, map)
+    from semloc_ros.evaluation.conditions import load_conditions
+    from semloc_ros.evaluation.exports import export as write_export
+
+    options, formats = _options(config, set_, map), _formats(export)
     if predictions is None:
         predictions = out / "predictions"
         _predict(_bags(bag), truth, tuple(inject), options, predictions)
     elif bag or inject:
         raise ConfigError(expected("--predictions", "no --bag and no --inject beside it", "both"))
-    changes = _judge(predictions, options, out, baseline, report)
+    conditions = load_conditions(predictions, options.evaluation)
+    changes = _judge(conditions, options, out, baseline, report)
+    for form in formats:
+        for one in conditions:
+            write_export(one, form, out / "export")
     if any(change.is_worse for change in changes):
         raise typer.Exit(WORSE)
 
@@ -100,6 +114,17 @@ def _parameters(path: Path) -> Mapping[str, Any]:
     return values
 
 
+def _formats(words: list[str]) -> list[Format]:
+    from semloc_ros.evaluation.exports import Format
+
+    names = [form.value for form in Format]
+    for word in words:
+        if word not in names:
+            near = difflib.get_close_matches(word, names, n=1, cutoff=0.0)[0]
+            raise ConfigError(f"--export: {word!r}: unknown format, did you mean {near}?")
+    return [Format(word) for word in words]
+
+
 def _bags(words: list[str]) -> dict[str, Path]:
     """Bags by condition; without a name that of the file."""
     if not words:
@@ -138,30 +163,32 @@ def _predict(
 
 
 def _judge(
-    predictions: Path, options: EvaluateConfig, out: Path, baseline: Path | None, report: bool
-) -> list[Change]:
-    from semloc_ros.evaluation.conditions import load_conditions
+    conditions: list[Condition], options: EvaluateConfig, out: Path, baseline: Path | None,
+    report: bool,
+) -> list[Change]:  # fmt: skip
     from semloc_ros.evaluation.metrics import write_metrics
     from semloc_ros.evaluation.verdict import verdict
 
-    conditions = load_conditions(predictions, options.evaluation)
     metrics, changes = verdict(conditions, options.evaluation, baseline)
     out.mkdir(parents=True, exist_ok=True)
     write_metrics(metrics, out / "metrics.json")
     _print(metrics, changes)
     if report:
-        _write_report(conditions, metrics, options, out / "report.html")
+        _write_report(conditions, metrics, options, changes, out / "report.html")
     return changes
 
 
-def _write_report(conditions: Any, metrics: Any, options: EvaluateConfig, path: Path) -> None:
+def _write_report(
+    conditions: list[Condition], metrics: Mapping[str, Any], options: EvaluateConfig,
+    changes: list[Change], path: Path,
+) -> None:  # fmt: skip
     from semloc_ros.evaluation.overview import write_overview
     from semloc_ros.maps.storage import load_map
 
     points = None
     if options.map:
         points = load_map(Path(options.map).expanduser(), verify=False).points_map
-    write_overview(path, conditions, metrics, points)
+    write_overview(path, conditions, metrics, points, changes)
     _console.print(f"report: {path}")
 
 

@@ -29,14 +29,14 @@ _CROWDED_POINTS = 20_000  # more map points than this only make the figure heavy
 
 def trajectory(run: Run, judged: Judged, points_map: FloatArray | None = None) -> Figure:
     """The true path over the map seen from above, fixes coloured by their position error."""
-    figure, axes = _figure(5.2, 4.6)
+    figure, axes = new_figure(5.2, 4.6)
     if points_map is not None and len(points_map):
-        _map_points(axes, points_map)
+        map_points(axes, points_map)
     path = run.truth.map_from_base[:, :3, 3]
     axes.plot(path[:, 0], path[:, 1], color=_INK, linewidth=0.8, label="truth")
     _fixes(figure, axes, run, judged)
     _missing(axes, run, judged)
-    _focus(axes, path, points_map)
+    focus(axes, path, points_map)
     axes.set(xlabel="x of the map (m)", ylabel="y of the map (m)")
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncol=2, frameon=False, fontsize=8)
     return figure
@@ -44,7 +44,7 @@ def trajectory(run: Run, judged: Judged, points_map: FloatArray | None = None) -
 
 def error_cdf(run: Run, judged: Judged) -> Figure:
     """Share of ALL frames with at most an error: the curves end at the availability."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     _cdf(axes, judged.of_fixes(judged.position_m) * 100, len(run.frames_ns), _BLUE)
     axes.set_xlabel("position error (cm)", color=_BLUE)
     axes.set(ylabel="share of all frames", ylim=(0, 1.02))
@@ -74,7 +74,7 @@ def errors_over_time(run: Run, judged: Judged) -> Figure:
 
 def calibration_curve(run: Run, judged: Judged) -> Figure:
     """Share of errors inside the covariance's ellipsoid, over the share that should be."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     nees = claimed_nees(judged)
     levels = np.linspace(0.02, 0.98, 49)
     axes.plot([0, 1], [0, 1], "--", color=_INK, linewidth=0.8, label="honest")
@@ -90,7 +90,7 @@ def calibration_curve(run: Run, judged: Judged) -> Figure:
 
 def latency_histogram(run: Run, judged: Judged) -> Figure:
     """Time from an image on the wire to its answer on the wire, a pose or a status."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     known = judged.latency_ms
     if len(known):
         axes.hist(known, bins=40, color=_BLUE)
@@ -112,7 +112,8 @@ FIGURES: dict[str, tuple[str, Callable[[Run, Judged], Figure]]] = {
 _THIN = {"linewidth": 0.6, "markersize": 3}
 
 
-def _figure(width: float = 5.2, height: float = 3.6) -> tuple[Figure, Axes]:
+def new_figure(width: float = 5.2, height: float = 3.6) -> tuple[Figure, Axes]:
+    """A figure with one plain pair of axes, sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     _plain(axes)
@@ -125,7 +126,8 @@ def _plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _map_points(axes: Axes, points_map: FloatArray) -> None:
+def map_points(axes: Axes, points_map: FloatArray) -> None:
+    """The map's points (P, 3) seen from above; of many only some."""
     step = max(len(points_map) // _CROWDED_POINTS, 1)
     seen = points_map[::step]
     axes.scatter(seen[:, 0], seen[:, 1], s=0.7, color=_FAINT, rasterized=True, linewidths=0)
@@ -159,7 +161,7 @@ def _missing(axes: Axes, run: Run, judged: Judged) -> None:
         axes.plot(there[:, 0], there[:, 1], "x", color=STATE_COLORS["LOST"], label=label, ms=5)
 
 
-def _focus(axes: Axes, path: FloatArray, points_map: FloatArray | None) -> None:
+def focus(axes: Axes, path: FloatArray, points_map: FloatArray | None) -> None:
     """The path and the room around it: a few far map points do not shrink it."""
     low, high = path[:, :2].min(axis=0), path[:, :2].max(axis=0)
     margin = 0.1 * float((high - low).max()) + 1.0

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import resource
 import sys
@@ -60,7 +59,13 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     cv2.setNumThreads(1)
     _write_reference(job, config, folder)
     line = FaultLine(faults, config.seed)
-    mount = functools.cache(lambda frame: static_transform(job.bag, config.base_frame, frame))
+    mounts: dict[str, FloatArray] = {}
+
+    def mount(frame: str) -> FloatArray:
+        if frame not in mounts:
+            mounts[frame] = static_transform(job.bag, config.base_frame, frame)
+        return mounts[frame]
+
     began, used = time.perf_counter(), time.process_time()
     with PredictionLog(folder, config.thumbnail_width) as log:
         Replay(localizer, config, mount, log).run(line.inject(bag_events(job.bag, config)))
@@ -70,6 +75,7 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
         "map": Path(config.map).name,
         "faults": list(job.faults),
         "kidnaps_ns": line.kidnaps_ns,
+        "mounts": {frame: pose.ravel().tolist() for frame, pose in mounts.items()},
         "cpu_s": time.process_time() - used,
         "wall_s": time.perf_counter() - began,
         "peak_memory_mb": _peak_memory_mb(),

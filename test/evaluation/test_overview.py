@@ -1,0 +1,133 @@
+"""The page of all conditions: what it says, that it needs nothing else, how it is shown."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from semloc_ros.config import EvaluationConfig
+from semloc_ros.evaluation.comparison import Change
+from semloc_ros.evaluation.conditions import Condition, load_conditions
+from semloc_ros.evaluation.overview import write_overview
+from semloc_ros.evaluation.verdict import verdict
+
+Maker = Callable[..., dict[str, Any]]
+S = 1_000_000_000
+CONFIG = EvaluationConfig(resamples=100)
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+class Page(HTMLParser):
+    """Open tags, addresses that a browser would load, and the text in pieces."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "img", "br", "link"):
+            self.open.append(tag)
+        self.addresses += [value or "" for key, value in attributes if key in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.fixture
+def conditions(
+    make_folder: Callable[..., Path], records: tuple[Maker, Maker], tmp_path: Path
+) -> list[Condition]:
+    """`<day>`: nine frames, the last one lost, a thumbnail of the worst; `night`: nothing."""
+    pose, status = records
+    lines: list[dict[str, Any]] = []
+    for second in range(8):
+        lines.append(pose(second * S, [second, 0.001 * second, 0.0]))
+        lines.append(status(second * S, values={"inliers": "99", "pnp_ms": "4.0"}))
+    lines.append(status(8 * S, "LOST", reason="too_few_<matches>"))
+    out = tmp_path / "all"
+    out.mkdir()
+    for name, said, frames in (("<day>", lines, 9), ("night", [], 4)):
+        made = make_folder(said, frames=frames)
+        (out / name).mkdir()
+        for path in made.glob("*.*"):
+            shutil.move(path, out / name / path.name)
+    (out / "<day>" / "thumbnails").mkdir()
+    cv2.imwrite(str(out / "<day>" / "thumbnails" / f"{7 * S}.jpg"), np.zeros((12, 16), np.uint8))
+    return load_conditions(out, CONFIG)
+
+
+def written(conditions: list[Condition], path: Path, changes: tuple[Change, ...] = ()) -> Page:
+    metrics, _ = verdict(conditions, CONFIG)
+    points = np.random.default_rng(0).normal(size=(300, 3)) * 4
+    write_overview(path, conditions, metrics, points, changes)
+    return Page(path.read_text())
+
+
+def test_the_page_is_whole_and_needs_nothing_else(
+    conditions: list[Condition], tmp_path: Path
+) -> None:
+    page = written(conditions, tmp_path / "report.html")
+    assert page.open == []
+    kinds = [address.split(";")[0] for address in page.addresses]
+    assert kinds.count("data:image/svg+xml") == 3 + 2 * 4
+    assert kinds.count("data:image/jpeg") == 1
+    assert len(kinds) == 12
+    assert "<script" not in (tmp_path / "report.html").read_text()
+
+
+def test_it_says_how_many_frames_and_of_which_every_error_is(
+    conditions: list[Condition], tmp_path: Path
+) -> None:
+    page = written(conditions, tmp_path / "report.html")
+    assert "8 of 13 frames have a fix, in 2 conditions: <day>, night." in page.texts
+    at = page.texts.index("position error, median")
+    assert page.texts[at + 1] == "0.35 cm"
+    assert page.texts[at + 2].startswith("of 61.5 % of the frames")
+    assert "too_few_<matches>" in " ".join(page.texts)
+    worst = [text for text in page.texts if text.startswith("<day> at 7.0 s: 0.7 cm")]
+    assert len(worst) == 1 and worst[0].endswith("99 inliers")
+
+
+def test_a_change_for_the_worse_stands_on_top(conditions: list[Condition], tmp_path: Path) -> None:
+    changes = (
+        Change("availability", 0.9, 0.8, 100, 0.001, True, True),
+        Change("position_m", 0.01, 0.01, 80, 0.7, False, False),
+    )
+    page = written(conditions, tmp_path / "report.html", changes)
+    assert "worse than the baseline: availability" in page.texts
+    page = written(conditions, tmp_path / "report.html", changes[1:])
+    assert "not worse than the baseline" in page.texts
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium")
+@pytest.mark.parametrize("width", [1200, 500])
+def test_a_browser_shows_it_within_the_width(
+    conditions: list[Condition], tmp_path: Path, width: int
+) -> None:
+    """The page is painted, and nothing is cut off at the right: the margin there stays white."""
+    written(conditions, tmp_path / "report.html")
+    shot = tmp_path / "shot.png"
+    command = [
+        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+        f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2400",
+        f"--screenshot={shot}", f"file://{tmp_path / 'report.html'}",
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    image = cv2.imread(str(shot))
+    assert image is not None and image.shape[1] == width
+    assert (image != 255).any(axis=2).mean() > 0.02
+    assert (image[:, -8:] == 255).all()
