@@ -1,9 +1,9 @@
 """Whether the kinds of truth of a frame agree with each other, pixel by pixel.
 
 What is checked: sky is where there is no depth and no instance, and nowhere else; an instance is
-of one class (a rider and what is ridden count as one); pixels of an object belong to its instance;
-what moves or could move is of a class that does, and all of that class does; what sways is
-vegetation or of no class (a flag).
+of one family of classes (one ground with its road and sidewalks, one pole with its signs, a rider
+on a bicycle); pixels of an object belong to its instance; what moves or could move is of a class
+that does, and all of that class does; what sways is vegetation or of no class (a flag).
 """
 
 from __future__ import annotations
@@ -15,14 +15,22 @@ from semloc_ros import classes
 from semloc_ros.worlds.rendering.scene import Motion
 from semloc_ros.worlds.truth import FrameTruth
 
-_RIDDEN = (classes.MOTORCYCLE, classes.BICYCLE)
+_FAMILIES = (
+    (classes.ROAD, classes.SIDEWALK, classes.TERRAIN, classes.VEGETATION),
+    (classes.BUILDING, classes.WALL, classes.FENCE),
+    (classes.POLE, classes.TRAFFIC_LIGHT, classes.TRAFFIC_SIGN),
+    (classes.RIDER, classes.MOTORCYCLE, classes.BICYCLE),
+)
+_FAMILY_OF = np.arange(256, dtype=np.uint8)
+for _family in _FAMILIES:
+    _FAMILY_OF[list(_family)] = _family[0]
 
 
 def disagreements(truth: FrameTruth, instance_of: dict[int, set[int]]) -> dict[str, int]:
     """Number of pixels that break each rule; `instance_of`: object id → its instances."""
     wrong = {
         "sky": _wrong_sky(truth),
-        "instance of two classes": _mixed(truth),
+        "instance of two families": _mixed(truth),
         "object of another instance": _strange_objects(truth, instance_of),
         "object (u, v) outside its image": _outside(truth),
         "motion against class": _wrong_motion(truth),
@@ -37,9 +45,8 @@ def _wrong_sky(truth: FrameTruth) -> NDArray[np.bool_]:
 
 
 def _mixed(truth: FrameTruth) -> NDArray[np.bool_]:
-    """Pixels whose class is not the most frequent known one of their instance."""
-    families = truth.labels.copy()
-    families[np.isin(families, _RIDDEN)] = classes.RIDER
+    """Pixels whose family is not the most frequent known one of their instance."""
+    families = _FAMILY_OF[truth.labels]
     mixed = np.zeros(families.shape, dtype=bool)
     known = families != classes.UNKNOWN
     for instance in np.unique(truth.instances[known]):

@@ -142,7 +142,7 @@ def small(**changes):
         ("sky", {"depth": np.inf}),
         ("sky", {"labels": classes.SKY, "depth": np.inf}),
         ("sky", {"instances": 0}),
-        ("instance of two classes", {"labels": classes.WALL}),
+        ("instance of two families", {"labels": classes.ROAD}),
         ("object of another instance", {"objects": 7}),
         ("object (u, v) outside its image", {"objects": 5, "object_uv": 1.2}),
         ("motion against class", {"motions": Motion.MOVING}),

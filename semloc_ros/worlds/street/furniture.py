@@ -17,7 +17,7 @@ from semloc_ros.worlds.textures import ground, signs
 
 _BASE = SIDEWALK_HEIGHT
 _BEHIND = -0.55  # metres from the kerb to what stands along it
-_LAMP_POWER = 24.0
+_LAMP_POWER = 62.0
 _IRON, _STEEL, _GREEN = (66, 74, 72), (142, 144, 146), (52, 80, 62)
 
 
@@ -133,7 +133,7 @@ def _sign(
     for k, kind in enumerate(kinds):
         wide, tall = (1.1, 0.28) if kind == "name" else (0.64, 0.64)
         picture = signs.traffic(kind, works.size(wide, tall, 2.5), rng)
-        front = works.surface(picture, classes.TRAFFIC_SIGN)
+        front = works.builder.add_surface(picture, label=classes.TRAFFIC_SIGN)
         back = works.plain((140, 142, 144), classes.TRAFFIC_SIGN)
         outline, high = _outline(kind), top - 0.04 - 0.72 * k
         for left, surface in ((False, front), (True, back)):
@@ -261,7 +261,8 @@ def _shelter(works: Works, side: Side, u: float, rng: np.random.Generator) -> No
         box(builder, side, (u0, u1), (back, back + 0.05), (z, z + 0.06), steel, instance,
             faces="fkt")  # fmt: skip
     yellow: Surface = works.plain((226, 178, 30), classes.TRAFFIC_SIGN)
-    rectangle(builder, side, (u0, u1), (2.505, 2.615), front + 0.305, yellow, instance)
+    sign = builder.new_instance()
+    rectangle(builder, side, (u0, u1), (2.505, 2.615), front + 0.305, yellow, sign)
     add_bench(works, side, u + 0.4, back + 0.1)
     face = side.turned(u0 + 0.1, front, 1.2, left=False)
     picture = signs.poster(works.size(1.2, 1.8, 2.2), rng, len(works.objects))

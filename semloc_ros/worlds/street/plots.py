@@ -138,7 +138,7 @@ def _park(works: Works, forester: Forester) -> None:
             forester.plant(park.point(place, _BASE - 0.01, out), float(rng.uniform(6.5, 11)))
     for k in range(5):
         add_bench(works, park, 5.5 + 6 * k, -y - 1.9)
-    _monument(works, park.moved(0, -y), instance)
+    _monument(works, park.moved(0, -y), works.builder.new_instance())
 
 
 def _monument(works: Works, park: Side, instance: int) -> None:
