@@ -1,0 +1,229 @@
+"""From a bag on disk to predictions: what is read, in which order, and what is said of faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from semloc_ros.config import EvaluateConfig
+from semloc_ros.errors import ConfigError, DatasetError
+from semloc_ros.evaluation.conditions import load_conditions
+from semloc_ros.evaluation.events import CAMERA, IMAGE, MASK, ODOMETRY, bag_events
+from semloc_ros.evaluation.running import Job, forget_runs, predict
+from semloc_ros.evaluation.tum import write_tum
+from semloc_ros.geometry import se3
+from semloc_ros.options import from_mapping
+from semloc_ros.types import Correspondences, PoseEstimate
+
+STORE = get_typestore(Stores.ROS2_JAZZY)
+S = 1_000_000_000
+START = 1_700_000_000 * S
+COUNT = 10
+
+
+def new(kind: str, *fields: Any) -> Any:
+    return STORE.types[kind](*fields)
+
+
+def header(stamp_ns: int, frame: str) -> Any:
+    time = new("builtin_interfaces/msg/Time", stamp_ns // S, stamp_ns % S)
+    return new("std_msgs/msg/Header", time, frame)
+
+
+def pose(x: float) -> Any:
+    place = new("geometry_msgs/msg/Point", x, 2.0, 0.0)
+    turn = new("geometry_msgs/msg/Quaternion", 0.0, 0.0, 0.0, 1.0)
+    return new("geometry_msgs/msg/Pose", place, turn)
+
+
+def image(stamp_ns: int, pixels: np.ndarray, encoding: str) -> Any:
+    height, width = pixels.shape[:2]
+    return new(
+        "sensor_msgs/msg/Image", header(stamp_ns, "camera"), height, width, encoding, 0,
+        pixels.size // height, pixels.ravel(),
+    )  # fmt: skip
+
+
+def camera_info(stamp_ns: int) -> Any:
+    k = np.array([60, 0, 31.5, 0, 60, 23.5, 0, 0, 1.0])
+    p = np.array([50, 0, 31.5, 0, 0, 50, 23.5, 0, 0, 0, 1.0, 0])
+    region = new("sensor_msgs/msg/RegionOfInterest", 0, 0, 0, 0, False)
+    return new(
+        "sensor_msgs/msg/CameraInfo", header(stamp_ns, "camera"), 48, 64, "plumb_bob",
+        np.array([0.1, 0, 0, 0, 0.0]), k, np.eye(3).ravel(), p, 0, 0, region,
+    )  # fmt: skip
+
+
+def odometry(stamp_ns: int, x: float) -> Any:
+    zero = new("geometry_msgs/msg/Vector3", 0.0, 0.0, 0.0)
+    twist = new("geometry_msgs/msg/Twist", zero, zero)
+    return new(
+        "nav_msgs/msg/Odometry", header(stamp_ns, "odom"), "base_link",
+        new("geometry_msgs/msg/PoseWithCovariance", pose(x), np.zeros(36)),
+        new("geometry_msgs/msg/TwistWithCovariance", twist, np.zeros(36)),
+    )  # fmt: skip
+
+
+def transform(stamp_ns: int, parent: str, child: str, x: float) -> Any:
+    move = new("geometry_msgs/msg/Vector3", x, 0.0, 0.5)
+    turn = new("geometry_msgs/msg/Quaternion", 0.0, 0.0, 0.0, 1.0)
+    one = new(
+        "geometry_msgs/msg/TransformStamped", header(stamp_ns, parent), child,
+        new("geometry_msgs/msg/Transform", move, turn),
+    )  # fmt: skip
+    return new("tf2_msgs/msg/TFMessage", [one])
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Callable[[str, int, Any], None]]:
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connections: dict[str, Any] = {}
+
+        def write(topic: str, at_ns: int, message: Any) -> None:
+            kind = message.__msgtype__
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
+            writer.write(connections[topic], at_ns, STORE.serialize_cdr(message, kind))
+
+        yield write
+
+
+@pytest.fixture
+def bag(tmp_path: Path) -> Path:
+    """Two seconds of a robot at x = t: five images a second, 10 ms late; odometry and tf twenty
+    times a second; masks of the even images; the camera 0.3 m before the base."""
+    path = tmp_path / "drive"
+    with writing(path) as write:
+        write("/tf_static", START, transform(START, "base_link", "camera", 0.3))
+        for step in range(-1, 20 * 2 + 1):
+            stamp = START + step * S // 20
+            write("/odom", stamp, odometry(stamp, step / 20 + 5))
+            write("/tf", stamp, transform(stamp, "odom", "base_link", step / 20 + 5))
+            stamped = new("geometry_msgs/msg/PoseStamped", header(stamp, "map"), pose(step / 20))
+            write("/ground_truth/pose", stamp, stamped)
+        for number in range(COUNT):
+            stamp = START + number * S // 5
+            at = stamp + 10_000_000
+            pixels = np.full((48, 64, 3), number + 1, np.uint8)
+            write("/camera/camera_info", at, camera_info(stamp))
+            write("/camera/image_raw", at, image(stamp, pixels, "rgb8"))
+            if number % 2 == 0:
+                mask = np.zeros((48, 64), np.uint8)
+                write("/mask", at + 1, image(stamp, mask, "mono8"))
+    return path
+
+
+class Oracle:
+    """Reads the number of an image from its pixels, and is where that image was taken."""
+
+    def localize(self, frame: Any, prior: Any = None) -> PoseEstimate:
+        x = (int(frame.image[0, 0, 0]) - 1) / 5
+        map_from_camera = se3.make_pose(np.eye(3), np.array([x + 0.3, 2.0, 0.5]))
+        rows = Correspondences(
+            np.zeros((99, 2)), np.zeros((99, 3)), np.ones(99), np.ones(99), np.arange(99)
+        )
+        covariance = np.diag([1e-4] * 3 + [1e-6] * 3)
+        return PoseEstimate(frame.stamp_ns, se3.inverse(map_from_camera), covariance, rows, 120)
+
+
+def config(**options: Any) -> EvaluateConfig:
+    return from_mapping(EvaluateConfig, {"map": "/maps/gallery", **options})
+
+
+def test_events_come_in_the_order_of_recording(bag: Path) -> None:
+    events = list(bag_events(bag, config(**{"topics.mask": "/mask"})))
+    kinds = [event.kind for event in events]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+        IMAGE: COUNT, CAMERA: COUNT, MASK: COUNT // 2, ODOMETRY: 42,
+    }  # fmt: skip
+    assert [event.at_ns for event in events] == sorted(event.at_ns for event in events)
+    first = next(event for event in events if event.kind == IMAGE)
+    assert (first.stamp_ns, first.origin_ns, first.at_ns) == (START, START, START + 10_000_000)
+    assert first.frame == "camera" and first.value.shape == (48, 64, 3)
+    lens = next(event.value for event in events if event.kind == CAMERA)
+    assert (lens.model, lens.fx) == ("radtan", 60.0)
+
+
+def test_rectified_images_have_the_camera_of_p(bag: Path) -> None:
+    lenses = [one.value for one in bag_events(bag, config(rectified=True)) if one.kind == CAMERA]
+    assert (lenses[0].model, lenses[0].fx, lenses[0].distortion) == ("pinhole", 50.0, ())
+
+
+@pytest.mark.parametrize("source", ["topic", "tf"])
+def test_odometry_of_a_topic_and_of_tf_are_the_same(bag: Path, source: str) -> None:
+    events = [one for one in bag_events(bag, config(odometry=source)) if one.kind == ODOMETRY]
+    xs = [event.value[0, 3] for event in events]
+    assert np.allclose(xs, 5 + np.arange(-1, 41) / 20)
+    assert [event.stamp_ns for event in events] == [START + i * S // 20 for i in range(-1, 41)]
+    assert not [one for one in bag_events(bag, config(odometry="none")) if one.kind == ODOMETRY]
+
+
+def test_odometry_of_another_frame_is_no_odometry(bag: Path) -> None:
+    events = bag_events(bag, config(base_frame="base_footprint"))
+    values = [str(event.value) for event in events if event.kind == ODOMETRY]
+    assert values[0] == "/odom: expected frames odom and base_footprint, got 'odom' and 'base_link'"
+
+
+def test_a_missing_topic_is_one_line(bag: Path) -> None:
+    with pytest.raises(DatasetError, match="expected a topic /wheels"):
+        list(bag_events(bag, config(**{"topics.odom": "/wheels"})))
+
+
+@pytest.mark.parametrize("source", ["topic", "tf", "none"])
+def test_a_bag_becomes_a_folder_that_can_be_judged(
+    bag: Path, tmp_path: Path, source: str
+) -> None:
+    options = config(odometry=source)
+    predict(Job(bag, "/ground_truth/pose"), Oracle(), options, tmp_path / "out" / "drive")
+    (one,) = load_conditions(tmp_path / "out", options.evaluation)
+    assert (one.judged.fix_of_frame >= 0).all()
+    assert one.judged.position_m.max() < 1e-9
+    assert one.about["map"] == "gallery" and one.about["peak_memory_mb"] > 1
+    assert np.reshape(one.about["mounts"]["camera"], (4, 4))[0, 3] == pytest.approx(0.3)
+    written = yaml.safe_load((one.folder / "config.yaml").read_text())
+    assert from_mapping(EvaluateConfig, written) == options
+    assert len(list((one.folder / "thumbnails").glob("*.jpg"))) == COUNT
+    assert "/" not in json.dumps(one.about["bag"]) + json.dumps(one.about["map"])
+
+
+def test_truth_may_be_a_tum_file(bag: Path, tmp_path: Path) -> None:
+    stamps = START + np.arange(3, dtype=np.int64) * S
+    places = np.array([[0, 2.0, 0], [1, 2.1, 0], [2, 2.1, 0]])
+    write_tum(tmp_path / "truth.tum", stamps, se3.make_pose(np.eye(3), places))
+    options = config(**{"evaluation.max_truth_gap_s": 2.0})
+    folder = tmp_path / "out"
+    predict(Job(bag, str(tmp_path / "truth.tum")), Oracle(), options, folder)
+    (one,) = load_conditions(folder, options.evaluation)
+    assert one.judged.position_m[-1] == pytest.approx(0.1)
+
+
+def test_every_image_counts_though_faults_lost_some(bag: Path, tmp_path: Path) -> None:
+    predict(Job(bag, "/ground_truth/pose", ("drop=0.5",)), Oracle(), config(), tmp_path / "out")
+    (one,) = load_conditions(tmp_path / "out", config().evaluation)
+    assert len(one.run.frames_ns) == COUNT
+    assert 0 < (one.judged.fix_of_frame >= 0).sum() < COUNT
+    assert one.about["faults"] == ["drop=0.5"]
+
+
+def test_wrong_faults_and_truths_end_before_anything_is_written(bag: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean drop"):
+        predict(Job(bag, "/ground_truth/pose", ("dorp",)), Oracle(), config(), tmp_path / "out")
+    with pytest.raises(DatasetError, match="expected a topic /truth"):
+        predict(Job(bag, "/truth"), Oracle(), config(), tmp_path / "out")
+    assert not (tmp_path / "out" / "predictions.jsonl").exists()
+
+
+def test_earlier_runs_are_not_judged_with_later_ones(bag: Path, tmp_path: Path) -> None:
+    predict(Job(bag, "/ground_truth/pose"), Oracle(), config(), tmp_path / "out" / "old")
+    forget_runs(tmp_path / "out")
+    with pytest.raises(DatasetError, match="predictions"):
+        load_conditions(tmp_path / "out", config().evaluation)
