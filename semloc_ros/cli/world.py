@@ -2,45 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semloc_ros.cli.assignments import parse_assignments
-from semloc_ros.config import GalleryConfig
+from semloc_ros.config import ClipConfig, GalleryConfig, StreetConfig
 from semloc_ros.options import from_mapping
+
+if TYPE_CHECKING:
+    from semloc_ros.worlds.recording import recording
 
 app = typer.Typer(help="Synthetic worlds with exact truth.", no_args_is_help=True)
 make = typer.Typer(
-    help="Make a world: bags of a mapping run and a query run.", no_args_is_help=True
+    help="Make a world; a run that was stopped goes on where it was.", no_args_is_help=True
 )
 app.add_typer(make, name="make")
+
+OUT = typer.Option(..., help="Folder of the world.")
+SET = typer.Option([], "--set", metavar="NAME=VALUE", help="An option of the world, e.g. speed=1.")
+OUTPUT = "bags: ROS 2 bags | frames: dataset folders with the truth of every pixel | both"
+SIX = "summer,autumn,winter,rain,dusk,night"
 
 
 @make.command("gallery")
 def gallery(
-    out: Path = typer.Option(..., help="Folder of the world: mapping/ and query/ are bags."),
-    seed: int = typer.Option(GalleryConfig().seed, help="Seed of the whole world."),
-    set_: list[str] = typer.Option(
-        [], "--set", metavar="NAME=VALUE", help="An option of the gallery, e.g. columns=3."
+    out: Path = OUT,
+    seed: int | None = typer.Option(None, help="Seed of the whole world."),
+    light: str | None = typer.Option(
+        None, help="Light of the query run: day, evening, half, spots, daylight or night."
     ),
+    crowd: int | None = typer.Option(None, help="Visitors in the query run: 0 none to 3 crowded."),
+    output: str = typer.Option("bags", help=OUTPUT),
+    set_: list[str] = SET,
 ) -> None:
-    """Rooms with paintings, driven through twice by a robot with a camera and wheels."""
+    """Rooms with paintings, driven through twice by a robot with a camera, wheels and an IMU."""
     from semloc_ros.worlds.recording.gallery import make_gallery
 
-    config = from_mapping(GalleryConfig, {"seed": seed, **parse_assignments(set_)})
-    with _bar() as bar:
-        task = bar.add_task("gallery", total=None)
-        written = make_gallery(
-            config, out, lambda done, total: bar.update(task, completed=done, total=total)
-        )
-    Console().print(f"{out}: {'written' if written else 'is there already'}", highlight=False)
+    values = _given(seed=seed, light=light, crowd=crowd)
+    config = from_mapping(GalleryConfig, {**values, **parse_assignments(set_)})
+    with _told("gallery", out) as (progress, words):
+        words.append(make_gallery(config, out, progress, output))
 
 
-def _bar() -> Progress:
+@make.command("street")
+def street(
+    out: Path = OUT,
+    conditions: str = typer.Option(SIX, help="Conditions of the query runs, with commas between."),
+    seed: int | None = typer.Option(None, help="Seed of the whole world."),
+    output: str = typer.Option("both", help=OUTPUT),
+    set_: list[str] = SET,
+) -> None:
+    """A street driven round by a car: mapped in summer, and again in each condition."""
+    from semloc_ros.worlds.recording.street import make_street
+
+    config = from_mapping(StreetConfig, {**_given(seed=seed), **parse_assignments(set_)})
+    with _told("street", out) as (progress, words):
+        words.append(make_street(config, out, _names(conditions), progress, output))
+
+
+@make.command("clips")
+def clips(
+    out: Path = OUT,
+    conditions: str = typer.Option("summer", help="Conditions of the street's clips."),
+    seed: int | None = typer.Option(None, help="Seed of both worlds."),
+    set_: list[str] = SET,
+) -> None:
+    """Clips of static cameras in street and gallery with true moving masks, in CDnet's layout."""
+    from semloc_ros.worlds.recording.clips import make_clips
+
+    config = from_mapping(ClipConfig, {**_given(seed=seed), **parse_assignments(set_)})
+    with _told("clips", out) as (progress, words):
+        words.append(make_clips(config, out, _names(conditions), progress))
+
+
+@app.command("sheet")
+def sheet(
+    world: Path = typer.Argument(..., help="Folder of a world with frames, or of clips."),
+    out: Path = typer.Option(..., help="The picture to write (png or jpg)."),
+    frames: int = typer.Option(4, min=1, max=40, help="Frames of each traversal or clip."),
+    truth: bool = typer.Option(True, help="Labels, depth, instances and motion beside them."),
+) -> None:
+    """Draw a contact sheet of a world: frames of every traversal and their truth."""
+    from semloc_ros.worlds.recording.sheet import draw_sheet
+
+    draw_sheet(world, out, frames, truth)
+    Console().print(f"{out}: written", highlight=False)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
+@contextmanager
+def _told(what: str, out: Path) -> Iterator[tuple[recording.Progress, list[bool]]]:
+    """A progress bar; afterwards, what came of it: whether something was written."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(
+    written: list[bool] = []
+    with Progress(
         *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    )
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total), written
+    line = f"{out}: {'written' if written[0] else 'is there already'}"
+    Console().print(line, highlight=False)

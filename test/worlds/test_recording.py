@@ -177,7 +177,7 @@ def test_objects_have_their_picture_and_place(world):
 
 
 def test_truth_is_between_the_odometry_and_off_its_clock(tiny_config):
-    mapping, query = plan_runs(tiny_config, GalleryWorld(tiny_config).gallery)
+    mapping, query = plan_runs(tiny_config)
     assert not set(query.stamps_ns(query.image_times)) & set(query.stamps_ns(query.odometry_times))
     assert query.start_ns - mapping.start_ns == 86_400 * 10**9
 

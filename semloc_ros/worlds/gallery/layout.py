@@ -67,14 +67,21 @@ class Gallery:
     lamps: tuple[Lamp, ...]
     light: Light
     paintings: tuple[Painting, ...]
+    rooms: tuple[Room, ...]
     loop_xy: FloatArray
     obstacles: FloatArray
 
 
-def build_gallery(config: GalleryConfig, state: State = USUAL) -> Gallery:
-    """The gallery of a configuration in a state: same arguments, same gallery, bit for bit."""
+def build_gallery(
+    config: GalleryConfig, state: State = USUAL, builder: SceneBuilder | None = None
+) -> Gallery:
+    """The gallery of a configuration in a state: same arguments, same gallery, bit for bit.
+
+    `builder` may hold the textures of what will move there.
+    """
     setting = LIGHTS[state.light]
-    decorator = _Decorator(config, setting, np.random.default_rng([config.seed, 0]))
+    rng = np.random.default_rng([config.seed, 0])
+    decorator = _Decorator(config, setting, rng, builder or SceneBuilder())
     rooms = _floor_plan(config)
     posters = choose_posters(config, [len(_places(room, config)) for room in rooms])
     for number, (room, twins) in enumerate(zip(rooms, posters, strict=True)):
@@ -87,9 +94,15 @@ def build_gallery(config: GalleryConfig, state: State = USUAL) -> Gallery:
         lamps=tuple(decorator.lamps),
         light=setting.light(),
         paintings=tuple(decorator.paintings),
+        rooms=tuple(rooms),
         loop_xy=_ring_corners(rooms),
         obstacles=np.array(decorator.obstacles),
     )
+
+
+def ring_xy(config: GalleryConfig) -> FloatArray:
+    """The corners `Gallery.loop_xy` (N, 2), without building the gallery."""
+    return _ring_corners(_floor_plan(config))
 
 
 def _floor_plan(config: GalleryConfig) -> list[Room]:
@@ -120,8 +133,11 @@ def _outward(room: Room, rooms: list[Room]) -> FloatArray:
 class _Decorator:
     """Fills a scene room by room; every random choice comes from one generator, in order."""
 
-    def __init__(self, config: GalleryConfig, setting: Setting, rng: np.random.Generator) -> None:
-        self.builder = SceneBuilder()
+    def __init__(
+        self, config: GalleryConfig, setting: Setting, rng: np.random.Generator,
+        builder: SceneBuilder,
+    ) -> None:  # fmt: skip
+        self.builder = builder
         self.lamps: list[Lamp] = []
         self.paintings: list[Painting] = []
         self.hangings: list[Hanging] = []

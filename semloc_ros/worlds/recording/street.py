@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import numpy as np
 
 from semloc_ros.config import StreetConfig
 from semloc_ros.errors import ConfigError, expected
-from semloc_ros.types import Camera
+from semloc_ros.types import Camera, FloatArray
 from semloc_ros.worlds.actors.cast import STREET, Cast, make_cast
+from semloc_ros.worlds.actors.swaying import Flag, WavingCrowns, make_flag
+from semloc_ros.worlds.actors.traffic import Traffic
 from semloc_ros.worlds.recording import traversal as plans
 from semloc_ros.worlds.recording.driving import CAR, Trajectory, drive_loop, make_sway
 from semloc_ros.worlds.recording.pictures import Shutter
@@ -28,7 +30,7 @@ from semloc_ros.worlds.rendering.light import Light
 from semloc_ros.worlds.rendering.lighting import LightMaps, bake
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 from semloc_ros.worlds.rendering.renderer import Renderer
-from semloc_ros.worlds.rendering.scene import Scene, SceneBuilder
+from semloc_ros.worlds.rendering.scene import Part, Scene, SceneBuilder
 from semloc_ros.worlds.street.conditions import CONDITIONS, Condition
 from semloc_ros.worlds.street.plan import StreetPlan
 from semloc_ros.worlds.street.site import LANE, make_site
@@ -83,7 +85,13 @@ class StreetWorld:
             PlannedObject(one.object_id, one.instance, one.corners_map, one.texture)
             for one in scenery.plan.objects
         ]
-        return Stage(renderers, lambda time_s: (), objects)
+        rng = plans.stream(self.config, Stream.TRAFFIC, traversal.index)
+        moving = scenery.moving(self.config, traversal.trajectory, rng)
+
+        def parts(time_s: float) -> list[Part]:
+            return moving(time_s, traversal.trajectory.planar(np.array([time_s]))[0, :2])
+
+        return Stage(renderers, parts, objects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,7 @@ class Scenery:
 
     plan: StreetPlan
     cast: Cast
+    flag: Flag
     scene: Scene
     caster: RayCaster
     light_maps: LightMaps
@@ -101,6 +110,18 @@ class Scenery:
         """The street seen by a camera."""
         return Renderer(self.scene, self.light_maps, self.caster, camera, self.light)
 
+    def moving(
+        self, config: StreetConfig, ego: Trajectory | None, rng: np.random.Generator,
+        duration: float = 0.0,
+    ) -> Callable[[float, FloatArray], list[Part]]:  # fmt: skip
+        """All parts within sight of a place (2,) at a time in seconds, of `ego`'s drive or of
+        `duration` seconds."""
+        traffic = Traffic(
+            self.cast, self.plan, ego, config.traffic, rng, parked=config.parked, duration=duration
+        )
+        crowns = WavingCrowns(self.plan.swaying, rng)
+        return lambda time_s, place: traffic.parts(time_s, place) + crowns.parts(time_s)
+
 
 def build_scenery(config: StreetConfig, name: str, index: int) -> Scenery:
     """The street in the condition `name`; sky and cast are those of traversal `index`."""
@@ -108,12 +129,13 @@ def build_scenery(config: StreetConfig, name: str, index: int) -> Scenery:
     rng = plans.stream(config, Stream.CAST, index)
     # Before the street: models are taken out of the builder, the street stays in it.
     cast = make_cast(builder, rng, STREET, night=condition.lamps_on, winter=condition.snow)
+    flag = make_flag(builder, rng)
     plan = build_street(config, condition, builder)
     scene = builder.build()
     caster = RayCaster(scene.mesh.triangles)
     maps = bake(scene.mesh.patches, caster, plan.lamps, spacing=_SPACING, reach=_REACH)
     light = condition.light(plans.stream(config, Stream.LIGHT, index))
-    return Scenery(plan, cast, scene, caster, maps, light)
+    return Scenery(plan, cast, flag, scene, caster, maps, light)
 
 
 def mounted_cameras(config: StreetConfig) -> tuple[MountedCamera, ...]:
