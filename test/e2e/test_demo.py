@@ -107,6 +107,24 @@ def test_ctrl_c_leaves_nothing_behind_and_the_world_is_reused(
     assert [path.stat().st_mtime_ns for path in kept] == before
 
 
+def test_the_same_bag_without_ros_is_localized_twice_alike(
+    result: tuple[subprocess.CompletedProcess[str], dict[str, Any]], folder: Path
+) -> None:
+    runs = [folder / "evaluation" / name for name in ("a", "b")]
+    for out in runs:
+        program = [sys.executable, "-m", "semloc_ros.cli.main", "evaluate", "--no-report"]
+        words = ["--bag", f"gallery={folder / 'world' / 'query'}", "--map", str(folder / "map")]
+        more = ["--set", "features.max_features=2000", "--out", str(out)]
+        subprocess.run([*program, *words, *more], check=True, timeout=600)
+    first, second = (out / "predictions" / "gallery" / "poses.tum" for out in runs)
+    assert first.read_bytes() == second.read_bytes()
+    metrics = json.loads((runs[0] / "metrics.json").read_text())["all"]
+    assert metrics["availability"] >= 0.9
+    assert metrics["position_median_m"] <= 0.02
+    assert metrics["false_fix_rate"] == 0.0
+    assert metrics["frames"] == result[1]["frames"]
+
+
 def test_a_broken_map_is_a_failure_that_names_itself(
     result: tuple[subprocess.CompletedProcess[str], dict[str, Any]], folder: Path
 ) -> None:
