@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numba import njit
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from semloc_ros import classes
 from semloc_ros.types import FloatArray
 from semloc_ros.worlds.rendering.raycaster import RayCaster
-from semloc_ros.worlds.rendering.scene import Part, Patches, Scene, place
+from semloc_ros.worlds.rendering.scene import Mesh, Part, Patches, Scene, place
 from semloc_ros.worlds.rendering.tables import parts_table, patch_table
 
 _CORNERS = np.array([[i & 1, i >> 1 & 1, i >> 2] for i in range(8)])
-_BEHIND, _FAR = 40.0, 250.0  # metres: parts farther behind the camera or away are left out
+_FAR = 250.0  # metres: parts farther away are left out
+_MOST_SPHERES = 4096
 _NEAR = 1e-3  # metres: boxes are cut off here before the camera
 
 
@@ -53,12 +54,8 @@ def still_moment(scene: Scene) -> Moment:
     )
 
 
-def moment_with(
-    still: Moment, parts: Sequence[Part], lamps: FloatArray, eye: FloatArray, forward: FloatArray
-) -> Moment:
-    """The moment with those of the parts that matter from `eye` (3,), looking `forward` (3,), lit
-    by `lamps` (L, 4)."""
-    parts = [part for part in parts if _matters(part, eye, forward)]
+def moment_with(still: Moment, parts: Sequence[Part], lamps: FloatArray) -> Moment:
+    """The moment with these parts, lit by `lamps` (L, 4)."""
     if not parts:
         return still
     mesh = place(parts)
@@ -76,11 +73,42 @@ def moment_with(
     )
 
 
-def _matters(part: Part, eye: FloatArray, forward: FloatArray) -> bool:
-    """Whether a part is near or before the camera, so that it or its shadow may be seen."""
-    corner = part.mesh.triangles[0, 0]
-    away = part.map_from_mesh[:3, :3] @ corner + part.map_from_mesh[:3, 3] - eye
-    return float(away @ forward) > -_BEHIND and float(away @ away) < _FAR**2
+@dataclass(slots=True)
+class Eyesight:
+    """Which parts a camera may see: `half_angle` rad of the cone around all its rays; `margin`
+    metres beside the cone that shadows and mirrors reach."""
+
+    half_angle: float
+    margin: float
+    _spheres: dict[int, tuple[Mesh, FloatArray]] = field(default_factory=dict)
+
+    def pick(self, parts: Sequence[Part], eye: FloatArray, forward: FloatArray) -> list[Part]:
+        """The parts near the cone from `eye` (3,) around `forward` (3,) unit, and not too far."""
+        if not parts:
+            return []
+        spheres = np.array([self._sphere(part.mesh) for part in parts])
+        poses = np.array([part.map_from_mesh for part in parts])
+        centres = np.einsum("kij,kj->ki", poses[:, :3, :3], spheres[:, :3]) + poses[:, :3, 3]
+        away = centres - eye
+        distance = np.linalg.norm(away, axis=1)
+        cosine = np.einsum("ki,i->k", away, forward) / np.maximum(distance, 1e-9)
+        aside = np.arccos(np.clip(cosine, -1, 1)) - self.half_angle
+        gap = distance * np.sin(np.clip(aside, 0, np.pi / 2)) - spheres[:, 3]
+        kept = np.flatnonzero((gap < self.margin) & (distance < _FAR + spheres[:, 3]))
+        return [parts[int(k)] for k in kept]
+
+    def _sphere(self, mesh: Mesh) -> FloatArray:
+        """Centre and radius (4,) around a mesh, kept for the next frame."""
+        known = self._spheres.get(id(mesh))
+        if known is not None and known[0] is mesh:
+            return known[1]
+        corners = mesh.triangles.reshape(-1, 3)
+        centre = (corners.min(axis=0) + corners.max(axis=0)) / 2
+        radius = np.sqrt(((corners - centre) ** 2).sum(axis=1).max())
+        if len(self._spheres) >= _MOST_SPHERES:
+            self._spheres.clear()
+        self._spheres[id(mesh)] = mesh, np.append(centre, radius)
+        return np.append(centre, radius)
 
 
 def _leaves(patches: Patches) -> NDArray[np.uint8]:

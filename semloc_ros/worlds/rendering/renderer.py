@@ -21,12 +21,19 @@ from semloc_ros.worlds.rendering.frame import Frame, Rays, Rows
 from semloc_ros.worlds.rendering.lens import pixel_rays
 from semloc_ros.worlds.rendering.light import Light
 from semloc_ros.worlds.rendering.lighting import LightMaps
-from semloc_ros.worlds.rendering.moment import Moment, mark_tiles, moment_with, still_moment
+from semloc_ros.worlds.rendering.moment import (
+    Eyesight,
+    Moment,
+    mark_tiles,
+    moment_with,
+    still_moment,
+)
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 from semloc_ros.worlds.rendering.scene import Part, Scene
 
 _FEW_PROBES = 2.0  # of the texture, where a pixel is sampled several times
 _BATCH = 20_000  # pixels sampled at once
+_SHADOW_REACH, _MIRROR_REACH = 8.0, 1.0  # metres from a part beside the image into it
 _TILE = 16  # pixels: blocks of the image that are asked whether they may see a part
 
 
@@ -67,6 +74,8 @@ class Renderer:
             light.arrays(np.zeros(3), np.array([1.0, 0.0, 0.0])), self._still,
         )  # fmt: skip
         self._pixels = pixel_rays(camera)
+        widest = float(np.arccos(self._pixels[0][:, 2].min()))
+        self._eyesight = Eyesight(widest, _SHADOW_REACH if any(light.sun) else _MIRROR_REACH)
         self._tile_of, self._slopes = _tiles(camera, self._pixels)
 
     def render(self, camera_from_map: FloatArray, parts: Sequence[Part] = ()) -> Rendering:
@@ -76,7 +85,8 @@ class Renderer:
         """
         turn = np.ascontiguousarray(camera_from_map[:3, :3].T)
         eye = -turn @ camera_from_map[:3, 3]
-        moment = moment_with(self._still, parts, self._lamps, eye, turn[:, 2])
+        parts = self._eyesight.pick(parts, eye, turn[:, 2])
+        moment = moment_with(self._still, parts, self._lamps)
         light = self._light.arrays(eye, turn[:, 2])
         frame = dataclasses.replace(self._frame, moment=moment, light=light)
         rays = Rays(eye[None], turn, *self._pixels, self._beside(moment, turn, eye))
