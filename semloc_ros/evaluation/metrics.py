@@ -62,7 +62,7 @@ def compute_pooled(conditions: Sequence[Condition], config: EvaluationConfig) ->
     errors = [_trajectory_errors(one.run, one.judged, config) for one in conditions]
     return {
         **_of_judged(judged, config),
-        **{key: _combined(key, [run[key] for run in runs]) for key in runs[0]},
+        **{key: _combined(key, runs) for key in runs[0]},
         **_trajectory(errors),
         "stages": _stages([one.run for one in conditions]),
     }
@@ -125,10 +125,11 @@ def _of_run(
     return {**_tf(run), **outages(run, judged, config, about), **spent}
 
 
-def _combined(key: str, values: Sequence[Any]) -> Any:
+def _combined(key: str, runs: Sequence[Metrics]) -> Any:
     """One number of several runs; None if one of them has none, as what is worst is not known."""
     if key.startswith("recovery"):  # runs without a kidnap have nothing to say
-        values = [value for value in values if value is not None]
+        runs = [run for run in runs if run["kidnaps"]]
+    values = [run[key] for run in runs]
     if not values or any(value is None for value in values):
         return None
     return sum(values) if key in _SUMS else (min if key in _WORST_IS_LEAST else max)(values)

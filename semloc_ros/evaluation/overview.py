@@ -99,6 +99,8 @@ def _summary(
         f"{metrics['fixes']} of {metrics['frames']} frames have a fix, in "
         f"{len(conditions)} condition{'s' if len(conditions) > 1 else ''}: {names}.{injected}"
     )
+    if metrics["kidnaps"]:
+        line += f" After {metrics['kidnaps']} kidnaps {metrics['recovered']} were found again."
     tiles = "".join(_tile(metrics, *tile) for tile in _TILES if metrics.get(tile[0]) is not None)
     return f'{_compared(changes)}<p>{line}</p><div class="tiles">{tiles}</div>'
 

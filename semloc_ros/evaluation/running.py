@@ -53,10 +53,11 @@ class Job:
 def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder: Path) -> None:
     """Replay the bag of a job to the localizer and write the folder of predictions.
 
+    OpenCV, faiss and numba compute in one thread from then on, as sums in several differ.
     Raises DatasetError or ConfigError (faults) in one line before anything long begins.
     """
     faults = parse_faults(job.faults)
-    cv2.setNumThreads(1)
+    _compute_in_one_thread()
     _write_reference(job, config, folder)
     line = FaultLine(faults, config.seed)
     mounts: dict[str, FloatArray] = {}
@@ -148,6 +149,15 @@ def _write_config(config: EvaluateConfig, path: Path) -> None:
     import yaml
 
     path.write_text(yaml.safe_dump(to_mapping(config), sort_keys=False))
+
+
+def _compute_in_one_thread() -> None:
+    import faiss
+    import numba
+
+    cv2.setNumThreads(1)
+    faiss.omp_set_num_threads(1)
+    numba.set_num_threads(1)
 
 
 def _peak_memory_mb() -> float:

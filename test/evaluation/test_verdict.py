@@ -68,6 +68,18 @@ def test_all_weighs_each_frame_alike_and_takes_the_worst_run(folder: Path) -> No
     assert night["ate_aligned_rmse_m"] is None, "one pose can be moved anywhere"
 
 
+def test_a_robot_that_was_never_found_again_is_not_averaged_away(folder: Path) -> None:
+    """Day: put down at 1 s and found at 1 s; night: put down at 1 s, its only fix is 2 m off."""
+    for name in ("day", "night"):
+        (folder / name / "run.json").write_text(json.dumps({"kidnaps_ns": [S]}))
+    everything = verdict(load_conditions(folder, CONFIG), CONFIG)[0]["all"]
+    assert (everything["kidnaps"], everything["recovered"]) == (2, 1)
+    assert everything["recovery_max_s"] is None
+    (folder / "night" / "run.json").unlink()
+    everything = verdict(load_conditions(folder, CONFIG), CONFIG)[0]["all"]
+    assert (everything["kidnaps"], everything["recovery_max_s"]) == (1, 0.0)
+
+
 def test_a_verdict_is_a_baseline_for_the_next(folder: Path) -> None:
     conditions = load_conditions(folder, CONFIG)
     first, _ = verdict(conditions, CONFIG)
