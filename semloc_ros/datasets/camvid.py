@@ -24,9 +24,9 @@ from semloc_ros import classes
 from semloc_ros.datasets.label_files import (
     lookup_table,
     read_colors,
-    read_lines,
     read_table_labels,
 )
+from semloc_ros.datasets.tables import read_rows
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.maps.image_files import read_image
 from semloc_ros.types import LabelledImage
@@ -122,7 +122,7 @@ def _paired(folder: Path, split: str) -> list[tuple[Path, Path]]:
 
 
 def _images(folder: Path) -> list[Path]:
-    paths = sorted(path for path in folder.glob("*") if path.suffix in (".png", ".jpg"))
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg"))
     if not paths:
         raise DatasetError(expected(str(folder), "*.png or *.jpg", "none"))
     return paths
@@ -131,11 +131,9 @@ def _images(folder: Path) -> list[Path]:
 def _listed(folder: Path, names: Path) -> list[tuple[Path, Path]]:
     """Image and labels of each line; the paths are those of another machine: only `split/name`."""
     pairs = []
-    for number, words in read_lines(names, "a line per image"):
-        if len(words) != 2:
-            raise DatasetError(expected(f"{names}:{number}", "image and labels", " ".join(words)))
+    for where, words in read_rows(names, "a line per image", (2,)):
         image, labels = (folder.joinpath(*Path(word).parts[-2:]) for word in words)
-        pairs.append((_existing(image, f"{names}:{number}"), labels))
+        pairs.append((_existing(image, where), labels))
     if not pairs:
         raise DatasetError(expected(str(names), "a line per image", "none"))
     return pairs
@@ -172,10 +170,9 @@ def _find(folder: Path, name: str) -> Path:
 def _color_table(path: Path) -> dict[int, int]:
     """Train id per colour (as one number) from lines `R G B name`."""
     table = {}
-    for number, words in read_lines(path, "lines R G B name"):
-        if len(words) != 4 or words[3] not in _OF_NAME or not all(w.isdigit() for w in words[:3]):
-            wanted = "R G B and a class of CamVid"
-            raise DatasetError(expected(f"{path}:{number}", wanted, " ".join(words)))
+    for where, words in read_rows(path, "lines R G B name", (4,)):
+        if words[3] not in _OF_NAME or not all(word.isdecimal() for word in words[:3]):
+            raise DatasetError(expected(where, "R G B and a class of CamVid", " ".join(words)))
         red, green, blue = map(int, words[:3])
         table[red << 16 | green << 8 | blue] = _OF_NAME[words[3]]
     return table

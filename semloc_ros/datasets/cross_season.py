@@ -21,7 +21,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from semloc_ros.datasets.label_files import read_lines
+from semloc_ros.datasets.tables import read_rows
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.maps.image_files import read_image
 from semloc_ros.types import FloatArray, ImagePair
@@ -94,10 +94,10 @@ def _first_file(folder: Path) -> Path | None:
 
 def _listed(folder: Path, names: Path) -> list[Path]:
     paths = []
-    for number, words in read_lines(names, "names of .mat files"):
+    for where, words in read_rows(names, "names of .mat files", (1,)):
         paths.append(folder / words[0])
         if not paths[-1].is_file():
-            raise DatasetError(expected(f"{names}:{number}", f"a file in {folder}", words[0]))
+            raise DatasetError(expected(where, f"a file in {folder}", words[0]))
     return paths
 
 

@@ -1,4 +1,4 @@
-"""Files of labels: images whose pixels are numbers or colours of classes, and lists in text."""
+"""Files of labels: images whose pixels are numbers or colours of classes."""
 
 from __future__ import annotations
 
@@ -57,17 +57,6 @@ def read_colors(path: Path) -> NDArray[np.uint8]:
     if image.ndim != 3:
         raise DatasetError(expected(str(path), "a colour image", "one value per pixel"))
     return np.ascontiguousarray(image[..., 2::-1])
-
-
-def read_lines(path: Path, wanted: str) -> list[tuple[int, list[str]]]:
-    """Number and words of each line of a text file that has words; DatasetError naming `wanted`
-    if it is absent or no text."""
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        got = "no such file" if isinstance(error, FileNotFoundError) else "no text file"
-        raise DatasetError(expected(str(path), wanted, got)) from None
-    return [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def _decode(path: Path) -> NDArray[np.uint8]:

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.datasets.localization_set import LocalizationSet
-from semloc_ros.datasets.tables import read_rows
-from semloc_ros.errors import DatasetError, InputError, expected
+from semloc_ros.datasets.tables import floats, pose_from_matrix, read_rows
+from semloc_ros.errors import DatasetError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.maps.image_files import read_image
 from semloc_ros.types import Camera, FloatArray, PosedImage
@@ -36,7 +36,7 @@ _MOST_SHEAR = 0.02  # of a rotation's singular values from 1
 _NO_DEPTH = (0, 65535)
 _SPLITS = ("TrainSplit.txt", "TestSplit.txt")
 _SEQUENCE = re.compile(r"(?:sequence|seq-)?0*(\d+)")
-_COLOR_FILE = re.compile(r"frame-(\d+)\.color\.(?:jpg|png)")
+_COLOR_FILE = re.compile(r"frame-(\d+)\.color\.(?:jpe?g|png)", re.IGNORECASE)
 
 
 def read_seven_scenes(
@@ -55,7 +55,7 @@ def read_seven_scenes(
     chosen = [n for n in sorted(numbered) if n >= start and (stop is None or n < stop)]
     if not chosen:
         wanted = f"frame-NNNNNN.color.jpg from {start} to {'the last' if stop is None else stop}"
-        raise DatasetError(expected(str(folder), wanted, f"{len(numbered)} others"))
+        raise DatasetError(expected(str(folder), wanted, f"{len(numbered)} frames"))
     return [_posed(numbered[number], number, camera) for number in chosen]
 
 
@@ -122,21 +122,15 @@ def _posed(path: Path, number: int, camera: Camera) -> PosedImage:
 
 
 def _read_pose(path: Path) -> FloatArray:
-    try:
-        matrix = np.array([line.split() for line in path.read_text().splitlines() if line.strip()])
-        return se3.check_pose(str(path), _nearest_pose(matrix.astype(np.float64)))
-    except OSError as error:
-        raise DatasetError(expected(str(path), "a pose", error.strerror)) from None
-    except ValueError:
-        raise DatasetError(expected(str(path), "4 rows of 4 numbers", "others")) from None
-    except InputError as error:
-        raise DatasetError(str(error)) from None
+    rows = [row for _, row in read_rows(path, "a pose", (4,))]
+    if len(rows) != 4:
+        raise DatasetError(expected(str(path), "4 rows of 4 numbers", f"{len(rows)} rows"))
+    matrix = np.stack([floats(str(path), row) for row in rows])
+    return pose_from_matrix(str(path), _nearest_pose(matrix))
 
 
 def _nearest_pose(matrix: FloatArray) -> FloatArray:
     """With the nearest rotation, if it is near: fusion leaves rotations slightly sheared."""
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
-        return matrix
     left, stretch, right = np.linalg.svd(matrix[:3, :3])
     if np.abs(stretch - 1.0).max() > _MOST_SHEAR:
         return matrix

@@ -24,8 +24,10 @@ def text_lines(path: Path, wanted: str) -> list[str]:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise DatasetError(expected(str(path), wanted, "no such file")) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(expected(str(path), wanted, " ".join(str(error).split()))) from None
+    except UnicodeDecodeError:
+        raise DatasetError(expected(str(path), wanted, "no text file")) from None
+    except OSError as error:
+        raise DatasetError(expected(str(path), wanted, error.strerror)) from None
 
 
 def read_rows(

@@ -139,7 +139,8 @@ def _rows(path: Path, fields: int) -> Iterator[tuple[str, list[str]]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
+        missing = isinstance(error, FileNotFoundError)
+        reason = "no such file" if missing else " ".join(str(error).split())
         raise MapError(expected(str(path), "a kapture table", reason)) from None
     _check_version(path, lines)
     for number, line in enumerate(lines, 1):

@@ -51,13 +51,13 @@ def test_the_list_gives_the_order_and_may_name_another_machine(merged):
     listed.write_text(line.format("0001TP_006720") + line.format("0001TP_006690"))
     assert [image.name[-2:] for image in read_camvid(merged, "train")] == ["20", "90"]
     listed.write_text("/SegNet/CamVid/train/a.png\n")
-    with pytest.raises(DatasetError, match="train.txt:1: expected image and labels"):
+    with pytest.raises(DatasetError, match="train.txt line 1: expected 2 fields"):
         read_camvid(merged, "train")
     listed.write_bytes(b"\xff\xfe")
     with pytest.raises(DatasetError, match="train.txt: expected a line per image, got no text"):
         read_camvid(merged, "train")
     listed.write_text(line.format("0001TP_000000"))
-    with pytest.raises(DatasetError, match="train.txt:1: expected an existing image"):
+    with pytest.raises(DatasetError, match="train.txt line 1: expected an existing image"):
         read_camvid(merged, "train")
 
 
@@ -84,7 +84,7 @@ def test_a_broken_original_is_one_line(original):
     with pytest.raises(DatasetError, match="_L.png: expected colours of label_colors.txt"):
         read_camvid(original)[0].read_labels()
     (original / "label_colors.txt").write_text("128 64 128 Rode\n")
-    with pytest.raises(DatasetError, match="label_colors.txt:1: expected R G B and a class"):
+    with pytest.raises(DatasetError, match="label_colors.txt line 1: expected R G B and a class"):
         read_camvid(original)
     (original / "label_colors.txt").unlink()
     with pytest.raises(DatasetError, match="label_colors.txt: expected lines R G B name, got no"):

@@ -44,6 +44,16 @@ def test_frames_come_by_number_with_camera_from_map(folder):
     assert images[2].read().mean() == pytest.approx(10, abs=1)
 
 
+def test_endings_in_capitals_and_line_ends_of_windows(folder):
+    pose = folder / "frame-000003.pose.txt"
+    wanted = read_seven_scenes(folder)[1].camera_from_map
+    pose.write_bytes(pose.read_bytes().replace(b"\n", b"\r\n"))
+    (folder / "frame-000003.color.jpg").rename(folder / "frame-000003.color.JPG")
+    image = read_seven_scenes(folder)[1]
+    assert image.name == "frame-000003.color.JPG"
+    assert np.array_equal(image.camera_from_map, wanted)
+
+
 def test_a_range_of_frames(folder):
     assert [image.name[6:12] for image in read_seven_scenes(folder, start=3, stop=10)] == ["000003"]
 
@@ -51,10 +61,11 @@ def test_a_range_of_frames(folder):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (None, "a pose"),
-        ("1 0 0\n", "pose.txt: expected"),
-        (POSE.replace("9.09", "nan"), "pose.txt: expected"),
-        ("a b c d\n" * 4, "4 rows of 4 numbers"),
+        (None, "pose.txt: expected a pose, got no such file"),
+        ("1 0 0\n", "pose.txt line 1: expected 4 fields, got 3"),
+        ("1 0 0 0\n", "pose.txt: expected 4 rows of 4 numbers, got 1 rows"),
+        (POSE.replace("9.0931290e-01", "nan"), "pose.txt: expected finite numbers"),
+        ("a b c d\n" * 4, "pose.txt: expected numbers"),
         ("2 0 0 0\n0 2 0 0\n0 0 2 0\n0 0 0 1\n", "pose.txt: expected"),
     ],
 )
