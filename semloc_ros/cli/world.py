@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semloc_ros.cli.assignments import parse_assignments
-from semloc_ros.config import ClipConfig, GalleryConfig, StreetConfig
+from semloc_ros.config import ClipConfig, GalleryConfig, StreetConfig, WorldPairsConfig
 from semloc_ros.options import from_mapping
 
 if TYPE_CHECKING:
@@ -95,6 +95,23 @@ def sheet(
     Console().print(f"{out}: written", highlight=False)
 
 
+@app.command("pairs")
+def pairs(
+    world: Path = typer.Argument(..., help="Folder of a world with frames."),
+    a: str = typer.Option(..., help="A traversal, e.g. mapping."),
+    b: str = typer.Option(..., help="Another one, e.g. winter."),
+    out: Path = typer.Option(..., help="New folder, in the layout of cross-season data sets."),
+    set_: list[str] = SET,
+) -> None:
+    """Write where frames of two traversals show the same points: for training on seasons."""
+    from semloc_ros.worlds.pair_files import write_pairs
+
+    config = from_mapping(WorldPairsConfig, parse_assignments(set_))
+    with _bar(f"{a} and {b}") as progress:
+        number = write_pairs(world, a, b, out, config, progress)
+    Console().print(f"{out}: {number} pairs", highlight=False)
+
+
 def _given(**values: Any) -> dict[str, Any]:
     """The options that were given."""
     return {name: value for name, value in values.items() if value is not None}
@@ -107,12 +124,19 @@ def _names(listed: str) -> list[str]:
 @contextmanager
 def _told(what: str, out: Path) -> Iterator[tuple[recording.Progress, list[bool]]]:
     """A progress bar; afterwards, what came of it: whether something was written."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     written: list[bool] = []
+    with _bar(what) as progress:
+        yield progress, written
+    line = f"{out}: {'written' if written[0] else 'is there already'}"
+    Console().print(line, highlight=False)
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[recording.Progress]:
+    """A progress bar on stderr."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
     ) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total), written
-    line = f"{out}: {'written' if written[0] else 'is there already'}"
-    Console().print(line, highlight=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -27,7 +27,13 @@ from semloc_ros.config.nodes import (
     ReplayConfig,
     TrackingConfig,
 )
-from semloc_ros.config.worlds import ClipConfig, GalleryConfig, SensorsConfig, StreetConfig
+from semloc_ros.config.worlds import (
+    ClipConfig,
+    GalleryConfig,
+    SensorsConfig,
+    StreetConfig,
+    WorldPairsConfig,
+)
 
 __all__ = [
     "BagTopicsConfig",
@@ -54,4 +60,5 @@ __all__ = [
     "SensorsConfig",
     "StreetConfig",
     "TrackingConfig",
+    "WorldPairsConfig",
 ]

@@ -184,3 +184,17 @@ class ClipConfig:
     street: StreetConfig = section(StreetConfig)
     gallery: GalleryConfig = section(GalleryConfig)
     sensors: SensorsConfig = section(SensorsConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldPairsConfig:
+    """Pairs of frames of two traversals that show the same place."""
+
+    distance_m: float = option(
+        2.0, "the two cameras are no farther apart", unit="m", low=0.01, high=50
+    )
+    angle_deg: float = option(
+        20.0, "nor turned against each other by more", unit="deg", low=0.1, high=90
+    )
+    step_px: int = option(4, "between points, each way", unit="px", low=1, high=100)
+    least_points: int = option(100, "pairs with fewer are left out", low=1, high=10_000)

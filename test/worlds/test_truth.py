@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from semloc_ros import classes
+from semloc_ros.config import WorldPairsConfig
+from semloc_ros.datasets.cross_season import read_cross_season
 from semloc_ros.errors import DatasetError
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps.kapture import read_kapture
 from semloc_ros.worlds import agreement, truth
 from semloc_ros.worlds.correspondences import correspondences, lift, read_pairs
+from semloc_ros.worlds.pair_files import write_pairs
 from semloc_ros.worlds.recording.frames import DEPTH_STEP, truth_path
 from semloc_ros.worlds.recording.gallery import GalleryWorld, make_gallery
 from semloc_ros.worlds.recording.shots import Studio
@@ -215,3 +218,22 @@ def test_broken_objects_are_one_line(tmp_path):
             (tmp_path / "objects.json").write_text(data)
         with pytest.raises(DatasetError, match="objects.json: expected a list of objects, got"):
             truth.read_hung_objects(tmp_path)
+
+
+def test_pairs_are_files_that_training_reads(world, tmp_path):
+    pytest.importorskip("h5py")
+    config = WorldPairsConfig(distance_m=0.6, angle_deg=17.0, step_px=3, least_points=300)
+    number = write_pairs(world, "mapping", "query", tmp_path / "pairs", config, lambda *_: None)
+    read = read_cross_season(tmp_path / "pairs")
+    pairs = read_pairs(world, "mapping", "query", distance_m=0.6, angle=np.radians(17.0), step=3)
+    assert number == len(read) == len(pairs) > 1
+    for one, other in zip(read, pairs, strict=True):
+        np.testing.assert_array_equal(one.points_a, other.points_a)
+        np.testing.assert_array_equal(one.points_b, other.points_b)
+        np.testing.assert_array_equal(one.read_b(), other.read_b())
+        assert one.name_a == f"mapping/sensors/records_data/{other.name_a}"
+    with pytest.raises(DatasetError, match="expected a new folder, got other files"):
+        write_pairs(world, "mapping", "query", tmp_path / "pairs", config, lambda *_: None)
+    far = dataclasses.replace(config, distance_m=0.01)
+    with pytest.raises(DatasetError, match="frames of mapping and query within 0.01 m"):
+        write_pairs(world, "mapping", "query", tmp_path / "none", far, lambda *_: None)
