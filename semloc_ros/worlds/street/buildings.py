@@ -21,6 +21,7 @@ from semloc_ros.worlds.textures import facades
 _CORNER = 12.0  # metres of both fronts of a building at a corner
 _DEPTH = 11.0
 _WIDTHS = (8.0, 15.0)
+_NARROW = 3.0  # metres: what is left of a side is no house
 _FAR = 27.0  # metres between buildings of the horizon
 
 
@@ -71,6 +72,7 @@ def _lots(works: Works, side: Side, index: int) -> Iterator[tuple[Span, str]]:
         if room - width < _WIDTHS[0]:
             width = room if room < _WIDTHS[1] else room / 2
         kind = str(rng.choice(["wall", "fence", "hedge"])) if gap else "house"
+        kind = "hedge" if width < _NARROW else kind
         yield (start, start + width), kind
         start, built = start + width, not gap
     if corner and end > stop:

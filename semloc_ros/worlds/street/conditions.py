@@ -57,12 +57,12 @@ _DAYLIGHT = {
     "winter": _Daylight(
         "overcast", (0.96, 0.98, 1.02), ground=(0.7, 0.72, 0.76), haze_m=260
     ),
-    "rain": _Daylight("rain", (0.7, 0.73, 0.78), haze_m=230, wetness=1.0),
+    "rain": _Daylight("rain", (0.88, 0.91, 0.97), haze_m=230, wetness=1.0),
     "dusk": _Daylight(
-        "dusk", (0.34, 0.32, 0.4), lamps=(0.5, 0.38, 0.24), haze_m=500, headlights=0.25
+        "dusk", (0.42, 0.4, 0.48), lamps=(0.46, 0.36, 0.23), haze_m=500, headlights=0.25
     ),
     "night": _Daylight(
-        "night", (0.045, 0.05, 0.065), lamps=(0.92, 0.7, 0.44), haze_m=700, headlights=0.6
+        "night", (0.06, 0.066, 0.085), lamps=(0.95, 0.74, 0.48), haze_m=700, headlights=0.6
     ),
 }
 

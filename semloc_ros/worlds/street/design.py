@@ -22,9 +22,12 @@ _COLORS: dict[str, Sequence[Color]] = {
     "concrete": ((160, 158, 154), (186, 184, 180), (140, 142, 144)),
 }
 _FRAMES = ((236, 234, 226), (236, 234, 226), (92, 64, 44), (58, 62, 64), (60, 84, 70))
-_DOORS = ((70, 40, 28), (36, 62, 48), (110, 30, 28), (38, 48, 78), (60, 56, 52), (150, 110, 66))
+_DOORS = (
+    (104, 62, 42), (52, 88, 68), (140, 44, 38), (54, 70, 112), (88, 82, 76), (168, 126, 78),
+)  # fmt: skip
 _ROOFS = ("gable", "gable", "front gable", "hip", "mansard", "flat")
 _TILES = ((150, 78, 54), (124, 66, 50), (96, 92, 92), (74, 78, 86), (134, 92, 68))
+_SHOP = 6.5  # metres: no shop has a narrower front
 _MARGIN = 0.45  # metres of wall at both ends of a front
 
 
@@ -97,12 +100,13 @@ def draw_design(rng: np.random.Generator, *, shops: float, finer: float) -> Desi
 
 def openings(design: Design, width: float, rng: np.random.Generator) -> list[Opening]:
     """The openings of a front of this width, storey by storey."""
-    wide, tall = design.window
+    tall = design.window[1]
     bays = max(1, int((width - 2 * _MARGIN) / design.pitch))
     pitch = (width - 2 * _MARGIN) / bays
+    wide = min(design.window[0], pitch - 0.3)
     middles = _MARGIN + pitch * (np.arange(bays) + 0.5)
     doors = {int(k) for k in rng.choice(bays, max(1, bays // 3), replace=False)}
-    found = _ground_floor(design, middles, rng, width)
+    found = _ground_floor(design, middles, rng, width, wide)
     depth = float(rng.uniform(0.13, 0.24))
     for storey in range(design.storeys):
         floor = SIDEWALK_HEIGHT + design.ground_m + storey * design.storey_m
@@ -116,19 +120,19 @@ def openings(design: Design, width: float, rng: np.random.Generator) -> list[Ope
 
 
 def _ground_floor(
-    design: Design, middles: np.ndarray, rng: np.random.Generator, width: float
+    design: Design, middles: np.ndarray, rng: np.random.Generator, width: float, wide: float
 ) -> list[Opening]:
     base, head = SIDEWALK_HEIGHT, SIDEWALK_HEIGHT + min(design.ground_m - 1.0, 2.75)
     door = int(rng.integers(len(middles)))
-    if design.shop:
+    if design.shop and width > _SHOP:
         return _shop_front(width, head, rng)
     found = []
     for k, middle in enumerate(middles):
         if k == door:
-            span = (float(middle - 0.6), float(middle + 0.6))
+            span = (float(middle - 0.55), float(middle + 0.55))
             found.append(Opening("door", span, (base, base + 2.45), 0.3))
         else:
-            half = design.window[0] / 2
+            half = wide / 2
             span = (float(middle - half), float(middle + half))
             found.append(Opening("window", span, (base + 0.95, base + 2.55), 0.2))
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semloc_ros import classes
+from semloc_ros.worlds.rendering.lighting import Lamp
 from semloc_ros.worlds.rendering.scene import Piece, Surface
 from semloc_ros.worlds.street.design import Design, Opening
 from semloc_ros.worlds.street.plan import SIDEWALK_HEIGHT
@@ -19,6 +20,7 @@ from semloc_ros.worlds.textures import openings as panes
 _BUILDING = classes.BUILDING
 _VARIANTS = 4  # different windows of one building
 _GLOW = 0.85  # of lit windows
+_SPILL = 2.2  # light of a shop on the sidewalk before it
 _AWNINGS = ((150, 36, 34), (34, 84, 60), (40, 62, 110), (190, 150, 60), (90, 60, 90))
 
 
@@ -40,15 +42,17 @@ class Front:
         reveal = self.works.plain(dark, _BUILDING)
         trim = self.works.plain(self.design.trim, _BUILDING)
         looks = self.works.rng("lit", self.name)
+        base = self.works.plain(tuple(0.68 * c for c in self.design.trim), _BUILDING)
         for hole in holes:
             lit = looks.uniform() < self.works.condition.windows_lit * (
                 2.2 if hole.kind == "shop" else 1.0
             )
             self._fill(hole, stock.pane(hole, looks, lit=bool(lit)), reveal)
             self._dress(hole, trim, stock)
-        self._trim(trim, holes)
-        if self.design.shop:
-            self._shop([hole for hole in holes if hole.kind == "shop"])
+        self._trim(trim, base, holes)
+        windows = [hole for hole in holes if hole.kind == "shop"]
+        if windows:
+            self._shop(windows)
 
     def _wall(self, holes: Sequence[Opening]) -> None:
         works, design, side = self.works, self.design, self.side
@@ -115,7 +119,7 @@ class Front:
             step = (SIDEWALK_HEIGHT, SIDEWALK_HEIGHT + 0.14)
             box(builder, side, (u0 - 0.1, u1 + 0.1), (-0.2, 0.3), step, trim, instance)
 
-    def _trim(self, trim: Surface, holes: Sequence[Opening]) -> None:
+    def _trim(self, trim: Surface, plinth: Surface, holes: Sequence[Opening]) -> None:
         """Cornice, string course and downpipe."""
         works, side, design = self.works, self.side, self.design
         builder, instance, whole = works.builder, self.instance, (0.0, side.length)
@@ -130,7 +134,7 @@ class Front:
             box(builder, side, whole, (0, 0.07), (floor - 0.14, floor), trim, instance)
             base = (0.0, SIDEWALK_HEIGHT + 0.55)
             for span in _gaps(whole, [h.u for h in holes if h.kind == "door"]):
-                box(builder, side, span, (0, 0.05), base, trim, instance, faces="flrt")
+                box(builder, side, span, (0, 0.05), base, plinth, instance, faces="flrt")
         pipe = works.plain((94, 96, 94), _BUILDING)
         at, tall = side.length - 0.16, (0.2, height - 0.28)
         box(builder, side, (at - 0.05, at + 0.05), (0.02, 0.12), tall, pipe, instance, faces="flr")
@@ -144,10 +148,13 @@ class Front:
         z = (head + 0.12, head + 0.12 + tall)
         trim = works.plain(self.design.trim, _BUILDING)
         box(works.builder, side, (u0, u1), (0, 0.12), z, trim, self.instance, faces="lrtb")
-        size = works.size(u1 - u0, tall, 1.8)
+        size = works.picture_size(u1 - u0, tall, 1.8)
         picture = signs.board(size, rng, len(works.objects))
         glow = 0.75 if works.condition.lamps_on else 0.0
         works.add_object(side, (u0, u1), z, 0.12, picture, _BUILDING, glow)
+        if works.condition.lamps_on:
+            x, y, height = side.point((u0 + u1) / 2, 2.5, 0.9)
+            works.lamps.append(Lamp((float(x), float(y), float(height)), _SPILL))
         if rng.uniform() < 0.5:
             for hole in windows:
                 _awning(works, side, hole.u, head, rng, self.instance)
@@ -157,7 +164,7 @@ class Front:
     def _flag(self, rng: np.random.Generator, u: float, z: float) -> None:
         """A small sign at right angles to the wall, with its own picture on both faces."""
         works, side = self.works, self.side
-        size = works.size(0.7, 0.7, 3)
+        size = works.picture_size(0.7, 0.7, 3)
         glow = 0.6 if works.condition.lamps_on else 0.0
         for left in (True, False):
             start = 0.15 if left else 0.85
@@ -188,7 +195,7 @@ class _Stock:
     def shutter(self) -> Surface:
         """The shutters of the building."""
         if ("shutter",) not in self._made:
-            size = self._works.size(0.5, 1.5, 1.5)
+            size = self._works.picture_size(0.5, 1.5, 1.5)
             rng = self._works.rng("shutter", self._name)
             picture = panes.shutter(size, rng, self._design.door)
             self._made[("shutter",)] = self._works.surface(picture, _BUILDING)
@@ -198,7 +205,7 @@ class _Stock:
         works, design = self._works, self._design
         rng = works.rng("pane", self._name, kind, variant, int(100 * wide), int(100 * tall))
         finer = 1.3 if design.finer > 0.8 else 0.7
-        size = works.size(wide, tall, finer * (0.75 if kind == "shop" else 1.0))
+        size = works.picture_size(wide, tall, finer * (0.75 if kind == "shop" else 1.0))
         if kind == "shop":
             picture = panes.shop(size, rng, design.frame, lit=lit)
         elif kind == "door":

@@ -33,14 +33,14 @@ def add_furniture(works: Works, forester: Forester) -> None:
 
 def _along(works: Works, forester: Forester, side: Side, rng: np.random.Generator) -> None:
     """Trees, lamps and small things between the kerb slots of one side."""
-    lined = rng.uniform() < 0.6 * works.config.trees
-    phase = int(rng.integers(4))
+    lined = rng.uniform() < 0.85 * works.config.trees
+    phase = int(rng.integers(3))
     for k, middle in enumerate(works.site.slots(side)):
         u = middle - SLOT / 2
-        kind = (k + phase) % 4
+        kind = (k + phase) % 3
         if kind == 0:
             _street_lamp(works, side, u)
-        elif lined and kind in (1, 3):
+        elif lined and kind == 1:
             _street_tree(works, forester, side, u, rng)
         if rng.uniform() < 0.5:
             thing = int(rng.choice(7, p=[0.2, 0.18, 0.1, 0.12, 0.12, 0.16, 0.12]))
@@ -71,6 +71,7 @@ def _corner(works: Works, side: Side, index: int, rng: np.random.Generator) -> N
     """Traffic lights or signs where the traffic of this side meets a crossing."""
     if not side.convex[0]:
         return
+    _street_lamp(works, side, works.site.walk + 2.6)
     at = ZEBRA[1] + 0.7
     node = side.point(-KERB, 0, KERB)[:2]
     x, y = works.site.half
@@ -132,7 +133,7 @@ def _sign(
     _pole(works, side, u, top, instance)
     for k, kind in enumerate(kinds):
         wide, tall = (1.1, 0.28) if kind == "name" else (0.64, 0.64)
-        picture = signs.traffic(kind, works.size(wide, tall, 2.5), rng)
+        picture = signs.traffic(kind, works.picture_size(wide, tall, 2.5), rng)
         front = works.builder.add_surface(picture, label=classes.TRAFFIC_SIGN)
         back = works.plain((140, 142, 144), classes.TRAFFIC_SIGN)
         outline, high = _outline(kind), top - 0.04 - 0.72 * k
@@ -217,14 +218,14 @@ def _stand(works: Works, side: Side, u: float, rng: np.random.Generator) -> None
     for left in (True, False):
         start = out[0] + 0.06 if left else out[1] - 0.06
         face = side.turned(u - 0.1 if left else u + 0.1, start, 1.16, left=left)
-        picture = signs.poster(works.size(1.16, 1.75, 2.2), rng, len(works.objects))
+        picture = signs.poster(works.picture_size(1.16, 1.75, 2.2), rng, len(works.objects))
         works.add_object(face, (0, 1.16), (_BASE + 0.45, _BASE + 2.2), 0.012, picture,
                          classes.UNKNOWN, glow)  # fmt: skip
 
 
 def _cabinet(works: Works, side: Side, u: float, rng: np.random.Generator) -> None:
     """A grey box of the telephone or the lamps, with stickers."""
-    size = works.size(0.9, 1.15, 1.5)
+    size = works.picture_size(0.9, 1.15, 1.5)
     picture = np.ones((*size, 3), np.float32) * np.array([132, 138, 132])
     picture[:, size[1] // 2] *= 0.5
     for _ in range(int(rng.integers(2, 7))):
@@ -265,7 +266,7 @@ def _shelter(works: Works, side: Side, u: float, rng: np.random.Generator) -> No
     rectangle(builder, side, (u0, u1), (2.505, 2.615), front + 0.305, yellow, sign)
     add_bench(works, side, u + 0.4, back + 0.1)
     face = side.turned(u0 + 0.1, front, 1.2, left=False)
-    picture = signs.poster(works.size(1.2, 1.8, 2.2), rng, len(works.objects))
+    picture = signs.poster(works.picture_size(1.2, 1.8, 2.2), rng, len(works.objects))
     glow = 0.7 if works.condition.lamps_on else 0.0
     works.add_object(face, (0.08, 1.28), (0.5, 2.3), 0.0, picture, classes.UNKNOWN, glow)
     far = works.plain((66, 70, 74), classes.UNKNOWN)

@@ -66,7 +66,7 @@ def _wall(works: Works, side: Side, u: Span, rng: np.random.Generator, name: str
     works.snow_on(side, u, (-0.33, 0.05), tall + 0.1, instance, classes.WALL)
     wide = min(2.4, u[1] - u[0] - 1.5)
     middle = (u[0] + u[1]) / 2
-    board = signs.poster(works.size(wide, 1.5, 2.0), rng, len(works.objects))
+    board = signs.poster(works.picture_size(wide, 1.5, 2.0), rng, len(works.objects))
     works.add_object(side, (middle - wide / 2, middle + wide / 2), (0.45, 1.95), 0.02, board,
                      classes.WALL)  # fmt: skip
 

@@ -177,7 +177,7 @@ class Roof:
 
     def _pane(self, wide: float, tall: float) -> Surface:
         works, rng = self.works, self.works.rng("dormer", self.name)
-        size = works.size(wide, tall, 1.2)
+        size = works.picture_size(wide, tall, 1.2)
         lit = bool(rng.uniform() < works.condition.windows_lit)
         kind = "casement" if self.design.kind == "wide" else self.design.kind
         picture = panes.window(kind, size, rng, self.design.frame, lit=lit)

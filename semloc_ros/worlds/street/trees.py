@@ -6,7 +6,7 @@ are gone, twigs show. A tree is drawn once as a shape; each one that stands is t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy as np
 from semloc_ros import classes
 from semloc_ros.types import FloatArray
 from semloc_ros.worlds.rendering.scene import SceneBuilder, Surface
+from semloc_ros.worlds.street.clips import sways
+from semloc_ros.worlds.street.plan import ClipView, Swaying
 from semloc_ros.worlds.street.sides import UP, bar
 from semloc_ros.worlds.street.works import Works
 from semloc_ros.worlds.textures import foliage
@@ -29,9 +31,10 @@ _ORANGES = (
     ((176, 74, 30), (200, 98, 36), (150, 60, 30), (186, 120, 50)),
 )
 _SHARE = {"summer": 1.0, "autumn": 0.62, "bare": 0.0}  # of the cards that hang
-_CARDS = 280
+_CARDS = 430
+_SWAY = 0.035  # radians that a crown bends, at most
 _TEXTURES = 3  # sprays of leaves of each kind of tree
-_TIPS = 7  # corners of a card
+_TIPS = 5  # corners of a card
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Forester:
     shapes: list[Shape]
     bark: list[Surface]
     sprays: list[list[Surface]]
+    swaying_before: tuple[ClipView, ...] = ()
+    crowns: list[Swaying] = field(default_factory=list)
     planted: int = 0
 
     def plant(self, foot: FloatArray, height: float) -> int:
@@ -71,18 +76,37 @@ class Forester:
         picks = rng.integers(_TEXTURES, size=len(order))
         share = _SHARE[self.works.condition.foliage]
         kept = order[: round(share * len(order))]
-        self.works.later(
-            partial(_add_leaves, self.works.builder, shape, pose, kept, picks, self.sprays[kind],
-                    instance)
-        )  # fmt: skip
+        if len(kept) and sways(foot, self.swaying_before):
+            self._sway(shape, pose, (kept, picks), kind, instance)
+        else:
+            self.works.later(
+                partial(_add_leaves, self.works.builder, shape, pose, kept, picks,
+                        self.sprays[kind], instance)
+            )  # fmt: skip
         if share == 0.0:
             bark = self.bark[kind]
             self.works.later(partial(_add_twigs, self.works.builder, shape, pose, bark, instance))
         return instance
 
+    def _sway(
+        self, shape: Shape, pose: tuple[FloatArray, FloatArray],
+        leaves: tuple[np.ndarray, np.ndarray], kind: int, instance: int,
+    ) -> None:  # fmt: skip
+        """The crown as a mesh that turns about the fork, made beside the still scene."""
+        (spin, foot), builder = pose, self.works.builder
+        pivot = np.eye(4)
+        pivot[:3, 3] = foot + shape.wood[0, 1] @ spin
+        still = builder.triangles, builder.triangle_patch, builder.patches
+        builder.triangles, builder.triangle_patch, builder.patches = [], [], []
+        own = (spin, foot - pivot[:3, 3])
+        _add_leaves(builder, shape, own, *leaves, self.sprays[kind], instance)
+        mesh = builder.take_mesh()
+        builder.triangles, builder.triangle_patch, builder.patches = still
+        self.crowns.append(Swaying(mesh, pivot, _SWAY, instance))
 
-def make_forester(works: Works) -> Forester:
-    """Shapes and textures of the trees of this street."""
+
+def make_forester(works: Works, swaying_before: tuple[ClipView, ...] = ()) -> Forester:
+    """Shapes and textures of the trees of this street; crowns before the cameras given sway."""
     shapes = [grow(works.rng("shape", k)) for k in range(5)]
     bark, sprays = [], []
     for kind, tone in enumerate(((104, 92, 76), (124, 116, 102), (84, 72, 60))):
@@ -93,7 +117,7 @@ def make_forester(works: Works) -> Forester:
         looks = works.rng("leaves", kind)
         painted = [foliage.leaves((72, 72), looks, colors) for _ in range(_TEXTURES)]
         sprays.append([works.surface(one, classes.VEGETATION, two_sided=True) for one in painted])
-    return Forester(works, shapes, bark, sprays)
+    return Forester(works, shapes, bark, sprays, swaying_before)
 
 
 def grow(rng: np.random.Generator) -> Shape:
@@ -140,17 +164,17 @@ def _twigs(tips: list[tuple[FloatArray, FloatArray]], rng: np.random.Generator) 
 def _cards(tips: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Cards around the ends of the branches, facing outwards more or less."""
     near = tips[rng.integers(len(tips), size=_CARDS)]
-    share = rng.uniform(0.3, 1.25, (_CARDS, 1))
-    middles = near[:, 0] + share * (near[:, 1] - near[:, 0]) + rng.normal(0, 0.045, (_CARDS, 3))
+    share = rng.uniform(0.1, 1.2, (_CARDS, 1))
+    middles = near[:, 0] + share * (near[:, 1] - near[:, 0]) + rng.normal(0, 0.038, (_CARDS, 3))
     heart = tips.mean(axis=(0, 1))
-    facing = middles - heart + rng.normal(0, 0.12, (_CARDS, 3)) + [0, 0, 0.06]
+    facing = middles - heart + rng.normal(0, 0.09, (_CARDS, 3)) + [0, 0, 0.07]
     facing /= np.linalg.norm(facing, axis=1, keepdims=True)
     across = np.cross(facing, rng.normal(0, 1, (_CARDS, 3)))
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     along = np.cross(facing, across)
-    reach = rng.uniform(0.06, 0.1, (_CARDS, 1, 1))
-    turn = np.linspace(0, 2 * np.pi, _TIPS + 1)[:-1] + rng.uniform(-0.3, 0.3, (_CARDS, _TIPS))
-    radius = np.where(np.arange(_TIPS) % 2, 0.3, 0.5) * rng.uniform(0.75, 1.0, (_CARDS, _TIPS))
+    reach = rng.uniform(0.042, 0.078, (_CARDS, 1, 1))
+    turn = np.linspace(0, 2 * np.pi, _TIPS + 1)[:-1] + rng.uniform(-0.4, 0.4, (_CARDS, _TIPS))
+    radius = rng.uniform(0.26, 0.5, (_CARDS, _TIPS))
     ring = 0.5 + radius[:, :, None] * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
     centre = np.full((_CARDS, 1, 2), 0.5)
     outlines = np.concatenate([centre, ring, ring[:, :1]], axis=1)

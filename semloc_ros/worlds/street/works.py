@@ -28,6 +28,7 @@ from semloc_ros.worlds.textures import ground
 from semloc_ros.worlds.textures.noise import Size, to_image
 
 _SNOW_DEPTH = 0.05  # metres on tops
+_FEWEST = 24  # texels of the shorter edge of what is drawn
 
 
 @dataclass(slots=True)
@@ -56,6 +57,11 @@ class Works:
         """Texels (rows, columns) of an area in metres."""
         scale = finer * self.scale
         return max(4, round(height * scale)), max(4, round(width * scale))
+
+    def picture_size(self, width: float, height: float, finer: float) -> Size:
+        """Like `size`, but never too few texels to draw letters and frames, in true proportion."""
+        scale = max(finer * self.scale, _FEWEST / min(width, height))
+        return round(height * scale), round(width * scale)
 
     def surface(self, image: NDArray[np.floating[Any]], label: int, **about: object) -> Surface:
         """A surface with a texture of its own."""

@@ -71,7 +71,7 @@ def quoins(picture: Picture, scale: float, color: Color) -> None:
     height, width = picture.shape[:2]
     step = max(2, round(0.35 * scale))
     for k, top in enumerate(range(height, 0, -step)):
-        reach = round((0.5 if k % 2 else 0.3) * scale)
+        reach = max(1, round((0.5 if k % 2 else 0.3) * scale))
         rows = slice(max(0, top - step + 1), top)
         for columns in (slice(0, reach), slice(width - reach, width)):
             tone = picture[rows, columns].mean() / 128

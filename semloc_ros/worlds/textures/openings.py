@@ -171,7 +171,7 @@ def _shelves(picture: Picture, rng: np.random.Generator) -> None:
         x, foot = rng.uniform(0, 0.05) * width, round(floor * height)
         while x < 0.96 * width:
             wide, high = rng.uniform(0.025, 0.08) * width, rng.uniform(0.06, 0.19) * height
-            color = rng.uniform(40, 255, 3)
+            color = 0.6 * rng.uniform(30, 250, 3) + 0.4 * rng.uniform(30, 250)
             picture[foot - int(high) : foot, int(x) : int(x + wide)] = color
             label = foot - int(0.6 * high)
             picture[label : label + max(1, int(0.2 * high)), int(x) + 1 : int(x + wide) - 1] = (

@@ -1,0 +1,147 @@
+"""The street: one geometry in six conditions, a free drive, flat objects of interest."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from semloc_ros import classes
+from semloc_ros.config import StreetConfig
+from semloc_ros.worlds.rendering.raycaster import RayCaster
+from semloc_ros.worlds.rendering.scene import SceneBuilder
+from semloc_ros.worlds.street.conditions import CONDITIONS
+from semloc_ros.worlds.street.street import build_street
+
+COARSE = StreetConfig(loop_m=400.0, texel_mm=400.0, trees=0.3)
+_CAMERA_HEIGHT = 1.5
+
+
+def _build(condition, config=COARSE):
+    builder = SceneBuilder()
+    plan = build_street(config, CONDITIONS[condition], builder)
+    return plan, builder
+
+
+@pytest.fixture(scope="module")
+def streets():
+    return {name: _build(name) for name in ("summer", "winter", "night")}
+
+
+@pytest.fixture(scope="module")
+def caster(streets):
+    return RayCaster(np.array(streets["summer"][1].triangles))
+
+
+def _closed(corners):
+    return np.concatenate([corners, corners[:1]])
+
+
+def _instances(builder, rows):
+    return [builder.patches[builder.triangle_patch[row]][4] for row in range(rows)]
+
+
+def test_geometry_is_the_same_in_all_conditions_but_for_leaves_and_snow(streets):
+    summer, winter, night = (streets[name][1] for name in ("summer", "winter", "night"))
+    np.testing.assert_array_equal(summer.triangles, night.triangles)
+    fans = [
+        row for row, patch in enumerate(summer.triangle_patch)
+        if summer.patches[patch][3].two_sided
+        and summer.patches[patch][3].label == classes.VEGETATION
+    ]  # fmt: skip
+    first_leaf = fans[0]
+    assert len(summer.triangles) - first_leaf == len(fans), "leaves do not come last"
+    np.testing.assert_array_equal(summer.triangles[:first_leaf], winter.triangles[:first_leaf])
+    assert _instances(summer, first_leaf) == _instances(winter, first_leaf)
+    assert len(winter.triangles) > first_leaf + 500, "no snow and no twigs"
+
+
+def test_objects_and_plan_are_the_same_in_all_conditions(streets):
+    one, other = streets["summer"][0], streets["winter"][0]
+    for name in ("drive_xy", "parking"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    for a, b in zip(one.objects, other.objects, strict=True):
+        assert (a.object_id, a.instance) == (b.object_id, b.instance)
+        np.testing.assert_array_equal(a.corners_map, b.corners_map)
+        np.testing.assert_array_equal(a.texture, b.texture)
+
+
+def test_same_seed_same_street_and_another_seed_another(streets):
+    builder = streets["summer"][1]
+    again, other = _build("summer")[1], _build("summer", dataclasses.replace(COARSE, seed=1))[1]
+    np.testing.assert_array_equal(builder.triangles, again.triangles)
+    for one, two in zip(builder.images, again.images, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert len(builder.triangles) != len(other.triangles)
+
+
+def test_labels_are_those_of_the_benchmark_and_most_of_them_are_there(streets):
+    labels = {patch[3].label for patch in streets["summer"][1].patches}
+    still = set(range(classes.TERRAIN + 1))
+    assert still <= labels <= still | {classes.UNKNOWN}
+
+
+def test_lamps_burn_at_night_only(streets):
+    assert len(streets["night"][0].lamps) > 10
+    assert not streets["summer"][0].lamps
+
+
+def test_the_drive_is_closed_and_long_enough_and_nothing_is_in_its_way(streets, caster):
+    drive = _closed(streets["summer"][0].drive_xy)
+    lengths = np.linalg.norm(np.diff(drive, axis=0), axis=1)
+    assert lengths.sum() >= COARSE.loop_m
+    for lane in streets["summer"][0].lanes:
+        path = _closed(lane.xy) if lane.closed else lane.xy
+        for start, end in zip(path, path[1:], strict=False):
+            length = np.linalg.norm(end - start)
+            way = np.append((end - start) / length, 0.0)
+            across = np.array([-way[1], way[0], 0.0])
+            for height in (0.5, _CAMERA_HEIGHT, 3.0):
+                for off in (-0.8, 0.0, 0.8):
+                    eye = np.append(start, height) + off * across
+                    free = caster.distances(eye, way[None], 1000.0)[0]
+                    reach = length if lane.closed else length - 20.0
+                    assert free > reach - 0.5, f"a {lane.kind} lane is blocked"
+
+
+def test_parking_slots_lie_free_beside_the_road(streets, caster):
+    slots = streets["summer"][0].parking
+    assert len(slots) > 50
+    for x, y, heading in slots:
+        along = np.array([np.cos(heading), np.sin(heading), 0.0])
+        right = np.array([along[1], -along[0], 0.0])
+        for off in (-0.85, 0.85):
+            eye = np.array([x, y, 1.2]) + off * right - 2.4 * along
+            assert caster.distances(eye, along[None], 100.0)[0] > 4.8
+        straight_down = caster.distances(np.array([x, y, 1.0]), np.array([[0, 0, -1.0]]), 5.0)[0]
+        assert straight_down == pytest.approx(1.0, abs=1e-4)
+
+
+def test_objects_are_planar_numbered_and_shaped_like_their_pictures(streets):
+    plan, builder = streets["summer"]
+    assert len(plan.objects) >= 25
+    assert [one.object_id for one in plan.objects] == list(range(1, len(plan.objects) + 1))
+    assert len({one.instance for one in plan.objects}) == len(plan.objects)
+    surfaces = {patch[3].object_id: patch for patch in builder.patches}
+    for one in plan.objects:
+        a, b, c, d = one.corners_map
+        np.testing.assert_allclose(a - b + c, d, atol=1e-9)
+        assert abs((b - a) @ (d - a)) < 1e-9
+        wide, tall = np.linalg.norm(b - a), np.linalg.norm(d - a)
+        rows, columns = one.texture.shape[:2]
+        assert abs(rows / columns - tall / wide) < 0.55 * (1 + tall / wide) / columns
+        corner, across, along, surface, instance = surfaces[one.object_id]
+        np.testing.assert_array_equal(builder.images[surface.texture], one.texture)
+        np.testing.assert_allclose([corner, across, along], [a, b - a, d - a])
+        assert instance == one.instance
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_every_condition_has_its_light(name):
+    light = CONDITIONS[name].light(np.random.default_rng(0))
+    if light.sun_direction is not None:
+        assert np.linalg.norm(light.sun_direction) == pytest.approx(1.0)
+        assert light.sun_direction[2] > 0
+    brightness = float(np.mean(light.ambient)) + float(np.mean(light.sun))
+    assert (brightness < 0.15) == (name == "night")
+    assert (light.wetness > 0) == CONDITIONS[name].wet
+    assert (max(light.lamps) > 0) == CONDITIONS[name].lamps_on
