@@ -31,8 +31,18 @@ def cast_of(**conditions):
 
 
 @pytest.fixture(scope="module")
-def cast():
-    return cast_of()[0]
+def made():
+    return cast_of()
+
+
+@pytest.fixture(scope="module")
+def cast(made):
+    return made[0]
+
+
+@pytest.fixture(scope="module")
+def night():
+    return cast_of(night=True)[0]
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +104,7 @@ def test_texture_axes_fit_the_triangles(cast):
     assert shares.min() > -0.2 * shares.max()
 
 
-def test_lamps_are_lit_by_night_only(cast):
-    night, _ = cast_of(night=True)
+def test_lamps_are_lit_by_night_only(cast, night):
     for day, dark in zip((*cast.cars, *cast.buses), (*night.cars, *night.buses), strict=True):
         assert (day.mesh.patches.glow == 0).all()
         assert (dark.mesh.patches.glow > 1).sum() >= 8
@@ -111,8 +120,8 @@ def test_snow_lies_on_parked_cars(cast):
     assert brightness[upward].min() > 225 > np.median(brightness[~upward])
 
 
-def test_a_cast_is_that_of_its_seed(cast):
-    (again, builder), (_, other) = cast_of(), cast_of(night=True)
+def test_a_cast_is_that_of_its_seed(made):
+    (cast, builder), (again, other) = made, cast_of()
     assert (again.people[0].limbs["head"].triangles == cast.people[0].limbs["head"].triangles).all()
     assert all((a == b).all() for a, b in zip(builder.images, other.images, strict=True))
 

@@ -83,12 +83,12 @@ def make_cast(
     if winter:
         parked = [snowed(car, builder, rng) for car in parked]
     shine = _shining(night)
-    trams = [make_tram(builder, rng) for _ in range(counts.trams)]
+    trams = [make_tram(builder, rng, night) for _ in range(counts.trams)]
     return Cast(
         cars=tuple(shine(car) for car in cars),
         parked=tuple(parked),
         trucks=tuple(shine(make_truck(builder, rng)) for _ in range(counts.trucks)),
-        buses=tuple(shine(make_bus(builder, rng)) for _ in range(counts.buses)),
+        buses=tuple(shine(make_bus(builder, rng, night)) for _ in range(counts.buses)),
         trams=tuple(tuple(shine(section) for section in tram) for tram in trams),
         cyclists=tuple(_cyclist(builder, rng, winter) for _ in range(counts.cyclists)),
         people=tuple(

@@ -17,6 +17,7 @@ from semloc_ros.worlds.actors.vehicle import (
     add_lamp,
     add_panel,
     add_wheels,
+    add_windows,
     dress,
     paint_dark,
 )
@@ -71,17 +72,19 @@ class _Box:
         return np.array([self.x0 + self.length, self.width / 2, self.height])
 
 
-def make_bus(builder: SceneBuilder, rng: np.random.Generator) -> Vehicle:
-    """A city bus of 11.5 m with doors on the right and a sign that tells where it goes."""
+def make_bus(builder: SceneBuilder, rng: np.random.Generator, night: bool = False) -> Vehicle:
+    """A city bus of 11.5 m with doors on the right and a sign that tells where it goes; its
+    windows are painted for day or night."""
     body = _Box(-4.6, 11.5, 2.5, 3.05, 0.3)
     color = _PAINTS[int(rng.integers(len(_PAINTS)))]
     axles, line = (2.9, -2.9), _LINES[int(rng.integers(len(_LINES)))]
+    left, right = (_bus_side(body, color, axles, doors) for doors in ((), (0.5, 4.9, 8.7)))
     sides = dress(
-        builder, classes.BUS, _bus_front(body, color, rng), _bus_rear(body, color, rng),
-        _bus_side(body, color, axles, ()),
-        _roof(body, color, rng), _bus_side(body, color, axles, (0.5, 4.9, 8.7)),
+        builder, classes.BUS, _bus_front(body, color, rng), _bus_rear(body, color, rng), left,
+        _roof(body, color, rng), right,
     )  # fmt: skip
     shape = Shape(builder)
+    _panes(shape, builder, body, (1.3, 2.58), (left, right), classes.BUS, rng, night)
     shape.add(hull(body.sections()), views_of(body.low, body.high, sides))
     _unit(shape, builder, [0.6, -0.7, 3.0], [3.4, 0.7, 3.28], classes.BUS)
     add_wheels(shape, builder, axles, body.width / 2 - 0.13, 0.48, 0.28, classes.BUS, rng)
@@ -121,8 +124,10 @@ def make_truck(builder: SceneBuilder, rng: np.random.Generator) -> Vehicle:
     return Vehicle("truck", mesh, mesh, (-3.4, 4.1), 2.4, 4.8)
 
 
-def make_tram(builder: SceneBuilder, rng: np.random.Generator) -> tuple[Vehicle, ...]:
-    """The three sections of a tram, the leading one first; each on a bogie of its own."""
+def make_tram(
+    builder: SceneBuilder, rng: np.random.Generator, night: bool = False
+) -> tuple[Vehicle, ...]:
+    """The three sections of a tram, the leading one first; see `make_bus` for `night`."""
     color = _PAINTS[int(rng.integers(2))]
     length, width, height = _TRAM
     tail = SECTION_LENGTH - length
@@ -132,9 +137,9 @@ def make_tram(builder: SceneBuilder, rng: np.random.Generator) -> tuple[Vehicle,
         shape = Shape(builder)
         front = _tram_end(body, color, rng) if name == "lead" else paint_dark()
         rear = _tram_end(body, color, rng) if name == "last" else paint_dark()
-        sides = dress(
-            builder, classes.TRAIN, front, rear, _tram_side(body, color), _roof(body, color, rng)
-        )
+        side = _tram_side(body, color)
+        sides = dress(builder, classes.TRAIN, front, rear, side, _roof(body, color, rng))
+        _panes(shape, builder, body, (1.42, 2.74), (side, side), classes.TRAIN, rng, night)
         shape.add(hull(body.sections()), views_of(body.low, body.high, sides))
         for x in (-2.2, 2.2):
             _unit(shape, builder, [x - 0.9, -0.95, 0.0], [x + 0.9, 0.95, 0.5], classes.TRAIN)
@@ -148,6 +153,22 @@ def make_tram(builder: SceneBuilder, rng: np.random.Generator) -> tuple[Vehicle,
         mesh = shape.mesh()
         made.append(Vehicle(name, mesh, mesh, (-length / 2, length / 2), width, 4.4))
     return tuple(made)
+
+
+def _panes(
+    shape: Shape, builder: SceneBuilder, body: _Box, z: tuple[float, float],
+    painted: tuple[Image, Image], label: int, rng: np.random.Generator, night: bool,
+) -> None:  # fmt: skip
+    """The windows of both sides once more, a little in front, cut out of the painted views."""
+    low, high = body.low + [0.3, -0.008, z[0]], body.high - [0.8, -0.008, body.height - z[1]]
+    images = []
+    for image in painted:
+        rows = len(image) * (1 - np.array([z[1], z[0]]) / body.height)
+        columns = image.shape[1] * np.array([0.8, body.length - 0.3]) / body.length
+        (top, foot), (start, end) = np.rint(rows).astype(int), np.rint(columns).astype(int)
+        cut = np.ascontiguousarray(image[top:foot, start:end])
+        images.append(paint.lamplit(cut, rng) if night else cut)
+    add_windows(shape, builder, list(low), list(high), (images[0], images[1]), label)
 
 
 def _tram_lamps(shape: Shape, builder: SceneBuilder, name: str, x: float) -> None:

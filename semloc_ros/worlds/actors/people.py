@@ -148,6 +148,8 @@ class _Wardrobe:
         for side in ("left", "right"):
             limbs |= {f"{side}_upper_arm": upper, f"{side}_forearm": fore, f"{side}_thigh": thigh,
                       f"{side}_shin": shin, f"{side}_foot": foot}  # fmt: skip
+        if self._looks.bag == "shopping":
+            limbs["left_forearm"] = self._forearm(bag=True)
         return limbs
 
     def _torso(self) -> Mesh:
@@ -167,7 +169,7 @@ class _Wardrobe:
             shape.add(tube(self._rings(trunks, self._round)),
                       self._views(-0.1, 0.2, all_round(self._lower)))  # fmt: skip
         neck = [(0.375, 0.03, 0.03, 0.004), (0.32, 0.034, 0.036, 0)]
-        shape.add(tube(self._rings(neck, self._limb, size=1.0)),
+        shape.add(tube(self._rings(neck, self._limb, size=1.0), foot=False),
                   self._views(0.3, 0.4, all_round(self._bare)))  # fmt: skip
         if looks.bag == "backpack":
             low, high = [-0.15, -0.085, 0.07], [-0.055, 0.085, 0.29]
@@ -216,15 +218,21 @@ class _Wardrobe:
         )
         return shape.mesh()
 
-    def _forearm(self) -> Mesh:
+    def _forearm(self, bag: bool = False) -> Mesh:
+        """The forearm with its hand, and the bag that hangs from it."""
         rows = [(0.008, 0.02, 0.02, 0), (-0.03, 0.025, 0.024, 0), (-FOREARM, 0.016, 0.017, 0)]
         hand = [(-FOREARM + 0.004, 0.013, 0.012, 0), (-FOREARM - 0.045, 0.022, 0.013, 0.004),
                 (-FOREARM - 0.1, 0.012, 0.008, 0.01)]  # fmt: skip
         shape = Shape(self._builder)
         sleeve = self._views(-FOREARM, 0.0, all_round(self._sleeve))
         shape.add(tube(self._rings(rows, self._limb), foot=False), sleeve)
-        bare = all_round(self._bare)
-        shape.add(tube(self._rings(hand, self._limb, size=1.0)), self._views(-0.3, 0.0, bare))
+        if (self._round, self._limb) == _FINE:
+            bare = self._views(-0.3, 0.0, all_round(self._bare))
+            shape.add(tube(self._rings(hand, self._limb, size=1.0)), bare)
+        if bag:
+            tall = self._looks.height
+            low, high = [-0.1, -0.03, -0.42], [0.1, 0.03, -0.23]
+            self._box(shape, np.multiply(low, tall), np.multiply(high, tall))
         return shape.mesh()
 
     def _foot(self) -> Mesh:

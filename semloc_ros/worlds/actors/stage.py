@@ -114,6 +114,11 @@ class Stage:
         return found
 
 
+def time_grid(duration: float) -> FloatArray:
+    """Times (T,) of a timetable that lasts for `duration` seconds."""
+    return STEP_S * np.arange(np.ceil(duration / STEP_S) + 2, dtype=np.float64)
+
+
 def _poses(rows: FloatArray) -> FloatArray:
     poses = np.tile(np.eye(4), (len(rows), 1, 1))
     cosine, sine = np.cos(rows[:, 3]), np.sin(rows[:, 3])

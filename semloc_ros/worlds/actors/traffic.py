@@ -18,7 +18,7 @@ from semloc_ros.worlds.actors.claims import Claim, claim
 from semloc_ros.worlds.actors.following import extended
 from semloc_ros.worlds.actors.large import SECTION_LENGTH
 from semloc_ros.worlds.actors.paths import Path, cruise, lap_time, rounded, run
-from semloc_ros.worlds.actors.stage import FIRST_INSTANCE, STEP_S, Actor, Driver, Rider, Stage
+from semloc_ros.worlds.actors.stage import FIRST_INSTANCE, Actor, Driver, Rider, Stage, time_grid
 from semloc_ros.worlds.actors.vehicle import Vehicle
 from semloc_ros.worlds.recording.driving import Trajectory
 from semloc_ros.worlds.rendering.scene import Part
@@ -73,7 +73,7 @@ class _Scheduler:
         self, cast: Cast, ego: Trajectory | None, density: float, rng: np.random.Generator,
         duration: float,
     ) -> None:  # fmt: skip
-        self.times: FloatArray = STEP_S * np.arange(np.ceil(duration / STEP_S) + 2, dtype=np.float64)
+        self.times = time_grid(duration)
         self.actors: list[Actor] = []
         self.rows: list[FloatArray] = []
         self.claims: list[Claim] = []

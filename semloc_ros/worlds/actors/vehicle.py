@@ -85,9 +85,26 @@ def add_panel(
     shape.add(corners[[[0, 1, 2], [0, 2, 3]]], views)
 
 
+def add_windows(
+    shape: Shape, builder: SceneBuilder, low: Sequence[float], high: Sequence[float],
+    images: tuple[Image, Image], label: int,
+) -> None:  # fmt: skip
+    """Rows of windows on the left and right of the box from `low` to `high`, which `lit` lights
+    from within."""
+    (x0, y0, z0), (x1, y1, z1) = low, high
+    for image, y, turn in zip(images, (y1, y0), (1, -1), strict=True):
+        surface = builder.add_surface(image, label=label, glow=_LAMP_GLOW)
+        corners = np.array([[x1, y, z0], [x0, y, z0], [x0, y, z1], [x1, y, z1]])[::turn]
+        shape.add(corners[[[0, 1, 2], [0, 2, 3]]], views_of(low, high, all_round(surface)))
+
+
 def lit(vehicle: Vehicle, power: float) -> Vehicle:
     """The vehicle with its lamps and signs on."""
-    return _each(vehicle, lambda old: dataclasses.replace(old, glow=np.where(old.glow > 0, power, 0.0)))
+
+    def shine(old: Patches) -> Patches:
+        return dataclasses.replace(old, glow=np.where(old.glow > 0, power, 0.0))
+
+    return _each(vehicle, shine)
 
 
 def unlit(vehicle: Vehicle) -> Vehicle:

@@ -16,7 +16,7 @@ from semloc_ros.types import FloatArray
 from semloc_ros.worlds.actors.cast import Cast, pick
 from semloc_ros.worlds.actors.following import extended
 from semloc_ros.worlds.actors.paths import Path, cruise, lap_time, rounded, run
-from semloc_ros.worlds.actors.stage import FIRST_INSTANCE, STEP_S, Actor, Stage, Walker
+from semloc_ros.worlds.actors.stage import FIRST_INSTANCE, STEP_S, Actor, Stage, Walker, time_grid
 from semloc_ros.worlds.gallery.building import Room
 from semloc_ros.worlds.recording.driving import Trajectory
 from semloc_ros.worlds.rendering.scene import Part
@@ -103,7 +103,7 @@ class _Crowd:
         self.actors: list[Actor] = []
         self.rows: list[FloatArray] = []
         self._cast, self._hall, self._rng, self._ego = cast, hall, rng, ego
-        self._times: FloatArray = STEP_S * np.arange(np.ceil(duration / STEP_S) + 2, dtype=np.float64)
+        self._times = time_grid(duration)
         self._robot = None if ego is None else ego.planar(self._times)[:, :2]
         self._lane = rounded(hall.loop_xy, True, 0.8)
         self._taken: list[FloatArray] = []

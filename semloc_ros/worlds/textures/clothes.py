@@ -81,8 +81,8 @@ def face(skin: Color, hair: Color, beard: bool, rng: np.random.Generator) -> Ima
     """A head from the front, chin at the bottom, 16 x 24 cm."""
     canvas = Canvas((0.16, 0.24), 260.0, skin)
     shade = np.asarray(skin, dtype=np.float64)
-    canvas.polygon([[0.0, 0.0], [0.16, 0.0], [0.16, 0.09], [0.135, 0.05], [0.03, 0.045], [0.0, 0.1]],
-                   hair)  # fmt: skip
+    canvas.polygon([[0.0, 0.0], [0.16, 0.0], [0.16, 0.09], [0.135, 0.05], [0.03, 0.045],
+                    [0.0, 0.1]], hair)  # fmt: skip
     canvas.box(0, 0.05, 0.014, 0.13, hair)
     canvas.box(0.146, 0.05, 0.16, 0.13, hair)
     if beard:

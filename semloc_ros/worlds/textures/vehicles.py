@@ -99,6 +99,22 @@ def windows(
         painter.glass([[left, z[0]], [right, z[0]], [right, z[1]], [left, z[1]]], sky)
 
 
+def lamplit(image: Image, rng: np.random.Generator) -> Image:
+    """Windows (a copy of a painted row of them) with light and passengers behind the panes."""
+    height, width = image.shape[:2]
+    canvas = Canvas((width / height, 1.0), height, (124, 106, 78))
+    canvas.darken(1.15, 0.6)
+    for x in np.arange(0.1, width / height, 0.3):
+        if rng.uniform() < 0.5:
+            middle = x + rng.uniform(-0.08, 0.08)
+            canvas.disc([middle, 0.62], 0.1, (48, 38, 32))
+            canvas.box(middle - 0.17, 0.74, middle + 0.17, 1.0, (54, 46, 44))
+    inside = np.asarray(cv2.resize(canvas.image, (width, height)), dtype=np.float64)
+    mean = image.mean(axis=2, keepdims=True)
+    pane = (mean > 32) & (mean < 165) & (np.ptp(image, axis=2, keepdims=True) < 45)
+    return to_image(np.where(pane, inside, 0.3 * image))
+
+
 def hub(rng: np.random.Generator, texels: int = 48) -> Image:
     """A wheel seen from its side: tyre, rim, spokes."""
     canvas = Canvas((1.0, 1.0), texels, RUBBER)
