@@ -1,7 +1,8 @@
 """What falls on the square of a pixel that sees more than one patch.
 
 Rays within the pixel say which patches it sees and how much of each; the colour of a patch is that
-at the nearest pixel centre that sees it. Only what no centre sees is shaded by itself.
+at the nearest pixel centre that sees it. Only what no centre around sees is cast and shaded by
+itself.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ LEAF_LATTICE = (np.array([[0, 1], [1, 2], [2, 0]]) + 0.5) / 3 - 0.5
 # Of the border of a shadow only the sun is sampled, not the texture.
 SHADOW_LATTICE = (np.stack([np.arange(5), 2 * np.arange(5) % 5], axis=1) + 0.5) / 5 - 0.5
 NOTHING, LEAVES, EDGE = 0, 1, 2
+_RIM = 1e-9  # of a triangle, so that no ray slips between two
 _FAINT = 0.03  # relative difference of colours that is not worth sampling
 
 
@@ -112,4 +114,73 @@ def blend(
                 continue
             for c in range(3):
                 out[k, c] += colors[v, u, c]
+    return lost
+
+
+@njit(cache=True, nogil=True)
+def _candidates(seen: Any, y: int, x: int, out: Any) -> Any:
+    """Fills `out` (9,) with the triangles at a pixel and around it; returns their number and
+    whether there is sky too."""
+    number, sky = 0, False
+    for b in range(max(y - 1, 0), min(y + 2, seen.shape[0])):
+        for a in range(max(x - 1, 0), min(x + 2, seen.shape[1])):
+            triangle = seen[b, a]
+            known = False
+            for k in range(number):
+                known |= out[k] == triangle
+            if triangle < 0:
+                sky = True
+            elif not known:
+                out[number] = triangle
+                number += 1
+    return number, sky
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _distance(eye: Any, x: float, y: float, z: float, corners: Any) -> float:
+    """Distance along the ray (x, y, z) to a triangle, inf beside it (Moeller and Trumbore 1997)."""
+    ax, ay, az = corners[0, 0], corners[0, 1], corners[0, 2]
+    px, py, pz = corners[1, 0] - ax, corners[1, 1] - ay, corners[1, 2] - az
+    qx, qy, qz = corners[2, 0] - ax, corners[2, 1] - ay, corners[2, 2] - az
+    sx, sy, sz = eye[0] - ax, eye[1] - ay, eye[2] - az
+    cx, cy, cz = y * qz - z * qy, z * qx - x * qz, x * qy - y * qx
+    scale = 1.0 / (px * cx + py * cy + pz * cz)
+    u = (sx * cx + sy * cy + sz * cz) * scale
+    dx, dy, dz = sy * pz - sz * py, sz * px - sx * pz, sx * py - sy * px
+    v = (x * dx + y * dy + z * dz) * scale
+    away: float = (qx * dx + qy * dy + qz * dz) * scale
+    inside = u >= -_RIM and v >= -_RIM and u + v <= 1.0 + _RIM and away > 0.0
+    return away if inside else np.inf
+
+
+@njit(cache=True, nogil=True)
+def retry(
+    eye: Any, turn: Any, rays: Any, which: Any, seen: Any, still: Any, moving: Any, found: Any,
+    unknown: Any,
+) -> int:  # fmt: skip
+    """Fills `found` (N,) with the nearest of the triangles that the pixel of each ray or one around
+    it sees, -1 = sky; those that meet none are counted and named in `unknown`.
+
+    `rays` (N, 3), the same number for each pixel of `which` (M,); `seen` (H, W) triangles at the
+    pixel centres; corners of the triangles: `still` (T, 3, 3), then `moving`.
+    """
+    near = np.empty(9, dtype=np.int32)
+    each, lost = len(rays) // len(which), 0
+    for k in range(len(which)):
+        number, sky = _candidates(seen, which[k] // seen.shape[1], which[k] % seen.shape[1], near)
+        for j in range(k * each, (k + 1) * each):
+            a, b, c = rays[j, 0], rays[j, 1], rays[j, 2]
+            x = turn[0, 0] * a + turn[0, 1] * b + turn[0, 2] * c
+            y = turn[1, 0] * a + turn[1, 1] * b + turn[1, 2] * c
+            z = turn[2, 0] * a + turn[2, 1] * b + turn[2, 2] * c
+            nearest, found[j] = np.inf, -1
+            for m in range(number):
+                i = near[m]
+                corners = still[i] if i < len(still) else moving[i - len(still)]
+                away = _distance(eye, x, y, z, corners)
+                if away < nearest:
+                    nearest, found[j] = away, i
+            if found[j] < 0 and not sky:
+                unknown[lost] = j
+                lost += 1
     return lost

@@ -53,12 +53,12 @@ class Shaded:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`caster` and `triangle_patch` of the still scene; `texels` (N, 3) of the atlas and `levels`
-    (T, L, 4) offset, width, height and number of levels; `lights` as the kernels read them; `light`
-    as of `Light.arrays`."""
+    """`caster` and `triangles` (T, 3, 3) of the still scene; `texels` (N, 3) of the atlas and
+    `levels` (T, L, 4) offset, width, height and number of levels; `lights` as the kernels read
+    them; `light` as of `Light.arrays`."""
 
     caster: RayCaster
-    triangle_patch: Rows
+    triangles: FloatArray
     texels: NDArray[np.uint8]
     levels: NDArray[np.int64]
     lights: tuple[NDArray[Any], ...]
@@ -66,19 +66,36 @@ class Frame:
     moment: Moment
 
     def hit(self, rays: Rays) -> Rows:
-        """Patch (N,) that each ray meets first, -1 = none."""
+        """Triangle (N,) that each ray meets first, those of parts behind the still ones, or -1."""
         world = shading.world_rays(rays.turn, rays.directions)
-        triangles = self.caster.first_hits(_starts(rays.eyes), world)
-        patches: Rows = shading.patches_of(triangles, self.triangle_patch)
-        moving, rows = self.moment.caster, self.moment.triangle_patch
-        which = np.flatnonzero(rays.beside)
-        if moving is not None and rows is not None and len(which):
+        first = self.caster.first_hits(_starts(rays.eyes), world)
+        moving, which = self.moment.caster, np.flatnonzero(rays.beside)
+        if moving is not None and len(which):
             eyes = rays.eyes[0] if len(rays.eyes) == 1 else rays.eyes[which]
-            found = shading.patches_of(moving.first_hits(eyes, world[which]), rows)
+            found = moving.first_hits(eyes, world[which])
             shading.keep_nearer(
-                rays.eyes, rays.turn, rays.directions, self.moment.table, which, found, patches
-            )
-        return patches
+                rays.eyes, rays.turn, rays.directions, self.moment.table,
+                self.moment.triangle_patch, which, found, len(self.triangles), first,
+            )  # fmt: skip
+        return first
+
+    def hit_again(self, rays: Rays, which: NDArray[np.intp], seen: Rows) -> Rows:
+        """As `hit`, for rays within the pixels `which` (M,) of one eye: they are tried first on the
+        triangles `seen` (H, W) there and around."""
+        found = np.empty(len(rays.directions), dtype=np.int32)
+        unknown = np.empty(len(found), dtype=np.int64)
+        number = antialias.retry(
+            rays.eyes[0], rays.turn, rays.directions, which, seen, self.triangles,
+            self.moment.triangles, found, unknown,
+        )  # fmt: skip
+        unknown = unknown[:number]
+        found[unknown] = self.hit(rays.only(unknown))
+        return found
+
+    def patches(self, triangles: Rows) -> Rows:
+        """Patch (N,) of each triangle, -1 for -1."""
+        rows: Rows = shading.patches_of(triangles, self.moment.triangle_patch)
+        return rows
 
     def sunlit(self, rays: Rays, patches: Rows) -> NDArray[np.float32]:
         """Share (N,) of the sun that gets where the rays end: 0 or 1."""
@@ -108,7 +125,7 @@ class Frame:
         which = np.flatnonzero(mirrors > _FAINT)
         if len(which):
             mirrored = self._mirrored(rays, patches, shaded.distances, which)
-            ends = self.hit(mirrored)
+            ends = self.patches(self.hit(mirrored))
             seen, _ = self._shade(mirrored, ends, self.sunlit(mirrored, ends), 1.0)
             shaded.colors[which] += mirrors[which, None] * seen.colors
         return shaded

@@ -26,8 +26,9 @@ class Moment:
     """Still patches come first, those of parts behind them, so that rows of all arrays are patches.
 
     `table` (P, WIDTH) as in `tables`; `labels`, `instances`, `motions`, `objects`, `leaves` (0 or
-    1) (P + 1,), the last row that of the sky, which -1 finds; `caster` of the parts with
-    `triangle_patch` (T,), and `boxes` (K, 8, 3) map, the corners around each; None without parts.
+    1) (P + 1,), the last row that of the sky, which -1 finds; `triangle_patch` (T,) of all
+    triangles, still ones first; of the parts: `triangles` (M, 3, 3) map, their `caster`, and
+    `boxes` (K, 8, 3) map, the corners around each; no caster without parts.
     """
 
     table: FloatArray
@@ -36,9 +37,10 @@ class Moment:
     motions: NDArray[np.uint8]
     objects: NDArray[np.uint16]
     leaves: NDArray[np.uint8]
+    triangle_patch: NDArray[np.int32]
+    triangles: FloatArray
+    boxes: FloatArray
     caster: RayCaster | None = None
-    triangle_patch: NDArray[np.int32] | None = None
-    boxes: FloatArray | None = None
 
 
 def still_moment(scene: Scene) -> Moment:
@@ -51,6 +53,9 @@ def still_moment(scene: Scene) -> Moment:
         np.append(own.motions, np.uint8(0)),
         np.append(own.objects, np.uint16(0)),
         np.append(_leaves(own), np.uint8(0)),
+        scene.mesh.triangle_patch,
+        np.empty((0, 3, 3)),
+        np.empty((0, 8, 3)),
     )
 
 
@@ -67,9 +72,10 @@ def moment_with(still: Moment, parts: Sequence[Part], lamps: FloatArray) -> Mome
         np.concatenate([still.motions[:-1], own.motions, still.motions[-1:]]),
         np.concatenate([still.objects[:-1], own.objects, still.objects[-1:]]),
         np.concatenate([still.leaves[:-1], _leaves(own), still.leaves[-1:]]),
-        RayCaster(mesh.triangles),
-        mesh.triangle_patch + np.int32(len(still.table)),
+        np.concatenate([still.triangle_patch, mesh.triangle_patch + np.int32(len(still.table))]),
+        mesh.triangles,
         _boxes(mesh.triangles, [len(part.mesh.triangles) for part in parts]),
+        RayCaster(mesh.triangles),
     )
 
 

@@ -68,7 +68,7 @@ class Renderer:
         self._lamps = lights.lamps if any(light.lamps) else lights.lamps[:0]
         self._still = still_moment(scene)
         self._frame = Frame(
-            caster, scene.mesh.triangle_patch,
+            caster, scene.mesh.triangles,
             atlas.texels, np.stack([atlas.offsets, atlas.widths, atlas.heights, counts], axis=2),
             (lights.values, lights.offsets, lights.sizes, lights.scales),
             light.arrays(np.zeros(3), np.array([1.0, 0.0, 0.0])), self._still,
@@ -95,17 +95,17 @@ class Renderer:
     def _beside(self, moment: Moment, turn: FloatArray, eye: FloatArray) -> NDArray[np.bool_]:
         """Pixels (N,) that may see a part."""
         near = np.zeros(len(self._slopes), dtype=bool)
-        if moment.boxes is not None:
-            mark_tiles(self._slopes, moment.boxes, turn, eye, near)
+        mark_tiles(self._slopes, moment.boxes, turn, eye, near)
         return np.asarray(near[self._tile_of])
 
     def _picture(self, frame: Frame, rays: Rays) -> Rendering:
         shape = (self._camera.height, self._camera.width)
-        moment, patches = frame.moment, frame.hit(rays)
+        moment, triangles = frame.moment, frame.hit(rays)
+        patches = frame.patches(triangles)
         leaf = moment.leaves[patches]
         sunlit = _soft_sun(frame, rays, patches, leaf, shape)
         shaded = frame.shade(rays, patches, sunlit)
-        image = _antialiased(frame, rays, patches, leaf, shaded.colors, shape)
+        image = _antialiased(frame, rays, triangles, leaf, shaded.colors, shape)
         return Rendering(
             image,
             (shaded.distances * self._pixels[0][:, 2]).reshape(shape),
@@ -136,12 +136,12 @@ def _soft_sun(
 
 
 def _antialiased(
-    frame: Frame, rays: Rays, patches: Rows, leaf: NDArray[np.uint8], colors: NDArray[np.float32],
-    shape: tuple[int, int],
+    frame: Frame, rays: Rays, triangles: Rows, leaf: NDArray[np.uint8],
+    colors: NDArray[np.float32], shape: tuple[int, int],
 ) -> NDArray[np.float32]:  # fmt: skip
     """The image (H, W, 3), of `colors` (N, 3) at the centres of its pixels."""
     centres: NDArray[np.float32] = colors.reshape(*shape, 3)
-    seen = patches.reshape(shape)
+    seen = frame.patches(triangles).reshape(shape)
     kinds = np.zeros(shape, dtype=np.uint8)
     antialias.edges(seen, centres, leaf.reshape(shape), kinds)
     image: NDArray[np.float32] = centres.copy()
@@ -151,7 +151,7 @@ def _antialiased(
     ):
         for which in _batches(kinds == kind):
             inner = rays.within(which, lattice)
-            found = frame.hit(inner)
+            found = frame.patches(frame.hit_again(inner, which, triangles.reshape(shape)))
             sums = np.empty((len(which), 3), dtype=np.float32)
             missing = np.empty(len(found), dtype=np.int64)
             lost = antialias.blend(which, lattice, found, seen, centres, sums, missing)

@@ -204,23 +204,25 @@ def patches_of(triangles: Any, rows: Any) -> Any:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def keep_nearer(
-    eyes: Any, turn: Any, rays: Any, table: Any, which: Any, found: Any, patches: Any
-) -> None:
-    """Puts `found` (M,) into `patches` (N,) at `which` (M,) where it is nearer (exact planes)."""
+    eyes: Any, turn: Any, rays: Any, table: Any, rows: Any, which: Any, found: Any, shift: int,
+    triangles: Any,
+) -> None:  # fmt: skip
+    """Puts `found` (M,) + `shift` into `triangles` (N,) at `which` (M,) where it is nearer (exact
+    planes); `rows` are the patches of all triangles."""
     for k in range(len(which)):
-        i, new = which[k], found[k]
-        if new < 0:
+        i, new = which[k], found[k] + shift
+        if found[k] < 0:
             continue
-        old = patches[i]
-        if old >= 0:
+        if triangles[i] >= 0:
             direction = _turned(turn, _three(rays, i, 0))
             eye = _three(eyes, i if len(eyes) > 1 else 0, 0)
-            fronts = _three(table, old, 3), _three(table, new, 3)
+            one, two = rows[triangles[i]], rows[new]
+            fronts = _three(table, one, 3), _three(table, two, 3)
             before, now = _dot(fronts[0], direction), _dot(fronts[1], direction)
-            before = _reach(_three(table, old, 0), fronts[0], eye, before)
-            if _reach(_three(table, new, 0), fronts[1], eye, now) >= before:
+            before = _reach(_three(table, one, 0), fronts[0], eye, before)
+            if _reach(_three(table, two, 0), fronts[1], eye, now) >= before:
                 continue
-        patches[i] = new
+        triangles[i] = new
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
