@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semloc_ros.datasets.contents import DatasetContents, Sample
-from semloc_ros.errors import SemlocError
+from semloc_ros.datasets.decoder_messages import cut_short, decoder_messages
+from semloc_ros.errors import SemlocError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray
+
+_FARTHEST_M = 1e8  # of a camera from the origin: maps of the whole Earth have 6.4e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +37,31 @@ def check_contents(contents: DatasetContents) -> list[Finding]:
     return findings
 
 
-def fault_of(sample: Sample) -> str | None:
-    """Why a sample cannot be used, in one line; None if it can."""
-    try:
-        height, width = sample.read().shape[:2]
-    except SemlocError as error:
-        return str(error)
+def opened(sample: Sample) -> NDArray[np.uint8] | str:
+    """The picture of a sample; or why it cannot be used, in one line."""
+    with decoder_messages() as messages:
+        try:
+            image = sample.read()
+        except SemlocError as error:
+            return str(error)
+        except OSError as error:  # such as a folder that may not be entered
+            return expected(str(error.filename or sample.name), "an image", error.strerror)
+    if cut_short(messages):
+        return expected(sample.name, "a whole image", "one that was cut")
+    height, width = image.shape[:2]
     lens = sample.camera
     if lens is not None and (width, height) != (lens.width, lens.height):
-        return f"{sample.name}: expected {lens.width}x{lens.height}, got {width}x{height}"
-    return None
+        return expected(sample.name, f"{lens.width}x{lens.height}", f"{width}x{height}")
+    return image
+
+
+def near_enough(poses: FloatArray) -> NDArray[np.bool_]:
+    """Of poses (N, 4, 4), which have a position that can be one: finite, not beyond the Earth."""
+    return np.asarray(np.abs(poses[:, :3, 3]).max(axis=1) < _FARTHEST_M)
 
 
 def _check_samples(samples: tuple[Sample, ...]) -> Finding:
-    faults = [fault for fault in map(fault_of, samples) if fault is not None]
+    faults = [found for found in map(opened, samples) if isinstance(found, str)]
     if not samples:
         return Finding("samples", True, "no images")
     if faults:
@@ -72,6 +87,10 @@ def _check_poses(group: str, poses: FloatArray) -> Finding:
             se3.check_pose(f"pose {index}", pose)
         except SemlocError as error:
             return Finding(name, False, str(error))
+    near = near_enough(poses)
+    if not near.all():
+        wanted = f"a camera within {_FARTHEST_M:.0e} m of the origin"
+        return Finding(name, False, expected(f"pose {np.argmin(near)}", wanted, "one far outside"))
     centres = se3.inverse(poses)[:, :3, 3]
     size = " x ".join(f"{side:.1f}" for side in np.ptp(centres, axis=0))
     same = len(poses) - len(np.unique(poses.reshape(len(poses), -1), axis=0))

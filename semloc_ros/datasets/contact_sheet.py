@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.datasets.checking import fault_of
+from semloc_ros.datasets.checking import near_enough, opened
 from semloc_ros.datasets.contents import DatasetContents, Sample
 from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray
@@ -47,8 +48,10 @@ def draw_contact_sheet(title: str, contents: DatasetContents, path: Path) -> Non
         _draw_samples(figure, contents.samples, pictures)
     counts = " · ".join(f"{kind} {count}" for kind, count in contents.counts.items())
     letters = int((width + map_width) * 10)
-    figure.suptitle(_short(f"{title}: {counts}", letters, end=True), fontsize=11)
-    figure.savefig(path, dpi=90)
+    figure.suptitle(_short(f"{title}: {counts}", letters, end=True), fontsize=11, parse_math=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # letters without a shape are boxes
+        figure.savefig(path, dpi=90)
 
 
 def upward(poses: FloatArray) -> FloatArray:
@@ -101,26 +104,30 @@ def _draw_samples(part: Any, samples: tuple[Sample, ...], pictures: list[Thumbna
     for axes in grid:
         axes.set_axis_off()
     for axes, sample, picture in zip(grid, samples, pictures, strict=False):
-        axes.set_title(_short(sample.name, _TITLE_LETTERS), fontsize=7)
+        axes.set_title(_short(sample.name, _TITLE_LETTERS), fontsize=7, parse_math=False)
         if isinstance(picture, str):
             reason = textwrap.fill(picture, _TITLE_LETTERS)
-            axes.text(0.5, 0.5, reason, ha="center", va="center", fontsize=6).set_in_layout(False)
+            text = axes.text(0.5, 0.5, reason, ha="center", va="center", fontsize=6)
+            text.set(in_layout=False, parse_math=False)
         else:
             axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
 
 
 def _draw_map(axes: Any, contents: DatasetContents) -> None:
     """All groups in one plane; a flat map where only positions are known."""
-    every = np.concatenate([*contents.poses.values()]) if contents.poses else np.empty((0, 4, 4))
+    drawn = {name: poses[near_enough(poses)] for name, poses in contents.poses.items()}
+    every = np.concatenate([*drawn.values(), np.empty((0, 4, 4))])
     up = upward(every) if len(every) else np.array([0.0, 0.0, 1.0])
     plane, (right, ahead) = view_from_above(up)
     groups = {
         name: (se3.inverse(poses)[:, :3, 3] @ plane.T, poses[:, 2, :3] @ plane.T)
-        for name, poses in contents.poses.items()
+        for name, poses in drawn.items()
     }
     for name, positions in contents.positions.items():
         groups[f"{name} (no direction)"] = (positions, np.zeros_like(positions))
     centres = np.concatenate([one for one, _ in groups.values()])
+    if not len(centres):
+        centres = np.zeros((1, 2))
     middle = (centres.max(axis=0) + centres.min(axis=0)) / 2
     size = max(float(np.ptp(centres, axis=0).max()), _SMALLEST_MAP)
     for (name, (places, look)), color in zip(groups.items(), _COLORS * 9, strict=False):
@@ -148,10 +155,9 @@ def _draw_cameras(
 
 
 def _thumbnail(sample: Sample) -> Thumbnail:
-    fault = fault_of(sample)
-    if fault is not None:
-        return fault
-    image = sample.read()
+    image = opened(sample)
+    if isinstance(image, str):
+        return image
     factor = _LONG_SIDE / max(image.shape[:2])
     if factor >= 1:
         return image

@@ -1,11 +1,16 @@
 """Each fault that a check looks for is found, and nothing else is."""
 
+from functools import partial
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
-from semloc_ros.datasets.checking import check_contents
+from semloc_ros.datasets.checking import check_contents, opened
 from semloc_ros.datasets.contents import DatasetContents, Sample
 from semloc_ros.errors import DatasetError
+from semloc_ros.maps.image_files import read_image
 from semloc_ros.types import Camera
 
 LENS = Camera("pinhole", 8, 6, 10.0, 10.0, 3.5, 2.5)
@@ -50,14 +55,32 @@ def test_a_broken_sample(sample, found):
 def test_repeated_names_and_poses_that_are_none():
     bent = np.eye(4)
     bent[0, 0] = 2.0
-    lost = np.eye(4)
-    lost[0, 3] = np.nan
-    contents = DatasetContents(
-        {}, (), {"a": np.stack([np.eye(4), bent]), "b": lost[None]}, names={"a": ("x", "y", "x")}
-    )
+    lost, far = np.eye(4), np.eye(4)
+    lost[0, 3], far[1, 3] = np.nan, 1e300
+    poses = {"a": np.stack([np.eye(4), bent]), "b": lost[None], "c": np.stack([np.eye(4), far])}
+    contents = DatasetContents({}, (), poses, names={"a": ("x", "y", "x")})
     found = checked(contents)
     assert found["names"] == (False, "1 more than once, such as x")
     assert not found["poses, a"][0]
     assert found["poses, a"][1].startswith("pose 1: expected a rotation matrix")
     assert found["poses, b"] == (False, "pose 0: expected finite numbers, got NaN or infinity")
+    assert found["poses, c"][1].startswith("pose 1: expected a camera within 1e+08 m")
     assert found["samples"] == (True, "no images")
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_an_image_that_was_cut_is_found_and_the_decoder_is_silent(tmp_path, capfd, ending):
+    path = tmp_path / f"a{ending}"
+    noise = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)
+    cv2.imwrite(str(path), noise)
+    contents = DatasetContents({}, (Sample("a", partial(read_image, path)),))
+    assert checked(contents)["samples"] == (True, "1 read")
+    path.write_bytes(path.read_bytes()[:-300])
+    passed, found = checked(contents)["samples"]
+    assert not passed and "expected a" in found
+    assert capfd.readouterr().err == ""
+
+
+def test_a_path_that_cannot_be_is_a_fault_of_the_sample():
+    found = opened(Sample("a", lambda: Path("a" * 300).stat()))
+    assert found == f"{'a' * 300}: expected an image, got File name too long"

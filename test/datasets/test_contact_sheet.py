@@ -1,5 +1,7 @@
 """What is up, that the view from above is no mirror image, and that arrows point ahead."""
 
+import warnings
+
 import cv2
 import numpy as np
 import pytest
@@ -59,6 +61,17 @@ def test_arrows_point_where_cameras_look(tmp_path, known_pose):
     dot = np.median(columns[near & (columns < columns[near].min() + 4)])
     assert columns[near].max() - dot > 15
     assert abs(dot - width / 2) < width / 10
+
+
+def test_poses_far_outside_and_names_that_look_like_formulas_do_no_harm(tmp_path):
+    far = np.eye(4)
+    far[0, 3] = 1e300
+    sample = Sample("a$_b$^{ 空.jpg", lambda: np.zeros((6, 8), np.uint8))
+    contents = DatasetContents({"images": 1}, (sample,), {"mapping": far[None]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw_contact_sheet("空$x^", contents, tmp_path / "sheet.png")
+    assert cv2.imread(str(tmp_path / "sheet.png")) is not None
 
 
 def test_samples_that_cannot_be_read_say_why(tmp_path):

@@ -64,7 +64,7 @@ def test_a_list_chooses_files_and_their_order(folder):
     names.write_text("correspondence_slice2_run1_run5_c1_c2.mat\n")
     assert [len(pair.points_a) for pair in read_cross_season(folder, names=names)] == [3]
     names.write_text("a.mat\n")
-    with pytest.raises(DatasetError, match=r"corr_val.txt line 1: expected a file in .*, got a.mat$"):
+    with pytest.raises(DatasetError, match=r"val.txt line 1: expected a file in .*, got a.mat$"):
         read_cross_season(folder, names=names)
 
 
