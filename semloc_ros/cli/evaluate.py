@@ -55,6 +55,9 @@ def evaluate(
         [], metavar="FORMAT",
         help="Write the fixes to export/ too: tum, kitti, aachen, cmu or robotcar. Repeatable.",
     ),
+    rerun: Path | None = typer.Option(
+        None, help="Write a recording for rerun's viewer, out.rrd; needs the extra `rerun`."
+    ),
     report: bool = typer.Option(True, help="Write report.html too."),
 ) -> None:
     """Localize recordings without ROS, the same way each time, and judge every frame."""
@@ -72,6 +75,8 @@ def evaluate(
     for form in formats:
         for one in conditions:
             write_export(one, form, out / "export")
+    if rerun is not None:
+        _write_rerun(conditions, options, rerun)
     if any(change.is_worse for change in changes):
         raise typer.Exit(WORSE)
 
@@ -183,13 +188,28 @@ def _write_report(
     changes: list[Change], path: Path,
 ) -> None:  # fmt: skip
     from semloc_ros.evaluation.overview import write_overview
+
+    write_overview(path, conditions, metrics, _points(options), changes)
+    _console.print(f"report: {path}")
+
+
+def _write_rerun(conditions: list[Condition], options: EvaluateConfig, path: Path) -> None:
+    """One file, or of several conditions one each, with their names in it."""
+    from semloc_ros.evaluation.rerun_log import write_rerun
+
+    for one in conditions:
+        named = path if len(conditions) == 1 else path.with_stem(f"{path.stem}_{one.name}")
+        write_rerun(named, one, _points(options))
+        _console.print(f"recording: {named}")
+
+
+def _points(options: EvaluateConfig) -> Any:
+    """Points of the map, None without one."""
     from semloc_ros.maps.storage import load_map
 
-    points = None
-    if options.map:
-        points = load_map(Path(options.map).expanduser(), verify=False).points_map
-    write_overview(path, conditions, metrics, points, changes)
-    _console.print(f"report: {path}")
+    if not options.map:
+        return None
+    return load_map(Path(options.map).expanduser(), verify=False).points_map
 
 
 _COLUMNS = (

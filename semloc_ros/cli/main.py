@@ -69,7 +69,10 @@ def _fail(line: str) -> None:
 
 def _mend(module: str) -> str:
     """What to install for a module that is not there."""
-    extras = {"cv2": "opencv", "h5py": "datasets", "matplotlib": "demo", "embreex": "demo"}
+    extras = {
+        "cv2": "opencv", "h5py": "datasets", "matplotlib": "demo", "embreex": "demo",
+        "rerun": "rerun",
+    }  # fmt: skip
     if module in extras:
         return f"{module} is not installed: pip install 'semloc_ros[{extras[module]}]'"
     return f"{module} is not installed: `semloc doctor` says what is missing"

@@ -14,7 +14,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from semloc_ros.datasets.bag_images import IMAGE_TYPES
 from semloc_ros.datasets.bag_reader import messages, stamp_of, topics
 from semloc_ros.datasets.bags import poses, static_transform
 from semloc_ros.errors import DatasetError, expected
-from semloc_ros.evaluation.events import bag_events, image_topic_of
+from semloc_ros.evaluation.events import Event, bag_events, image_topic_of
 from semloc_ros.evaluation.faults import FaultLine, parse_faults
 from semloc_ros.evaluation.predictions import PREDICTIONS, Drive, Truth, write_reference
 from semloc_ros.evaluation.recording import PredictionLog
@@ -35,7 +35,7 @@ from semloc_ros.evaluation.replay import Replay
 from semloc_ros.evaluation.tum import read_tum
 from semloc_ros.localization.serving import FrameLocalizer
 from semloc_ros.options import to_mapping
-from semloc_ros.types import FloatArray
+from semloc_ros.types import Camera, FloatArray
 
 RUN, CONFIG = "run.json", "config.yaml"
 
@@ -61,6 +61,7 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     _write_reference(job, config, folder)
     line = FaultLine(faults, config.seed)
     mounts: dict[str, FloatArray] = {}
+    cameras: dict[str, Camera] = {}
 
     def mount(frame: str) -> FloatArray:
         if frame not in mounts:
@@ -69,7 +70,8 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
 
     began, used = time.perf_counter(), time.process_time()
     with PredictionLog(folder, config.thumbnail_width) as log:
-        Replay(localizer, config, mount, log).run(line.inject(bag_events(job.bag, config)))
+        events = _noting(bag_events(job.bag, config), cameras)
+        Replay(localizer, config, mount, log).run(line.inject(events))
     about = {
         "bag": job.bag.name,
         "truth": job.truth,
@@ -77,6 +79,7 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
         "faults": list(job.faults),
         "kidnaps_ns": line.kidnaps_ns,
         "mounts": {frame: pose.ravel().tolist() for frame, pose in mounts.items()},
+        "cameras": _described(cameras, config.thumbnail_width),
         "cpu_s": time.process_time() - used,
         "wall_s": time.perf_counter() - began,
         "peak_memory_mb": _peak_memory_mb(),
@@ -100,9 +103,12 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 
 def run_folders(folder: Path) -> dict[str, Path]:
-    """By condition the folders of predictions in a folder, or that folder itself."""
+    """By condition the folders of predictions in a folder, or that folder itself; of the folder
+    that --out named, those in its predictions/."""
     if (folder / PREDICTIONS).exists():
         return {folder.name: folder}
+    if (folder / "predictions").is_dir():
+        return run_folders(folder / "predictions")
     found = {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{PREDICTIONS}"))}
     if not found:
         raise DatasetError(expected(str(folder), "predictions.jsonl, or folders with one", "none"))
@@ -149,6 +155,21 @@ def _write_config(config: EvaluateConfig, path: Path) -> None:
     import yaml
 
     path.write_text(yaml.safe_dump(to_mapping(config), sort_keys=False))
+
+
+def _noting(events: Iterator[Event], cameras: dict[str, Camera]) -> Iterator[Event]:
+    """The same events; the first camera of each frame is kept."""
+    for event in events:
+        if isinstance(event.value, Camera):
+            cameras.setdefault(event.frame, event.value)
+        yield event
+
+
+def _described(cameras: dict[str, Camera], thumbnail_width: int) -> dict[str, dict[str, Any]]:
+    return {
+        frame: {**asdict(camera), "thumbnail_width": thumbnail_width}
+        for frame, camera in cameras.items()
+    }
 
 
 def _compute_in_one_thread() -> None:

@@ -96,6 +96,9 @@ def test_a_verdict_is_a_baseline_for_the_next(folder: Path) -> None:
 def test_one_folder_is_one_condition_and_none_is_an_error(folder: Path, tmp_path: Path) -> None:
     (only,) = load_conditions(folder / "day", CONFIG)
     assert only.name == "day"
+    folder.rename(tmp_path / "predictions")
+    assert [one.name for one in load_conditions(tmp_path, CONFIG)] == ["day", "night"]
+    (tmp_path / "predictions").rename(folder)
     with pytest.raises(DatasetError, match=r"expected predictions\.jsonl, or folders with one"):
         load_conditions(tmp_path / "no", CONFIG)
     (folder / "day" / "run.json").write_text("[")

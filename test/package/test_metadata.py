@@ -34,6 +34,7 @@ LIBRARIES = {
     "numpy": ("python3-numpy", "numpy"),
     "poselib": ("", "poselib"),
     "pycolmap": ("", "pycolmap"),
+    "rerun": ("", "rerun-sdk"),
     "rich": ("python3-rich", "rich"),
     "rosbags": ("python3-rosbags-pip", "rosbags"),
     "scipy": ("python3-scipy", "scipy"),
