@@ -123,11 +123,9 @@ def _assemble(
     views = views_of([x0, -half, 0], [x1, half, body.height], sides)
     shape = Shape(builder)
     shape.add(hull(_sections(body, fine)), views)
-    axles = [body.middle - along for along in body.axles]
-    y = half - 0.12 if fine else half - 0.09  # without arches the wheels stand proud
-    corners = 12 if fine else 5
-    add_wheels(shape, builder, axles, y, body.radius, 0.2, classes.CAR, rng, corners)
     if fine:
+        axles = [body.middle - along for along in body.axles]
+        add_wheels(shape, builder, axles, half - 0.12, body.radius, 0.2, classes.CAR, rng)
         black = all_round(sides.bottom)
         dark = block([x0 + 0.4, -0.72 * half, _FLOOR], [x1 - 0.4, 0.72 * half, 2.3 * body.radius])
         shape.add(dark, views_of([x0, -half, 0], [x1, half, 2], black))
@@ -159,7 +157,8 @@ def _sections(body: CarBody, fine: bool) -> FloatArray:
         [0, 0.06, 0.22, 0.7, body.length - 0.6, body.length - 0.2, body.length],
         [0.86, 0.91, 0.96, 1, 1, 0.97, 0.9],
     )
-    foot = np.full(len(along), _FLOOR)
+    # from far away the wheels are painted, and what is between them and the ground is dark
+    foot = np.full(len(along), _FLOOR if fine else 0.0)
     for axle in body.axles if fine else ():
         arch = (body.radius + 0.06) ** 2 - (along - axle) ** 2
         foot = np.maximum(foot, np.where(arch > 1e-3, body.radius + np.sqrt(np.abs(arch)), 0))
@@ -196,6 +195,7 @@ def _side(body: CarBody, color: tuple[int, int, int], rng: np.random.Generator) 
     end = doors[-1] if len(doors) > 1 else body.side_glass[1]
     painter.seam([[doors[0], 0.29], [end, 0.29]])
     painter.panel((0, body.length), (0, 0.3 if body.trim else 0.24), (34, 34, 36))
+    painter.panel((0, body.length), (0, 0.85 * _FLOOR), (15, 15, 16))
     nose, tail = 0.72 * body.line[0][1], 0.75 * min(body.line[-1][1], 1.0)
     painter.seam([[0, nose], [0.4, nose]])
     painter.seam([[body.length - 0.4, tail], [body.length, tail]])
@@ -207,6 +207,7 @@ def _side(body: CarBody, color: tuple[int, int, int], rng: np.random.Generator) 
         rim = (52, 52, 54) if body.trim else tuple(0.6 * c for c in color)
         painter.disc(painter.at([[axle, body.radius]])[0], body.radius + 0.11, rim)
         painter.disc(painter.at([[axle, body.radius]])[0], body.radius + 0.08, (14, 14, 15))
+        painter.disc(painter.at([[axle, body.radius]])[0], 0.62 * body.radius, (112, 114, 118))
     painter.stain(rng, 0.01, 0.4)
     return painter.image
 

@@ -47,7 +47,7 @@ def paint_dark() -> Image:
 
 def add_wheels(
     shape: Shape, builder: SceneBuilder, axles: Sequence[float], y: float, radius: float,
-    width: float, label: int, rng: np.random.Generator, corners: int = 12,
+    width: float, label: int, rng: np.random.Generator,
 ) -> None:  # fmt: skip
     """A pair of wheels on each axle, their middles at ±y."""
     rim = builder.add_surface(paint.hub(rng), label=label)
@@ -57,7 +57,7 @@ def add_wheels(
         for middle in (-y, y):
             low = np.array([x - radius, middle - width, 0])
             views = views_of(low, low + [2 * radius, 2 * width, 2 * radius], sides)
-            shape.add(wheel([x, middle, radius], radius, width, corners), views)
+            shape.add(wheel([x, middle, radius], radius, width, 12), views)
 
 
 def add_lamp(
