@@ -36,6 +36,7 @@ RIG = "base_link"
 _SCALE = 65535
 DEPTH_STEP = 1 / (_SCALE * NEAR_M)  # 1/m: what one step of a depth image stands for
 _FAST = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+_FLAT = [*_FAST, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]  # for even areas
 _HEAD = "# kapture format: 1.1\n"
 
 
@@ -81,7 +82,8 @@ def objects_of(image: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[n
 def write_truth(folder: Path, camera: str, index: int, rendering: Rendering) -> None:
     """The truth of a frame."""
     for kind, image in truth_images(rendering).items():
-        _, data = cv2.imencode(".png", image, _FAST)
+        how = _FAST if kind in ("depth", "objects") else _FLAT
+        _, data = cv2.imencode(".png", image, how)
         write_whole(truth_path(folder, camera, index, kind), data.tobytes())
 
 
