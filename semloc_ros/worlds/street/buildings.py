@@ -10,11 +10,12 @@ import numpy as np
 
 from semloc_ros import classes
 from semloc_ros.worlds.rendering.scene import Surface
-from semloc_ros.worlds.street.design import Design, draw_design, openings
+from semloc_ros.worlds.street.design import Design, Opening, draw_design, openings
 from semloc_ros.worlds.street.fronts import Front
+from semloc_ros.worlds.street.plan import SIDEWALK_HEIGHT
 from semloc_ros.worlds.street.roofs import Roof
-from semloc_ros.worlds.street.sides import Side, Span, box
-from semloc_ros.worlds.street.site import PARK, Site
+from semloc_ros.worlds.street.sides import Side, Span, box, level
+from semloc_ros.worlds.street.site import ARM, KERB, PARK, Site
 from semloc_ros.worlds.street.works import Works
 from semloc_ros.worlds.textures import facades
 
@@ -22,6 +23,7 @@ _CORNER = 12.0  # metres of both fronts of a building at a corner
 _DEPTH = 11.0
 _WIDTHS = (8.0, 15.0)
 _NARROW = 3.0  # metres: what is left of a side is no house
+_PASSAGE = 34.0  # metres of dark behind a portal: longer than a tram
 _FAR = 27.0  # metres between buildings of the horizon
 
 
@@ -39,6 +41,9 @@ def add_buildings(works: Works) -> list[Plot]:
     sides = works.site.sides(works.site.building_line)
     plots: list[Plot] = []
     for k, side in enumerate(sides):
+        if _meets_rails(works.site, side):
+            _portal(works, side, f"{k}")
+            continue
         for j, (span, kind) in enumerate(_lots(works, side, k)):
             own, name = side.moved(span[0], 0.0, span[1] - span[0]), f"{k}.{j}"
             if kind == "house":
@@ -88,6 +93,30 @@ def park_span(site: Site, side: Side) -> Span | None:
     if abs(side.right[0]) < 0.5:
         return (0.0, side.length) if side.origin[0] < 0 else None
     return (0.0, PARK) if side.right[0] > 0 else (side.length - PARK, side.length)
+
+
+def _meets_rails(site: Site, side: Side) -> bool:
+    """Whether a side closes one of the two streets that the tram comes and goes by."""
+    middle = side.point(side.length / 2)
+    far = abs(middle[0]) > site.half[0] + ARM
+    return bool(far and abs(side.right[1]) > 0.5 and abs(middle[1] + site.half[1]) < 1.0)
+
+
+def _portal(works: Works, side: Side, name: str) -> None:
+    """A house with a passage for the tram."""
+    drawn, instance = _draw(works, side, name), works.builder.new_instance()
+    design = dataclasses.replace(drawn, ground_m=5.7, storeys=2, shop=False, roof="gable")
+    upper = [hole for hole in openings(design, side.length, works.rng("openings", name))
+             if hole.z[0] > design.ground_m]  # fmt: skip
+    half = side.length / 2
+    passage = Opening("portal", (half - 3.7, half + 3.7), (SIDEWALK_HEIGHT, 5.3), _PASSAGE)
+    Front(works, side, design, instance, name).build([*upper, passage])
+    wall = _shell(works, side, design, instance, name, "lr")
+    Roof(works, side, design, _DEPTH, wall, instance, name).build()
+    bed = works.plain((104, 102, 98), classes.ROAD)
+    span = (half - KERB, half + KERB)
+    level(works.builder, side, span, (-_PASSAGE, works.site.walk), SIDEWALK_HEIGHT + 0.004, bed,
+          instance)  # fmt: skip
 
 
 def _next_side(sides: list[Side], side: Side) -> Side:
@@ -162,7 +191,7 @@ def _park_front(works: Works) -> None:
 def _horizon(works: Works) -> None:
     """Plain tall buildings behind the first row, all round."""
     rng, line = works.rng("horizon"), works.site.building_line + _DEPTH + 12
-    boxes = [*works.site.arms]
+    boxes = [(a, b + (b - a) / ARM * (_PASSAGE + 12)) for a, b in works.site.arms]
     reach = works.site.half + 130
     for x in np.arange(-reach[0], reach[0], _FAR):
         for y in np.arange(-reach[1], reach[1], _FAR):

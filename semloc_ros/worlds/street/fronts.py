@@ -133,7 +133,7 @@ class Front:
         if not design.shop:
             box(builder, side, whole, (0, 0.07), (floor - 0.14, floor), trim, instance)
             base = (0.0, SIDEWALK_HEIGHT + 0.55)
-            for span in _gaps(whole, [h.u for h in holes if h.kind == "door"]):
+            for span in _gaps(whole, [h.u for h in holes if h.kind in ("door", "portal")]):
                 box(builder, side, span, (0, 0.05), base, plinth, instance, faces="flrt")
         pipe = works.plain((94, 96, 94), _BUILDING)
         at, tall = side.length - 0.16, (0.2, height - 0.28)
@@ -206,6 +206,8 @@ class _Stock:
         rng = works.rng("pane", self._name, kind, variant, int(100 * wide), int(100 * tall))
         finer = 1.3 if design.finer > 0.8 else 0.7
         size = works.picture_size(wide, tall, finer * (0.75 if kind == "shop" else 1.0))
+        if kind == "portal":
+            return works.plain((14, 14, 16), _BUILDING)
         if kind == "shop":
             picture = panes.shop(size, rng, design.frame, lit=lit)
         elif kind == "door":
