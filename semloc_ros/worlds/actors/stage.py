@@ -60,7 +60,9 @@ class Walker:
         if motion is Motion.MOVING:
             joints = gait.walking(way, self.person.looks.height)
         else:
-            joints = gait.STANDING[self.stance % len(gait.STANDING)]
+            # who carries a shopping bag lets that arm hang
+            stance = 0 if self.person.looks.bag == "shopping" else self.stance
+            joints = gait.STANDING[stance % len(gait.STANDING)]
         return [Part(self.person.posed(joints, far < _COARSE_PERSON), pose, self.instance, motion)]
 
 
