@@ -36,24 +36,32 @@ def recognize(folder: Path) -> bool:
     return any((folder / images).is_dir() for images, _ in (_TRAINING, _QUERIES))
 
 
-def read_baidu_mall(folder: Path) -> LocalizationSet:
+def read_baidu_mall(folder: Path, part: bool = False) -> LocalizationSet:
     """Training images as mapping, query images with their published poses as queries.
 
-    One of the two may be missing. DatasetError, in one line, for a missing or broken file.
+    One of the two may be missing. DatasetError, in one line, for a missing or broken file. Of a
+    download in `part`, images without a `.camera` file are left out and those files counted.
     """
-    mapping, queries = (_read_part(folder, *part) for part in (_TRAINING, _QUERIES))
+    missing: list[Path] | None = [] if part else None
+    mapping, queries = (_read_part(folder, *names, missing) for names in (_TRAINING, _QUERIES))
     if not mapping + queries:
         wanted = f"images in {_TRAINING[0]} or {_QUERIES[0]}"
         raise DatasetError(expected(str(folder), wanted, "none"))
-    return LocalizationSet(mapping, queries)
+    return LocalizationSet(mapping, queries, missing=missing or [])
 
 
-def _read_part(folder: Path, images: str, truth: str) -> list[PosedImage]:
+def _read_part(
+    folder: Path, images: str, truth: str, missing: list[Path] | None
+) -> list[PosedImage]:
     found = sorted(path for path in (folder / images).rglob("*") if path.suffix.lower() in _ENDINGS)
     posed = []
     for path in found:
         inside = path.relative_to(folder / images)
-        camera, pose = _read_camera(folder / truth / inside.with_suffix(".camera"))
+        pose_file = folder / truth / inside.with_suffix(".camera")
+        if missing is not None and not pose_file.is_file():
+            missing.append(pose_file)
+            continue
+        camera, pose = _read_camera(pose_file)
         name = f"{images}/{inside.as_posix()}"
         posed.append(PosedImage(name, 0, camera, pose, partial(read_image, path)))
     return posed

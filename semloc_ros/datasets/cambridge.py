@@ -57,15 +57,25 @@ def recognize(folder: Path) -> bool:
     return any((folder / name).is_file() for name in _LISTS)
 
 
-def read_cambridge(folder: Path, focal_px: float | None = None) -> LocalizationSet:
+def read_cambridge(
+    folder: Path, focal_px: float | None = None, part: bool = False
+) -> LocalizationSet:
     """`dataset_train.txt` as mapping images, `dataset_test.txt` as queries with their poses.
 
     `focal_px` replaces the intrinsics of `reconstruction.nvm`. DatasetError, in one line, for
-    a missing file or image, or a broken row.
+    a missing file or image, or a broken row. Of a download in `part`, missing images and a
+    missing list are left out and counted.
     """
     lenses = _read_lenses(folder / "reconstruction.nvm", focal_px)
-    mapping, queries = (_read_list(folder, folder / name, lenses) for name in _LISTS)
-    return LocalizationSet(mapping, queries)
+    lists = [folder / name for name in _LISTS]
+    missing = [path for path in lists if part and not path.exists()]
+    mapping, queries = (
+        [] if path in missing else _read_list(folder, path, lenses, missing if part else None)
+        for path in lists
+    )
+    if not mapping + queries:
+        raise DatasetError(expected(str(missing[-1]), "an image", "no such file, like the others"))
+    return LocalizationSet(mapping, queries, missing=missing)
 
 
 def _read_lenses(path: Path, focal_px: float | None) -> _Lenses:
@@ -78,15 +88,22 @@ def _read_lenses(path: Path, focal_px: float | None) -> _Lenses:
     return _Lenses(views, float(np.median([view.calibration.fx for view in views])))
 
 
-def _read_list(folder: Path, path: Path, lenses: _Lenses) -> list[PosedImage]:
-    images = []
+def _read_list(
+    folder: Path, path: Path, lenses: _Lenses, missing: list[Path] | None
+) -> list[PosedImage]:
+    """The images of a list; those without a file go to `missing`, if that is allowed."""
+    images, rows = [], 0
     for where, row in read_rows(path, "a list of images and poses", (8,), skip=_HEADER_LINES):
         numbers = floats(where, row[1:])
         pose = pose_from_centre(where, numbers[3:], numbers[:3])
         file = folder / row[0]
+        rows += 1
+        if missing is not None and not file.is_file():
+            missing.append(file)
+            continue
         camera = lenses.camera(file, row[0])
         images.append(PosedImage(row[0], 0, camera, pose, partial(read_image, file)))
-    if not images:
+    if not rows:
         raise DatasetError(expected(str(path), "images after the header", "none"))
     return images
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +25,7 @@ from semloc_ros.types import (
 )
 
 MOST_SAMPLES = 12
+_MOST_FOLDERS = 5  # named for what they lack
 
 Item = TypeVar("Item")
 
@@ -92,7 +95,23 @@ def localization_contents(found: LocalizationSet) -> DatasetContents:
     counts = {name: len(images) for name, images in groups.items()}
     counts["cameras"] = len({image.camera for images in groups.values() for image in images})
     names = {name: tuple(image.name for image in images) for name, images in groups.items()}
-    return DatasetContents(counts, tuple(samples), poses, names=names)
+    if found.missing:
+        counts["files missing"] = len(found.missing)
+    return DatasetContents(
+        counts, tuple(samples), poses, names=names, warnings=_missing(found.missing)
+    )
+
+
+def _missing(paths: Sequence[Path]) -> tuple[str, ...]:
+    """A line per folder, for those that lack most."""
+    folders = Counter(path.parent for path in paths)
+    first = {path.parent: path.name for path in reversed(paths)}
+    lines = [
+        f"{folder}: {count} missing, such as {first[folder]}"
+        for folder, count in folders.most_common(_MOST_FOLDERS)
+    ]
+    others = sum(folders.values()) - sum(count for _, count in folders.most_common(_MOST_FOLDERS))
+    return (*lines, f"{others} missing elsewhere") if others else tuple(lines)
 
 
 def run_contents(

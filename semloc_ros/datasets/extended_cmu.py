@@ -21,8 +21,8 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
-from semloc_ros.datasets.localization_set import LocalizationSet
-from semloc_ros.datasets.tables import Row, check_files, floats, pose_from_centre, read_rows
+from semloc_ros.datasets.localization_set import LocalizationSet, merged, with_files
+from semloc_ros.datasets.tables import Row, floats, pose_from_centre, read_rows
 from semloc_ros.errors import DatasetError, SemlocError, expected
 from semloc_ros.maps.colmap_cameras import from_colmap
 from semloc_ros.maps.image_files import read_image
@@ -41,31 +41,29 @@ def recognize(folder: Path) -> bool:
     return bool(_slices(folder))
 
 
-def read_extended_cmu(folder: Path, slices: Collection[int] | None = None) -> LocalizationSet:
+def read_extended_cmu(
+    folder: Path, slices: Collection[int] | None = None, part: bool = False
+) -> LocalizationSet:
     """Database images as mapping, queries with published poses, and the hidden ones.
 
     `folder` has slices, or is one; `slices` chooses some of them by number. Names are those of
     the files below `folder`. DatasetError, in one line, for a missing file or image, or a
-    broken row.
+    broken row. Of a download in `part`, what is missing is left out and counted.
     """
     chosen = [one for one in _slices(folder) if slices is None or _number(one) in slices]
     if not chosen:
         raise DatasetError(expected(str(folder), f"sliceX/{_DATABASE}", "none"))
-    reader = _Reader(folder, _read_cameras(folder))
-    parts = [reader.read(slice_) for slice_ in chosen]
-    return LocalizationSet(
-        [image for part in parts for image in part.mapping],
-        [image for part in parts for image in part.queries],
-        [image for part in parts for image in part.hidden],
-    )
+    reader = _Reader(folder, _read_cameras(folder), part)
+    return with_files(merged(map(reader.read, chosen)), folder, part)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads slices below `folder`, with the cameras by name."""
+    """Reads slices below `folder`, with the cameras by name; lists may lack in a `part`."""
 
     folder: Path
     cameras: dict[str, Camera]
+    part: bool
 
     def read(self, slice_: Path) -> LocalizationSet:
         (database,) = sorted(slice_.glob(_DATABASE))[:1]
@@ -78,15 +76,14 @@ class _Reader:
             for where, row in _published_poses(slice_ / "camera-poses")
         }
         tests = slice_ / f"test-images-slice{_number(slice_)}.txt"
+        needed = not known and not self.part
         hidden = [
             self._image(where, row[0], slice_ / "query")
-            for where, row in _query_rows(tests, required=not known)
+            for where, row in _query_rows(tests, required=needed)
             if row[0] not in known
         ]
-        queries = [*known.values()]
-        names = [image.name for part in (mapping, queries) for image in part]
-        check_files([self.folder / name for name in names + [image.name for image in hidden]])
-        return LocalizationSet(mapping, queries, hidden)
+        missing = [] if tests.exists() else [tests]
+        return LocalizationSet(mapping, [*known.values()], hidden, missing)
 
     def _posed(self, where: str, row: list[str], images: Path) -> PosedImage:
         numbers = floats(where, row[1:])

@@ -20,9 +20,8 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from semloc_ros.datasets.localization_set import LocalizationSet
+from semloc_ros.datasets.localization_set import LocalizationSet, with_files
 from semloc_ros.datasets.tables import (
-    check_files,
     checked_camera,
     floats,
     integer,
@@ -56,17 +55,22 @@ def read_robotcar_seasons(
     folder: Path,
     cameras: Collection[str] = ("rear",),
     conditions: Collection[str] | None = None,
+    part: bool = False,
 ) -> LocalizationSet:
     """Reference images as mapping, the queries of version 2 with poses, and the hidden ones.
 
     Hidden are the images named in `robotcar_v2_test.txt`; without that file, all others of the
     `conditions` (by default, those whose folders are there). Names are below `images/`.
-    DatasetError, in one line, for a missing file or image, or a broken row.
+    DatasetError, in one line, for a missing file or image, or a broken row. Of a download in
+    `part`, what is missing (images, or the model) is left out and counted.
     """
     lenses = {name: _read_camera(folder / "intrinsics", name) for name in cameras}
     images = folder / "images"
     chosen = conditions if conditions is not None else _conditions(images)
-    mapping = [_posed(images, *one, lenses) for one in _reference_poses(folder / _MODEL, lenses)]
+    model = folder / _MODEL
+    missing = [model] if part and not model.exists() else []
+    poses = () if missing else _reference_poses(model, lenses)
+    mapping = [_posed(images, *one, lenses) for one in poses]
     queries = [
         _posed(images, where, name, pose, lenses)
         for where, name, pose in _query_poses(folder / _TRAIN)
@@ -75,9 +79,7 @@ def read_robotcar_seasons(
     known = {image.name for image in queries}
     names = _test_names(folder / _TEST, images, lenses, chosen)
     hidden = [_image(images, where, name, lenses) for where, name in names if name not in known]
-    posed = [image.name for part in (mapping, queries) for image in part]
-    check_files([images / name for name in posed + [image.name for image in hidden]])
-    return LocalizationSet(mapping, queries, hidden)
+    return with_files(LocalizationSet(mapping, queries, hidden, missing), images, part)
 
 
 def _read_camera(folder: Path, name: str) -> Camera:

@@ -65,19 +65,27 @@ def recognize(folder: Path) -> bool:
     return any(next(place.glob("frame-*.color.*"), None) for place in places)
 
 
-def read_scene(folder: Path, camera: Camera = COLOR_CAMERA) -> LocalizationSet:
+def read_scene(folder: Path, camera: Camera = COLOR_CAMERA, part: bool = False) -> LocalizationSet:
     """The sequences of `TrainSplit.txt` as mapping images and those of `TestSplit.txt` as queries.
 
     Names begin with the sequence. A folder that is itself a sequence is all mapping. DatasetError
-    as for `read_seven_scenes`, and for a missing split or sequence.
+    as for `read_seven_scenes`, and for a missing split or sequence. Of a download in `part`,
+    missing sequences (each is an archive of its own) are left out and counted.
     """
     if next(folder.glob("frame-*.color.*"), None):
         return LocalizationSet(read_seven_scenes(folder, camera))
+    missing: list[Path] = []
     mapping, queries = (
-        [image for sequence in _sequences(folder / name) for image in _named(sequence, camera)]
+        [
+            image
+            for sequence in _sequences(folder / name, missing if part else None)
+            for image in _named(sequence, camera)
+        ]
         for name in _SPLITS
     )
-    return LocalizationSet(mapping, queries)
+    if not mapping + queries:
+        raise DatasetError(expected(str(folder), f"sequences of {' and '.join(_SPLITS)}", "none"))
+    return LocalizationSet(mapping, queries, missing=missing)
 
 
 def depth_paths(folder: Path) -> list[Path]:
@@ -96,15 +104,18 @@ def read_depth(path: Path) -> NDArray[np.float32]:
     return metres
 
 
-def _sequences(path: Path) -> list[Path]:
-    """The folders that a split names."""
+def _sequences(path: Path, missing: list[Path] | None) -> list[Path]:
+    """The folders that a split names; those that are not there go to `missing`, if allowed."""
     folders = []
     for where, row in read_rows(path, "the sequences of a split", (1,)):
         match = _SEQUENCE.fullmatch(row[0])
         sequence = path.parent / f"seq-{int(match[1]):02d}" if match else None
-        if sequence is None or not sequence.is_dir():
+        if sequence is not None and sequence.is_dir():
+            folders.append(sequence)
+        elif sequence is not None and missing is not None:
+            missing.append(sequence)
+        else:
             raise DatasetError(expected(where, "a sequence that is there", row[0]))
-        folders.append(sequence)
     return folders
 
 

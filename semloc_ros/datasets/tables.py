@@ -1,4 +1,4 @@
-"""Rows, poses and cameras in text files of public data sets, and the files they name.
+"""Rows, poses and cameras in text files of public data sets.
 
 Every fault is a DatasetError of one line with the file and, where there is one, the row.
 """
@@ -94,11 +94,3 @@ def checked_camera(where: str, camera: Camera) -> Camera:
         return check_camera(where, camera)
     except SemlocError as error:
         raise DatasetError(str(error)) from None
-
-
-def check_files(paths: Sequence[Path]) -> None:
-    """DatasetError that names the first file that is missing, and how many are."""
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        others = f", like {len(missing) - 1} of {len(paths)}" if len(missing) > 1 else ""
-        raise DatasetError(expected(str(missing[0]), "an image", f"no such file{others}"))

@@ -17,9 +17,8 @@ from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
-from semloc_ros.datasets.localization_set import LocalizationSet
+from semloc_ros.datasets.localization_set import LocalizationSet, with_files
 from semloc_ros.datasets.tables import (
-    check_files,
     checked_camera,
     floats,
     integer,
@@ -43,12 +42,13 @@ def recognize(folder: Path) -> bool:
 
 
 def read_virtual_gallery(
-    folder: Path, cameras: Collection[int] = range(6), names: str = "*"
+    folder: Path, cameras: Collection[int] = range(6), names: str = "*", part: bool = False
 ) -> LocalizationSet:
     """Training runs as mapping images, testing runs as queries (their poses are published).
 
     `cameras` of the rig, for training; `names`, a pattern such as "gallery_light1_*", chooses
-    runs. DatasetError, in one line, for what is missing or broken.
+    runs. DatasetError, in one line, for what is missing or broken. Of a download in `part`,
+    missing images are left out and counted.
     """
     training, testing = (_runs(folder, runs, names) for runs in _RUNS)
     if not training + testing:
@@ -56,7 +56,7 @@ def read_virtual_gallery(
         raise DatasetError(expected(str(folder), wanted, "none"))
     mapping = [image for run in training for image in _read_run(folder, run, cameras)]
     queries = [image for run in testing for image in _read_run(folder, run, range(1))]
-    return LocalizationSet(mapping, queries)
+    return with_files(LocalizationSet(mapping, queries), folder, part)
 
 
 def _runs(folder: Path, runs: str, names: str) -> list[Path]:
@@ -65,7 +65,7 @@ def _runs(folder: Path, runs: str, names: str) -> list[Path]:
 
 def _read_run(folder: Path, run: Path, cameras: Collection[int]) -> list[PosedImage]:
     intrinsics = _read_intrinsics(run / "intrinsic.txt")
-    images, paths = [], []
+    images = []
     for where, row in read_rows(run / "extrinsic.txt", "poses", (18,), comment=_HEADER):
         key = _key(where, row)
         if key[1] not in cameras:
@@ -76,8 +76,6 @@ def _read_run(folder: Path, run: Path, cameras: Collection[int]) -> list[PosedIm
         path = run / "frames" / "rgb" / f"camera_{key[1]}" / f"rgb_{key[0]:05d}.jpg"
         name = path.relative_to(folder).as_posix()
         images.append(PosedImage(name, key[0], intrinsics[key], pose, partial(read_image, path)))
-        paths.append(path)
-    check_files(paths)
     return images
 
 

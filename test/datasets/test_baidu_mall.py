@@ -66,6 +66,13 @@ def test_a_broken_file_is_one_line(folder, text, complaint):
     assert "\n" not in str(fault.value)
 
 
+def test_of_a_part_missing_poses_are_counted(folder):
+    pose = folder / "query_gt" / "q.camera"
+    pose.unlink()
+    found = read_baidu_mall(folder, part=True)
+    assert (len(found.mapping), found.queries, found.missing) == (1, [], [pose])
+
+
 def test_no_images_is_one_line(tmp_path):
     (tmp_path / "training_images_undistort").mkdir()
     with pytest.raises(DatasetError, match="expected images in training_images_undistort"):

@@ -61,6 +61,18 @@ def test_a_given_focal_length_needs_no_model(folder):
     assert cameras == {1600.0}
 
 
+def test_of_a_part_what_is_missing_is_counted(folder):
+    missing = [folder / "dataset_test.txt", folder / "seq1" / "frame00002.png"]
+    for path in missing:
+        path.unlink()
+    found = read_cambridge(folder, part=True)
+    assert [image.name for image in found.mapping] == ["seq1/frame00001.png"]
+    assert (found.queries, found.missing) == ([], missing)
+    (folder / "seq1" / "frame00001.png").unlink()
+    with pytest.raises(DatasetError, match=r"frame00002.png: expected an image, got no such file"):
+        read_cambridge(folder, part=True)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [

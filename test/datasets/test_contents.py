@@ -1,5 +1,7 @@
 """Samples are spread, and what is drawn over them is where it belongs."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,15 @@ def test_localization_sets_are_counted(known_pose):
     assert len(contents.samples) == 12
     assert contents.poses["mapping"].shape == (20, 4, 4)
     assert "queries" not in contents.poses
+
+
+def test_missing_files_are_counted_by_folder(known_pose):
+    posed = PosedImage("m", 0, LENS, known_pose.camera_from_map, grey)
+    missing = [Path(f"{folder}/{k}.jpg") for folder in "abcdefg" for k in range(3 + (folder > "f"))]
+    contents = localization_contents(LocalizationSet([posed], missing=missing))
+    assert contents.counts["files missing"] == 22
+    assert contents.warnings[0] == "g: 4 missing, such as 0.jpg"
+    assert contents.warnings[-1] == "6 missing elsewhere"
 
 
 def test_labels_are_drawn_over_the_image():

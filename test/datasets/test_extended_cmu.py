@@ -102,6 +102,32 @@ def test_a_broken_file_is_one_line(folder, name, text, complaint):
     assert "\n" not in str(fault.value)
 
 
+def test_of_a_part_what_is_missing_is_counted(folder, write_image):
+    """One slice is whole; of another there are the lists, and one image."""
+    text = REAL + REAL.replace("img_00122", "img_00123")
+    slice_ = folder / "slice3"
+    slice_.mkdir()
+    (slice_ / "ground-truth-database-images-slice3.txt").write_text(text)
+    write_image(slice_ / "database" / DATABASE)
+    (folder / "slice2" / "query" / HIDDEN).unlink()
+    with pytest.raises(DatasetError, match="expected the names of the queries"):
+        read_extended_cmu(folder)
+    found = read_extended_cmu(folder, part=True)
+    assert [len(one) for one in (found.mapping, found.queries, found.hidden)] == [2, 1, 0]
+    assert [path.relative_to(folder).as_posix() for path in found.missing] == [
+        "slice3/test-images-slice3.txt",
+        f"slice3/database/{DATABASE.replace('img_00122', 'img_00123')}",
+        f"slice2/query/{HIDDEN}",
+    ]
+
+
+def test_a_part_without_any_image_is_a_fault(folder):
+    for image in folder.glob("slice2/*/*.jpg"):
+        image.unlink()
+    with pytest.raises(DatasetError, match=f"{DATABASE}: expected an image, .*, like 2 others"):
+        read_extended_cmu(folder, part=True)
+
+
 def test_without_any_query_the_missing_list_is_named(folder):
     (folder / "slice2" / "test-images-slice2.txt").unlink()
     assert read_extended_cmu(folder).hidden == []

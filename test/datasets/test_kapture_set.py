@@ -45,6 +45,21 @@ def test_faults_are_one_line(folder, tmp_path):
         read_kapture_set(folder)
 
 
+def test_of_a_part_missing_images_are_counted(folder, write_image):
+    write_image(folder / "mapping" / "sensors" / "records_data" / "a.jpg")
+    found = read_kapture_set(folder, part=True)
+    assert (len(found.mapping), found.hidden) == (1, [])
+    assert found.missing == [folder / "query" / "sensors" / "records_data" / "q.jpg"]
+    with pytest.raises(DatasetError, match="records_camera.txt: expected images, .* 1 missing"):
+        read_kapture_set(folder / "query", part=True)
+
+
+def test_a_query_folder_without_its_cameras_is_not_passed_over(folder):
+    (folder / "query" / "sensors" / "sensors.txt").unlink()
+    with pytest.raises(DatasetError, match=r"sensors.txt: expected a kapture table, got no such"):
+        read_kapture_set(folder)
+
+
 def test_the_real_gallery_and_the_real_fisheyes(shared_data):
     gallery = read_kapture_set(shared_data("virtual_gallery"))
     assert (len(gallery.mapping), len(gallery.queries), len(gallery.hidden)) == (12, 2, 0)

@@ -59,6 +59,18 @@ def test_cameras_and_conditions_are_chosen(folder):
     assert (len(some.queries), some.hidden) == (1, [])
 
 
+def test_of_a_part_what_is_missing_is_counted(folder):
+    """The reference images, then the model: each is an archive of its own."""
+    reference = folder / "images" / f"{REFERENCE}.jpg"
+    reference.unlink()
+    found = read_robotcar_seasons(folder, part=True)
+    assert (found.mapping, found.missing) == ([], [reference])
+    assert [len(one) for one in (found.queries, found.hidden)] == [1, 1]
+    model = folder / "3D-models" / "all-merged" / "all.nvm"
+    model.unlink()
+    assert read_robotcar_seasons(folder, part=True).missing == [model]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [

@@ -123,6 +123,17 @@ def test_a_broken_split_is_one_line(scene, split, complaint):
         read_scene(scene)
 
 
+def test_of_a_part_missing_sequences_are_counted(scene):
+    (scene / "TestSplit.txt").write_text("sequence2\nsequence3\n")
+    found = read_scene(scene, part=True)
+    assert (len(found.mapping), len(found.queries)) == (1, 1)
+    assert found.missing == [scene / "seq-03"]
+    for name in ("TrainSplit.txt", "TestSplit.txt"):
+        (scene / name).write_text("sequence4\n")
+    with pytest.raises(DatasetError, match="expected sequences of TrainSplit.txt and TestSplit"):
+        read_scene(scene, part=True)
+
+
 def test_depth_is_metres_and_nothing_is_nan(tmp_path):
     path = tmp_path / "frame-000007.depth.png"
     imwrite(str(path), np.array([[0, 1500], [65535, 65534]], np.uint16))

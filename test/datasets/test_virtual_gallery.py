@@ -91,6 +91,13 @@ def test_a_missing_image_is_named(folder):
         read_virtual_gallery(folder)
 
 
+def test_of_a_part_missing_images_are_counted(folder):
+    (image,) = folder.glob("testing/*/frames/rgb/camera_0/rgb_00012.jpg")
+    image.unlink()
+    found = read_virtual_gallery(folder, part=True)
+    assert (len(found.mapping), found.queries, found.missing) == (2, [], [image])
+
+
 def test_the_real_poses_in_this_form_are_those_of_kapture(shared_data, tmp_path, write_image):
     real = read_kapture(shared_data("virtual_gallery") / "query")
     rows = [
