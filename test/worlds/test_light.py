@@ -153,6 +153,18 @@ def test_the_shadow_of_a_box_falls_where_it_should(evenly_lit, moving):
         assert left - 0.5 + shade.sum() == pytest.approx(column, abs=0.5)
 
 
+def test_what_stands_behind_the_camera_casts_its_shadow_before_it(evenly_lit):
+    builder = ground_builder()
+    parts = [Part(box_mesh(builder, 4.0), at(-2.5, 0), 20_001)]
+    low = dataclasses.replace(SUNNY, sun_direction=(-0.8, 0.0, 0.6))
+    rendering = evenly_lit(builder.build(), CAMERA, low).render(CAMERA_FROM_MAP, parts)
+    assert not (rendering.instances == 20_001).any()
+    # The shadow of the top edge, 4 m up at x = -0.5, falls at x = 4.83.
+    for x, light in ((4.5, 40), (5.2, 100)):
+        u, v = np.rint(pixel_of([x, 0, 0])).astype(int)
+        assert rendering.color[v, u, 0] == pytest.approx(light, rel=1e-5)
+
+
 def test_no_surface_shadows_itself(evenly_lit):
     builder = ground_builder()
     low = dataclasses.replace(SUNNY, sun_direction=(-0.995, 0.0, np.sqrt(1 - 0.995**2)))
@@ -200,12 +212,17 @@ def test_sky_is_sky(evenly_lit):
 
 
 @pytest.mark.parametrize("kind", SKIES)
-def test_skies_are_seeded_and_join_behind(kind):
-    one, two = (make_sky(kind, np.random.default_rng(seed), SUN) for seed in (1, 2))
-    np.testing.assert_array_equal(one, make_sky(kind, np.random.default_rng(1), SUN))
-    assert one.min() >= 0 and np.abs(one - two).mean() > 0.1
-    seam = np.abs(one[:, 0] - one[:, -1]).mean()
-    assert seam < 3 * np.abs(np.diff(one, axis=1)).mean() + 0.5
+def test_skies_join_behind(kind):
+    sky = make_sky(kind, np.random.default_rng(1), SUN)
+    assert sky.min() >= 0 and np.isfinite(sky).all()
+    seam = np.abs(sky[:, 0] - sky[:, -1]).mean()
+    assert seam < 3 * np.abs(np.diff(sky, axis=1)).mean() + 0.5
+
+
+def test_skies_are_seeded():
+    one, again, other = (make_sky("autumn", np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).mean() > 1
 
 
 def test_haze_grows_with_distance_to_the_colour_of_the_horizon(evenly_lit):
