@@ -98,7 +98,7 @@ def _sets(config: ClipConfig, conditions: Sequence[str]) -> Iterator[_Set]:
 
 def _street(config: ClipConfig, street: StreetConfig, name: str, camera: Camera) -> _Set:
     condition, index = CONDITIONS[name], list(CONDITIONS).index(name)
-    scenery = build_scenery(street, name, index)
+    scenery = build_scenery(street, name, index, swaying=True)
     rng = plans.stream(street, plans.Stream.TRAFFIC, index, 1)
     moving = scenery.moving(street, None, rng, _FIRST_S + config.seconds)
     flags = [

@@ -123,14 +123,17 @@ class Scenery:
         return lambda time_s, place: traffic.parts(time_s, place) + crowns.parts(time_s)
 
 
-def build_scenery(config: StreetConfig, name: str, index: int) -> Scenery:
-    """The street in the condition `name`; sky and cast are those of traversal `index`."""
+def build_scenery(
+    config: StreetConfig, name: str, index: int, *, swaying: bool = False
+) -> Scenery:
+    """The street in the condition `name`; sky and cast are those of traversal `index`. With
+    `swaying`, crowns near the cameras of clips move in the wind."""
     condition, builder = CONDITIONS[name], SceneBuilder()
     rng = plans.stream(config, Stream.CAST, index)
     # Before the street: models are taken out of the builder, the street stays in it.
     cast = make_cast(builder, rng, STREET, night=condition.lamps_on, winter=condition.snow)
     flag = make_flag(builder, rng)
-    plan = build_street(config, condition, builder)
+    plan = build_street(config, condition, builder, swaying=swaying)
     scene = builder.build()
     caster = RayCaster(scene.mesh.triangles)
     maps = bake(scene.mesh.patches, caster, plan.lamps, spacing=_SPACING, reach=_REACH)

@@ -20,6 +20,7 @@ from semloc_ros.worlds.textures import openings as panes
 _BUILDING = classes.BUILDING
 _VARIANTS = 4  # different windows of one building
 _GLOW = 0.85  # of lit windows
+_SKY_IN_GLASS = 0.25  # of a pane by day: it lies in shade but mirrors the sky
 _SPILL = 2.2  # light of a shop on the sidewalk before it
 _AWNINGS = ((150, 36, 34), (34, 84, 60), (40, 62, 110), (190, 150, 60), (90, 60, 90))
 
@@ -214,7 +215,10 @@ class _Stock:
             picture = panes.door(size, rng, design.door, lit=False)
         else:
             picture = panes.window(design.kind, size, rng, design.frame, lit=lit)
-        return works.surface(picture, _BUILDING, glow=_GLOW if lit and kind != "door" else 0.0)
+        if kind == "door":
+            return works.surface(picture, _BUILDING)
+        mirrored = 0.0 if works.condition.lamps_on else _SKY_IN_GLASS
+        return works.surface(picture, _BUILDING, glow=_GLOW if lit else mirrored)
 
 
 def _balcony(

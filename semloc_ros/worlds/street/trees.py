@@ -31,7 +31,7 @@ _ORANGES = (
     ((176, 74, 30), (200, 98, 36), (150, 60, 30), (186, 120, 50)),
 )
 _SHARE = {"summer": 1.0, "autumn": 0.62, "bare": 0.0}  # of the cards that hang
-_CARDS = 430
+_CARDS = 400
 _SWAY = 0.035  # radians that a crown bends, at most
 _TEXTURES = 3  # sprays of leaves of each kind of tree
 _TIPS = 5  # corners of a card
