@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.types import FloatArray
-from semloc_ros.worlds.rendering import antialias, shading
+from semloc_ros.worlds.rendering import antialias, shading, tracing
 from semloc_ros.worlds.rendering.moment import Moment
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 
@@ -67,13 +67,13 @@ class Frame:
 
     def hit(self, rays: Rays) -> Rows:
         """Triangle (N,) that each ray meets first, those of parts behind the still ones, or -1."""
-        world = shading.world_rays(rays.turn, rays.directions)
+        world = tracing.world_rays(rays.turn, rays.directions)
         first = self.caster.first_hits(_starts(rays.eyes), world)
         moving, which = self.moment.caster, np.flatnonzero(rays.beside)
         if moving is not None and len(which):
             eyes = rays.eyes[0] if len(rays.eyes) == 1 else rays.eyes[which]
             found = moving.first_hits(eyes, world[which])
-            shading.keep_nearer(
+            tracing.keep_nearer(
                 rays.eyes, rays.turn, rays.directions, self.moment.table,
                 self.moment.triangle_patch, which, found, len(self.triangles), first,
             )  # fmt: skip
@@ -94,7 +94,7 @@ class Frame:
 
     def patches(self, triangles: Rows) -> Rows:
         """Patch (N,) of each triangle, -1 for -1."""
-        rows: Rows = shading.patches_of(triangles, self.moment.triangle_patch)
+        rows: Rows = tracing.patches_of(triangles, self.moment.triangle_patch)
         return rows
 
     def sunlit(self, rays: Rays, patches: Rows) -> NDArray[np.float32]:
@@ -105,7 +105,7 @@ class Frame:
             return lit
         starts = np.empty((len(patches), 3), dtype=np.float32)
         which = np.empty(len(patches), dtype=np.int64)
-        number = shading.sun_rays(
+        number = tracing.sun_rays(
             rays.eyes, rays.turn, rays.directions, patches, self.moment.table, sun, starts, which
         )
         starts, which = starts[:number], which[:number]
@@ -149,7 +149,7 @@ class Frame:
         self, rays: Rays, patches: Rows, distances: FloatArray, which: NDArray[np.intp]
     ) -> Rays:
         eyes, directions, by_x, by_y = np.empty((4, len(which), 3))
-        shading.mirror_rays(
+        tracing.mirror_rays(
             rays.eyes, rays.turn, rays.directions, rays.by_x, rays.by_y, patches,
             self.moment.table, distances, which, eyes, directions, by_x, by_y,
         )  # fmt: skip

@@ -1,6 +1,5 @@
 """The inner loops of the renderer: from the hit patch to a colour, for each ray.
 
-All kernels of a frame stand in this file, since numba's cache asks for the age of one file only.
 Rays come in the camera's axes; `turn` (3, 3) turns them to map axes.
 
 The plane of a patch is intersected in float64, so the depth is exact. A pixel's footprint on
@@ -24,13 +23,10 @@ from semloc_ros.worlds.rendering.tables import (
     TEXTURE,
     TWO_SIDED,
 )  # fmt: skip
+from semloc_ros.worlds.rendering.vectors import along, dot, reach, three, turned
 
-_STAND_OFF = 2e-3  # metres: shadow and mirror rays start off their surface
 _THROUGH_LEAF = 0.45  # of the sun's light, seen from behind
 _SURROUNDINGS = 0.35  # of the horizon's light, mirrored from below it
-_RIPPLES = np.array(  # of wet ground: wave numbers in x and y (1/m), slope
-    [[3.1, 1.3, 0.006], [-1.9, 4.7, 0.006], [7.3, -5.9, 0.005], [-9.1, -8.3, 0.004]]
-)
 
 
 @njit(inline="always")
@@ -108,50 +104,13 @@ def _light_at(
 
 
 @njit(inline="always")
-def _dot(a: Any, b: Any) -> float:
-    product: float = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-    return product
-
-
-@njit(inline="always")
-def _three(rows: Any, row: int, column: int) -> Any:
-    return rows[row, column], rows[row, column + 1], rows[row, column + 2]
-
-
-@njit(inline="always")
-def _turned(turn: Any, v: Any) -> Any:
-    return (
-        turn[0, 0] * v[0] + turn[0, 1] * v[1] + turn[0, 2] * v[2],
-        turn[1, 0] * v[0] + turn[1, 1] * v[1] + turn[1, 2] * v[2],
-        turn[2, 0] * v[0] + turn[2, 1] * v[1] + turn[2, 2] * v[2],
-    )
-
-
-@njit(inline="always")
 def _step(direction: Any, slope: Any, distance: float, normal: Any, facing: float) -> Any:
     """How the hit point moves when the direction changes by `slope`."""
-    swing = _dot(normal, slope) / facing
+    swing = dot(normal, slope) / facing
     return (
         distance * (slope[0] - direction[0] * swing),
         distance * (slope[1] - direction[1] * swing),
         distance * (slope[2] - direction[2] * swing),
-    )
-
-
-@njit(inline="always")
-def _reach(origin: Any, normal: Any, eye: Any, facing: float) -> float:
-    """Distance from `eye` to a plane along a ray."""
-    away = (origin[0] - eye[0], origin[1] - eye[1], origin[2] - eye[2])
-    reach: float = _dot(away, normal) / facing
-    return reach
-
-
-@njit(inline="always")
-def _along(origin: Any, direction: Any, distance: float) -> Any:
-    return (
-        origin[0] + distance * direction[0],
-        origin[1] + distance * direction[1],
-        origin[2] + distance * direction[2],
     )
 
 
@@ -179,93 +138,22 @@ def _sky_at(sky: Any, x: float, y: float, z: float) -> Any:
 @njit(inline="always")
 def _horizon_at(horizon: Any, x: float, y: float) -> Any:
     """Colour of the horizon in a direction: see `Light.horizon`."""
-    along = x / max(abs(x) + abs(y), 1e-12)
-    quarter = 1.0 - along if y >= 0 else 3.0 + along
-    return _three(horizon, int(quarter * (0.25 * (len(horizon) - 1)) + 0.5), 0)
-
-
-@njit(cache=True, nogil=True)
-def world_rays(turn: Any, rays: Any) -> Any:
-    """The rays (N, 3) in map axes, float32, as the ray caster wants them."""
-    world = np.empty((len(rays), 3), dtype=np.float32)
-    for i in range(len(rays)):
-        world[i, 0], world[i, 1], world[i, 2] = _turned(turn, _three(rays, i, 0))
-    return world
-
-
-@njit(cache=True, nogil=True)
-def patches_of(triangles: Any, rows: Any) -> Any:
-    """The patches `rows[triangles]` (N,) int32, -1 for -1."""
-    patches = np.empty(len(triangles), dtype=np.int32)
-    for i in range(len(triangles)):
-        patches[i] = -1 if triangles[i] < 0 else rows[triangles[i]]
-    return patches
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def keep_nearer(
-    eyes: Any, turn: Any, rays: Any, table: Any, rows: Any, which: Any, found: Any, shift: int,
-    triangles: Any,
-) -> None:  # fmt: skip
-    """Puts `found` (M,) + `shift` into `triangles` (N,) at `which` (M,) where it is nearer (exact
-    planes); `rows` are the patches of all triangles."""
-    for k in range(len(which)):
-        i, new = which[k], found[k] + shift
-        if found[k] < 0:
-            continue
-        if triangles[i] >= 0:
-            direction = _turned(turn, _three(rays, i, 0))
-            eye = _three(eyes, i if len(eyes) > 1 else 0, 0)
-            one, two = rows[triangles[i]], rows[new]
-            fronts = _three(table, one, 3), _three(table, two, 3)
-            before, now = _dot(fronts[0], direction), _dot(fronts[1], direction)
-            before = _reach(_three(table, one, 0), fronts[0], eye, before)
-            if _reach(_three(table, two, 0), fronts[1], eye, now) >= before:
-                continue
-        triangles[i] = new
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def sun_rays(
-    eyes: Any, turn: Any, rays: Any, patches: Any, table: Any, sun: Any, starts: Any, which: Any
-) -> int:
-    """Fills the starts (M, 3) float32 of shadow rays and the ray (M,) each belongs to; returns M.
-
-    Rays are needed where the side seen faces the sun, or where a leaf lets it through.
-    """
-    number = 0
-    for i in range(len(rays)):
-        patch = patches[i]
-        if patch < 0:
-            continue
-        front, eye = _three(table, patch, 3), _three(eyes, i if len(eyes) > 1 else 0, 0)
-        direction = _turned(turn, _three(rays, i, 0))
-        facing, lit = _dot(front, direction), _dot(front, sun)
-        if (lit > 0) == (facing > 0) and table[patch, TWO_SIDED] == 0:
-            continue
-        distance = _reach(_three(table, patch, 0), front, eye, facing)
-        # Off the surface on the side from which the sun comes, more where floats are coarse.
-        off = _STAND_OFF + 2e-5 * distance
-        if lit < 0:
-            off = -off
-        for c in range(3):
-            starts[number, c] = eye[c] + distance * direction[c] + off * front[c]
-        which[number] = i
-        number += 1
-    return number
+    share = x / max(abs(x) + abs(y), 1e-12)
+    quarter = 1.0 - share if y >= 0 else 3.0 + share
+    return three(horizon, int(quarter * (0.25 * (len(horizon) - 1)) + 0.5), 0)
 
 
 @njit(inline="always")
 def _beam(lamp: Any, point: Any, normal: Any) -> float:
     """Light of a vehicle's dipped headlights: `lamp` = (position, forward, up, power)."""
     away = (point[0] - lamp[0], point[1] - lamp[1], point[2] - lamp[2])
-    square = _dot(away, away)
-    ahead = _dot(away, lamp[3:6])
+    square = dot(away, away)
+    ahead = dot(away, lamp[3:6])
     if ahead <= 0.1:
         return 0.0
-    rise = _dot(away, lamp[6:9]) / ahead
+    rise = dot(away, lamp[6:9]) / ahead
     side = (square - ahead * ahead) / (ahead * ahead) - rise * rise
-    lean = -_dot(away, normal) / np.sqrt(square)
+    lean = -dot(away, normal) / np.sqrt(square)
     if lean <= 0.0:
         return 0.0
     # The cut-off lies a little below the horizon; some stray light goes above it.
@@ -315,7 +203,7 @@ def shade(
     thickness, wetness = about[0], about[1]
     for i in range(len(rays)):
         patch = patches[i]
-        direction = _turned(turn, _three(rays, i, 0))
+        direction = turned(turn, three(rays, i, 0))
         mirrors[i] = 0.0
         if patch < 0:
             uvs[i, 0], uvs[i, 1] = 0.0, 0.0
@@ -323,29 +211,29 @@ def shade(
             seen = _sky_at(sky, direction[0], direction[1], direction[2])
             colors[i, 0], colors[i, 1], colors[i, 2] = seen
             continue
-        eye = _three(eyes, i if len(eyes) > 1 else 0, 0)
-        origin, front = _three(table, patch, 0), _three(table, patch, 3)
-        u_axis, v_axis = _three(table, patch, 6), _three(table, patch, 9)
-        facing = _dot(front, direction)
-        distance = _reach(origin, front, eye, facing)
+        eye = three(eyes, i if len(eyes) > 1 else 0, 0)
+        origin, front = three(table, patch, 0), three(table, patch, 3)
+        u_axis, v_axis = three(table, patch, 6), three(table, patch, 9)
+        facing = dot(front, direction)
+        distance = reach(origin, front, eye, facing)
         distances[i] = distance
         side = -1.0 if facing > 0 else 1.0
         normal = (side * front[0], side * front[1], side * front[2])
-        point = _along(eye, direction, distance)
+        point = along(eye, direction, distance)
         local = (point[0] - origin[0], point[1] - origin[1], point[2] - origin[2])
-        u, v = _dot(u_axis, local), _dot(v_axis, local)
+        u, v = dot(u_axis, local), dot(v_axis, local)
         texture = int(table[patch, TEXTURE])
         uvs[i, 0], uvs[i, 1] = u / levels[texture, 0, 1], v / levels[texture, 0, 2]
-        px = _step(direction, _turned(turn, _three(by_x, i, 0)), distance, front, facing)
-        py = _step(direction, _turned(turn, _three(by_y, i, 0)), distance, front, facing)
+        px = _step(direction, turned(turn, three(by_x, i, 0)), distance, front, facing)
+        py = _step(direction, turned(turn, three(by_y, i, 0)), distance, front, facing)
         color = _sample(
-            texels, levels, texture, u, v, _dot(u_axis, px), _dot(v_axis, px),
-            _dot(u_axis, py), _dot(v_axis, py), most_probes,
+            texels, levels, texture, u, v, dot(u_axis, px), dot(v_axis, px),
+            dot(u_axis, py), dot(v_axis, py), most_probes,
         )  # fmt: skip
         openness, lamps = table[patch, OPENNESS], table[patch, LAMP]
         if patch < len(offsets):
             openness, lamps = _light_at(values, offsets, sizes, scales, patch, u, v)
-        towards = _dot(normal, sun)
+        towards = dot(normal, sun)
         if towards < 0:
             towards = -_THROUGH_LEAF * towards if table[patch, TWO_SIDED] > 0 else 0.0
         towards *= sunlit[i]
@@ -357,7 +245,7 @@ def shade(
         mirror, flat = table[patch, GLOSS], normal[2] > 0.7
         if flat:
             mirror *= wetness
-        length = np.sqrt(_dot(direction, direction))
+        length = np.sqrt(dot(direction, direction))
         shine = (0.0, 0.0, 0.0)
         if mirror > 0:
             mirror *= _fresnel(abs(facing) / length)
@@ -374,35 +262,3 @@ def shade(
             lit = sky_light + factors[2, c] * towards + factors[1, c] * lamps + own
             seen_here = color[c] * lit * (1.0 - mirror) + shine[c]
             colors[i, c] = seen_here * (1.0 - veil) + haze[c] * veil
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def mirror_rays(
-    eyes: Any, turn: Any, rays: Any, by_x: Any, by_y: Any, patches: Any, table: Any,
-    distances: Any, which: Any, starts: Any, out: Any, out_x: Any, out_y: Any,
-) -> None:  # fmt: skip
-    """Fills the mirror rays (M, 3) in map axes of the rays `which` (M,), with starts and
-    derivatives; the ground ripples a little."""
-    for k in range(len(which)):
-        i = which[k]
-        eye = _three(eyes, i if len(eyes) > 1 else 0, 0)
-        front, direction = _three(table, patches[i], 3), _turned(turn, _three(rays, i, 0))
-        point = _along(eye, direction, distances[i])
-        tilt_x, tilt_y = 0.0, 0.0
-        for w in range(len(_RIPPLES)):
-            kx, ky, steep = _three(_RIPPLES, w, 0)
-            slope = steep * np.sin(kx * point[0] + ky * point[1]) / (abs(kx) + abs(ky))
-            tilt_x, tilt_y = tilt_x + slope * kx, tilt_y + slope * ky
-        side = -1.0 if _dot(front, direction) > 0 else 1.0
-        normal = (side * front[0] + tilt_x, side * front[1] + tilt_y, side * front[2])
-        twice = 2.0 / _dot(normal, normal)
-        facing = min(_dot(normal, direction), -1e-3)
-        slope_x = _turned(turn, _three(by_x, i, 0))
-        slope_y = _turned(turn, _three(by_y, i, 0))
-        swing_x, swing_y = _dot(normal, slope_x), _dot(normal, slope_y)
-        for c in range(3):
-            starts[k, c] = point[c] + _STAND_OFF * side * front[c]
-            out[k, c] = direction[c] - twice * facing * normal[c]
-            # Wet ground is no perfect mirror: what it shows is blurred.
-            out_x[k, c] = 4.0 * (slope_x[c] - twice * swing_x * normal[c])
-            out_y[k, c] = 4.0 * (slope_y[c] - twice * swing_y * normal[c])
