@@ -26,11 +26,11 @@ def check(
     sheet: bool = typer.Option(True, help="Draw the contact sheet."),
 ) -> None:
     """Recognize a data set, count what it holds, read a sample, and draw a contact sheet."""
-    from semloc_ros.datasets.catalog import format_of
+    from semloc_ros.datasets.catalog import format_of, load
     from semloc_ros.datasets.checking import check_contents
 
     format_ = format_of(folder)
-    contents = format_.load(folder)
+    contents = load(format_, folder)
     findings = check_contents(contents)
     _print_check(folder, format_, contents, findings)
     if sheet:

@@ -25,7 +25,7 @@ _OPTICAL_FROM_BASE = se3.make_pose([[0, -1, 0], [0, 0, -1], [1, 0, 0]], np.zeros
 
 def recognize(path: Path) -> bool:
     """Whether it is a ROS 1 or ROS 2 bag: a folder with its metadata, or one file."""
-    return (path / "metadata.yaml").is_file() or (path.suffix in _FILES and path.is_file())
+    return (path / "metadata.yaml").is_file() or (path.suffix.lower() in _FILES and path.is_file())
 
 
 def load_bag(bag: Path) -> DatasetContents:

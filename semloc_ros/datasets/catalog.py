@@ -7,7 +7,8 @@ particular ones stand first.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,8 @@ from semloc_ros.datasets.contents import (
 from semloc_ros.datasets.localization_set import LocalizationSet
 from semloc_ros.errors import DatasetError, expected
 
+_MOST_HINTS = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -55,13 +58,36 @@ class Format:
 
 def format_of(folder: Path) -> Format:
     """The format of a folder (or of a bag or video file); DatasetError names those there are."""
-    if not folder.exists():
-        raise DatasetError(expected(str(folder), "the folder of a data set", "nothing there"))
-    for one in FORMATS:
-        if one.recognize(folder):
-            return one
+    with _reachable(folder):
+        if not folder.exists():
+            raise DatasetError(expected(str(folder), "the folder of a data set", "nothing there"))
+        found = _recognized(folder)
+        if found is not None:
+            return found
+        inside = [path.name for path in sorted(folder.glob("*")) if _recognized(path)]
     known = ", ".join(one.name for one in FORMATS)
-    raise DatasetError(expected(str(folder), f"one of {known}", "none of their files"))
+    hint = f"; inside, these are: {', '.join(inside[:_MOST_HINTS])}" if inside else ""
+    raise DatasetError(expected(str(folder), f"one of {known}", f"none of their files{hint}"))
+
+
+def load(format_: Format, folder: Path) -> DatasetContents:
+    """What the folder holds, read as that format; DatasetError in one line, whatever is wrong."""
+    with _reachable(folder):
+        return format_.load(folder)
+
+
+@contextmanager
+def _reachable(folder: Path) -> Iterator[None]:
+    """What the file system refuses (rights, names too long), in one line."""
+    try:
+        yield
+    except OSError as error:
+        name = str(error.filename or folder)
+        raise DatasetError(expected(name, "a file or folder to read", error.strerror)) from None
+
+
+def _recognized(folder: Path) -> Format | None:
+    return next((one for one in FORMATS if one.recognize(folder)), None)
 
 
 def _localization(read: Callable[..., LocalizationSet]) -> Callable[[Path], DatasetContents]:
@@ -81,19 +107,24 @@ def _seven_scenes(folder: Path) -> DatasetContents:
 
 
 def _cityscapes(folder: Path) -> DatasetContents:
-    found = {}
+    found, bare = {}, []
     for split in cityscapes.splits(folder):
-        fine = (folder / cityscapes.FINE / split).is_dir()
-        truth = cityscapes.FINE if fine else cityscapes.COARSE
-        found[split] = cityscapes.read_cityscapes(folder, split, truth)
-    return labelled_contents(found)
+        truths = [
+            one for one in (cityscapes.FINE, cityscapes.COARSE) if (folder / one / split).is_dir()
+        ]
+        if truths:
+            found[split] = cityscapes.read_cityscapes(folder, split, truths[0])
+        else:
+            bare.append(split)
+    return labelled_contents(found, bare)
 
 
 def _camvid(folder: Path) -> DatasetContents:
     names = camvid.splits(folder)
     if not names:
         return labelled_contents({"all": camvid.read_camvid(folder)})
-    return labelled_contents({name: camvid.read_camvid(folder, name) for name in names})
+    bare = [one for one in ("train", "val", "test") if one not in names and (folder / one).is_dir()]
+    return labelled_contents({name: camvid.read_camvid(folder, name) for name in names}, bare)
 
 
 def _utm_places(folder: Path) -> DatasetContents:

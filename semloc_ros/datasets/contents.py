@@ -131,8 +131,10 @@ def run_contents(
     return DatasetContents(counts, tuple(samples), poses, names=names)
 
 
-def labelled_contents(splits: Mapping[str, Sequence[LabelledImage]]) -> DatasetContents:
-    """Images with a class per pixel, by split."""
+def labelled_contents(
+    splits: Mapping[str, Sequence[LabelledImage]], bare: Sequence[str] = ()
+) -> DatasetContents:
+    """Images with a class per pixel, by split; `bare` are those of which there is no truth."""
     samples = [
         Sample(image.name, _labelled_reader(image))
         for images, share in zip(splits.values(), _shares(splits), strict=True)
@@ -140,7 +142,8 @@ def labelled_contents(splits: Mapping[str, Sequence[LabelledImage]]) -> DatasetC
     ]
     counts = {f"labelled images, {name}": len(images) for name, images in splits.items()}
     names = {name: tuple(image.name for image in images) for name, images in splits.items()}
-    return DatasetContents(counts, tuple(samples), names=names)
+    warnings = tuple(f"{name}: images without labels, not read" for name in bare)
+    return DatasetContents(counts, tuple(samples), names=names, warnings=warnings)
 
 
 def pair_contents(pairs: Sequence[ImagePair]) -> DatasetContents:

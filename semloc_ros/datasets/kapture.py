@@ -43,7 +43,8 @@ def read_kapture_set(
     )
     if not found.images:
         where = parts[0] / "sensors" / "records_camera.txt"
-        got = f"none, and {len(found.missing)} missing" if found.missing else "none"
+        lost = found.missing
+        got = f"none: {len(lost)} missing, such as {lost[0]}" if lost else "none"
         raise DatasetError(expected(str(where), "images", got))
     return found
 

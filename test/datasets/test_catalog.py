@@ -1,10 +1,12 @@
 """Each format is known by its own files, and no other takes it."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
 
-from semloc_ros.datasets.catalog import FORMATS, format_of
+from semloc_ros.datasets.catalog import FORMATS, format_of, load
 from semloc_ros.errors import DatasetError
 
 TREES = {
@@ -42,6 +44,34 @@ def test_another_folder_is_one_line_that_names_the_formats(tmp_path):
         format_of(tmp_path / "nothing")
 
 
+def test_a_folder_of_data_sets_names_those_inside(tmp_path):
+    for file in ("a.bag", "b/mapping/sensors/sensors.txt", "c/notes.txt"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    with pytest.raises(DatasetError, match=r"none of their files; inside, these are: a.bag, b$"):
+        format_of(tmp_path)
+
+
+def test_what_the_file_system_refuses_is_one_line(tmp_path):
+    with pytest.raises(DatasetError, match="expected a file or folder to read, got File name too"):
+        format_of(tmp_path / ("a" * 300))
+
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", "a/b")
+
+    broken = dataclasses.replace(FORMATS[0], load=refuse)
+    with pytest.raises(DatasetError, match="a/b: expected a file .*, got Permission denied"):
+        load(broken, tmp_path)
+
+
+def test_splits_without_labels_are_told(tmp_path, write_image):
+    for name in ("train/a.png", "trainannot/a.png", "val/b.png"):
+        write_image(tmp_path / name)
+    contents = format_of(tmp_path).load(tmp_path)
+    assert dict(contents.counts) == {"labelled images, train": 1}
+    assert contents.warnings == ("val: images without labels, not read",)
+
+
 @pytest.mark.parametrize(
     ("folder", "name", "counts"),
     [
@@ -70,8 +100,10 @@ def test_cityscapes_is_loaded_by_split(tmp_path, write_image):
         labels = tmp_path / "gtFine" / split / "ulm" / "ulm_0_gtFine_labelIds.png"
         labels.parent.mkdir(parents=True)
         cv2.imwrite(str(labels), np.full((6, 8), 23, np.uint8))  # sky
+    write_image(tmp_path / "leftImg8bit" / "test" / "bonn" / "bonn_0_leftImg8bit.png")
     contents = format_of(tmp_path).load(tmp_path)
     assert dict(contents.counts) == {"labelled images, train": 1, "labelled images, val": 1}
+    assert contents.warnings == ("test: images without labels, not read",)
     red, _, blue = contents.samples[0].read()[3, 4]
     assert blue > red + 30
 
