@@ -160,11 +160,12 @@ def _predict(
     parse_faults(faults)  # before the map is read
     recall_thresholds(options.evaluation)
     semantic_map = load_map(Path(options.map).expanduser())
+    mapped = frozenset(semantic_map.view_stamps_ns.tolist())
     forget_runs(folder)
     for name, bag in bags.items():
         with _console.status(f"{name}: {bag}"):
             localizer = Localizer(semantic_map, options)
-            predict(Job(bag, truth, faults), localizer, options, folder / name)
+            predict(Job(bag, truth, faults, mapped), localizer, options, folder / name)
 
 
 def _judge(
@@ -227,6 +228,8 @@ _COLUMNS = (
 
 
 def _print(metrics: Mapping[str, Any], changes: list[Change]) -> None:
+    from semloc_ros.evaluation.verdict import doubts
+
     table = Table(box=None)
     for heading in ("", *(heading for _, heading, _ in _COLUMNS)):
         table.add_column(heading, justify="left" if not heading else "right")
@@ -235,6 +238,8 @@ def _print(metrics: Mapping[str, Any], changes: list[Change]) -> None:
         cells = [_cell(numbers.get(key), scale) for key, _, scale in _COLUMNS]
         table.add_row(name, *cells)
     _console.print(table)
+    for doubt in doubts(metrics["all"]):
+        _console.print(doubt, style="yellow")
     for one in changes:
         word = "WORSE" if one.is_worse else "changed" if one.is_significant else "same"
         _console.print(

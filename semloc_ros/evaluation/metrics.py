@@ -35,7 +35,7 @@ from semloc_ros.types import FloatArray
 COVERAGE_LEVELS = (50, 90, 95)  # per cent
 STAGE_SHARES = (50, 95, 99)  # per cent
 _WORST_IS_LEAST = ("tf_rate_hz",)
-_SUMS = ("kidnaps", "recovered", "cpu_s", "wall_s")
+_SUMS = ("kidnaps", "recovered", "frames_in_map", "cpu_s", "wall_s")
 
 Metrics = dict[str, Any]
 
@@ -121,7 +121,8 @@ def _of_judged(judged: Judged, config: EvaluationConfig) -> Metrics:
 def _of_run(
     run: Run, judged: Judged, config: EvaluationConfig, about: Mapping[str, Any]
 ) -> Metrics:
-    spent = {key: about.get(key) for key in ("cpu_s", "wall_s", "peak_memory_mb")}
+    kept = ("frames_in_map", "cpu_s", "wall_s", "peak_memory_mb")
+    spent = {key: about.get(key) for key in kept}
     return {**_tf(run), **outages(run, judged, config, about), **spent}
 
 

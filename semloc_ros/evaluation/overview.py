@@ -22,6 +22,7 @@ from semloc_ros.evaluation.page import (
 )
 from semloc_ros.evaluation.recording import THUMBNAILS
 from semloc_ros.evaluation.report import worst_frames
+from semloc_ros.evaluation.verdict import doubts
 from semloc_ros.types import FloatArray
 
 _TILES = (  # key, label, scale, unit; the coverage stands beside errors
@@ -102,7 +103,8 @@ def _summary(
     if metrics["kidnaps"]:
         line += f" After {metrics['kidnaps']} kidnaps {metrics['recovered']} were found again."
     tiles = "".join(_tile(metrics, *tile) for tile in _TILES if metrics.get(tile[0]) is not None)
-    return f'{_compared(changes)}<p>{line}</p><div class="tiles">{tiles}</div>'
+    warned = "".join(f'<p class="verdict bad">{html.escape(one)}</p>' for one in doubts(metrics))
+    return f'{_compared(changes)}{warned}<p>{line}</p><div class="tiles">{tiles}</div>'
 
 
 def _compared(changes: Sequence[Change]) -> str:

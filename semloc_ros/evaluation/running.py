@@ -38,16 +38,22 @@ from semloc_ros.options import to_mapping
 from semloc_ros.types import Camera, FloatArray
 
 RUN, CONFIG = "run.json", "config.yaml"
+_POSE_TYPES = (
+    "geometry_msgs/msg/PoseStamped",
+    "geometry_msgs/msg/PoseWithCovarianceStamped",
+    "nav_msgs/msg/Odometry",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One condition to predict: `truth` is a topic of the bag or a TUM file; `faults` as they
-    are written behind --inject."""
+    are written behind --inject; `mapped_ns` the stamps of the images that the map is made of."""
 
     bag: Path
     truth: str
     faults: tuple[str, ...] = ()
+    mapped_ns: frozenset[int] = frozenset()
 
 
 def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder: Path) -> None:
@@ -58,7 +64,7 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     """
     faults = parse_faults(job.faults)
     _compute_in_one_thread()
-    _write_reference(job, config, folder)
+    frames = _write_reference(job, config, folder)
     line = FaultLine(faults, config.seed)
     mounts: dict[str, FloatArray] = {}
     cameras: dict[str, Camera] = {}
@@ -77,6 +83,7 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
         "truth": job.truth,
         "map": Path(config.map).name,
         "faults": list(job.faults),
+        "frames_in_map": len(job.mapped_ns & set(frames.tolist())),
         "kidnaps_ns": line.kidnaps_ns,
         "mounts": {frame: pose.ravel().tolist() for frame, pose in mounts.items()},
         "cameras": _described(cameras, config.thumbnail_width),
@@ -121,7 +128,8 @@ def forget_runs(folder: Path) -> None:
         path.unlink()
 
 
-def _write_reference(job: Job, config: EvaluateConfig, folder: Path) -> None:
+def _write_reference(job: Job, config: EvaluateConfig, folder: Path) -> NDArray[np.int64]:
+    """Write what the predictions are judged against; stamps of all images."""
     topic = image_topic_of(job.bag, config.topics.image)
     frames = np.array(list(_stamps(job.bag, topic)), dtype=np.int64)
     if not len(frames):
@@ -133,6 +141,7 @@ def _write_reference(job: Job, config: EvaluateConfig, folder: Path) -> None:
             *poses(job.bag, source, base_frame=config.base_frame, map_frame=config.odom_frame)
         )
     write_reference(folder, frames, _truth(job, config), driven)
+    return frames
 
 
 def _stamps(bag: Path, topic: str) -> Iterator[int]:
@@ -141,14 +150,25 @@ def _stamps(bag: Path, topic: str) -> Iterator[int]:
 
 
 def _truth(job: Job, config: EvaluateConfig) -> Truth:
-    found: tuple[NDArray[np.int64], FloatArray]
-    if job.truth not in topics(job.bag) and Path(job.truth).is_file():
-        found = read_tum(Path(job.truth))
-    else:
-        found = poses(
-            job.bag, job.truth, base_frame=config.base_frame, map_frame=config.map_frame
-        )
-    return Truth(*found)
+    kind = topics(job.bag).get(job.truth)
+    if kind is None and Path(job.truth).is_file():
+        return Truth(*read_tum(Path(job.truth)))
+    if kind in _POSE_TYPES:
+        _check_truth_frames(job, config)
+    return Truth(
+        *poses(job.bag, job.truth, base_frame=config.base_frame, map_frame=config.map_frame)
+    )
+
+
+def _check_truth_frames(job: Job, config: EvaluateConfig) -> None:
+    """Poses of another frame, or in one, would be a wrong truth without a word."""
+    for _, message in messages(job.bag, job.truth, _POSE_TYPES):
+        given = str(message.header.frame_id).lstrip("/")
+        child = str(getattr(message, "child_frame_id", "")).lstrip("/")
+        if given not in ("", config.map_frame) or child not in ("", config.base_frame):
+            wanted = f"poses of {config.base_frame} in {config.map_frame}"
+            got = f"{child or 'poses'} in {given or 'no frame'}"
+            raise DatasetError(expected(f"{job.bag} {job.truth}", wanted, got))
 
 
 def _write_config(config: EvaluateConfig, path: Path) -> None:

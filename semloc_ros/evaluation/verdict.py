@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from semloc_ros.config import EvaluationConfig
 from semloc_ros.evaluation.comparison import (
@@ -44,3 +45,19 @@ def verdict(
         "per_frame": frames,
     }
     return metrics, changes
+
+
+def doubts(metrics: Mapping[str, Any]) -> list[str]:
+    """Why the numbers of a run may say less than they seem to, in one sentence each."""
+    found = []
+    if metrics["frames_in_map"]:
+        found.append(
+            f"{metrics['frames_in_map']} of {metrics['frames']} frames are images of the map "
+            "itself: they say nothing of other days."
+        )
+    if metrics["poses_without_truth"]:
+        found.append(
+            f"{metrics['poses_without_truth']} of {metrics['poses']} poses have no truth: "
+            "no error speaks of them."
+        )
+    return found

@@ -77,7 +77,7 @@ def written(conditions: list[Condition], path: Path, changes: tuple[Change, ...]
     return Page(path.read_text())
 
 
-def test_the_page_is_whole_and_needs_nothing_else(
+def test_the_page_needs_nothing_else_and_says_of_which_frames_every_number_is(
     conditions: list[Condition], tmp_path: Path
 ) -> None:
     page = written(conditions, tmp_path / "report.html")
@@ -88,11 +88,6 @@ def test_the_page_is_whole_and_needs_nothing_else(
     assert len(kinds) == 12
     assert "<script" not in (tmp_path / "report.html").read_text()
 
-
-def test_it_says_how_many_frames_and_of_which_every_error_is(
-    conditions: list[Condition], tmp_path: Path
-) -> None:
-    page = written(conditions, tmp_path / "report.html")
     assert "8 of 13 frames have a fix, in 2 conditions: <day>, night." in page.texts
     at = page.texts.index("position error, median")
     assert page.texts[at + 1] == "0.35 cm"
@@ -107,27 +102,25 @@ def test_a_change_for_the_worse_stands_on_top(conditions: list[Condition], tmp_p
         Change("availability", 0.9, 0.8, 100, 0.001, True, True),
         Change("position_m", 0.01, 0.01, 80, 0.7, False, False),
     )
-    page = written(conditions, tmp_path / "report.html", changes)
-    assert "worse than the baseline: availability" in page.texts
-    page = written(conditions, tmp_path / "report.html", changes[1:])
-    assert "not worse than the baseline" in page.texts
+    page = written(conditions[:1], tmp_path / "report.html", changes)
+    assert page.texts.index("worse than the baseline: availability") < 5
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium")
-@pytest.mark.parametrize("width", [1200, 500])
 def test_a_browser_shows_it_within_the_width(
-    conditions: list[Condition], tmp_path: Path, width: int
+    conditions: list[Condition], tmp_path: Path
 ) -> None:
     """The page is painted, and nothing is cut off at the right: the margin there stays white."""
-    written(conditions, tmp_path / "report.html")
+    written(conditions[:1], tmp_path / "report.html")
     shot = tmp_path / "shot.png"
-    command = [
-        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2400",
-        f"--screenshot={shot}", f"file://{tmp_path / 'report.html'}",
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    image = cv2.imread(str(shot))
-    assert image is not None and image.shape[1] == width
-    assert (image != 255).any(axis=2).mean() > 0.02
-    assert (image[:, -8:] == 255).all()
+    for width in (1200, 500):
+        command = [
+            str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+            f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2400",
+            f"--screenshot={shot}", f"file://{tmp_path / 'report.html'}",
+        ]  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        image = cv2.imread(str(shot))
+        assert image is not None and image.shape[1] == width
+        assert (image != 255).any(axis=2).mean() > 0.02
+        assert (image[:, -8:] == 255).all()

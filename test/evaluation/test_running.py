@@ -20,6 +20,7 @@ from semloc_ros.evaluation.conditions import load_conditions
 from semloc_ros.evaluation.events import CAMERA, IMAGE, MASK, ODOMETRY, bag_events
 from semloc_ros.evaluation.running import Job, forget_runs, predict
 from semloc_ros.evaluation.tum import write_tum
+from semloc_ros.evaluation.verdict import doubts, verdict
 from semloc_ros.geometry import se3
 from semloc_ros.options import from_mapping
 from semloc_ros.types import Correspondences, PoseEstimate
@@ -204,6 +205,25 @@ def test_truth_may_be_a_tum_file(bag: Path, tmp_path: Path) -> None:
     predict(Job(bag, str(tmp_path / "truth.tum")), Oracle(), options, folder)
     (one,) = load_conditions(folder, options.evaluation)
     assert one.judged.position_m[-1] == pytest.approx(0.1)
+
+
+def test_a_truth_in_another_frame_is_refused(bag: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="expected poses of base_link in map, got base_link in"):
+        predict(Job(bag, "/odom"), Oracle(), config(), tmp_path / "out")
+    with pytest.raises(DatasetError, match="got poses in map"):
+        predict(Job(bag, "/ground_truth/pose"), Oracle(), config(map_frame="world"), tmp_path)
+
+
+def test_frames_that_the_map_was_made_of_are_told(bag: Path, tmp_path: Path) -> None:
+    mapped = frozenset([START, START + S // 5, 7])
+    job = Job(bag, "/ground_truth/pose", mapped_ns=mapped)
+    predict(job, Oracle(), config(), tmp_path / "out")
+    conditions = load_conditions(tmp_path / "out", config().evaluation)
+    metrics, _ = verdict(conditions, config().evaluation)
+    assert metrics["all"]["frames_in_map"] == 2
+    assert doubts(metrics["all"]) == [
+        "2 of 10 frames are images of the map itself: they say nothing of other days."
+    ]
 
 
 def test_every_image_counts_though_faults_lost_some(bag: Path, tmp_path: Path) -> None:
