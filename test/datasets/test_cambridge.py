@@ -1,9 +1,11 @@
 """A tiny scene in the true format, and what is said when it is broken."""
 
+import numpy as np
 import pytest
 
 from semloc_ros.datasets.cambridge import read_cambridge, recognize
 from semloc_ros.errors import DatasetError
+from semloc_ros.geometry import se3
 
 HEADER = "Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n"
 # name, focal length, quaternion, centre, radial distortion, 0
@@ -47,6 +49,16 @@ def test_poses_and_cameras(folder, known_pose):
     )
     assert bent.camera.model == "radtan"
     assert first.read().shape == (1080, 1920, 3)
+
+
+def test_a_real_camera_stands_upright_at_its_centre(folder):
+    """Of ShopFacade: taken as camera to world, its rotation would hold the camera upside down."""
+    row = "seq1/frame00003.png -0.157816 -10.413150 1.832074 0.712261 0.682691 -0.123193 0.106962\n"
+    (folder / "dataset_test.txt").write_text(HEADER + row)
+    (query,) = read_cambridge(folder).queries
+    map_from_camera = se3.inverse(query.camera_from_map)
+    assert np.allclose(map_from_camera[:3, 3], [-0.157816, -10.413150, 1.832074])
+    assert np.allclose(map_from_camera[:3, 1], [-0.015836, 0.044984, -0.998862], atol=1e-5)  # down
 
 
 def test_an_image_that_the_model_lacks_gets_the_median_focal_length(folder, known_pose):
