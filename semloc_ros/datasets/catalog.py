@@ -130,7 +130,7 @@ def _camvid(folder: Path) -> DatasetContents:
 def _utm_places(folder: Path) -> DatasetContents:
     found = {}
     for split in utm_places.splits(folder):
-        for part in (utm_places.DATABASE, utm_places.QUERIES):
+        for part in utm_places.parts(folder, split):
             name = f"{split} {part}".strip()
             found[name] = utm_places.read_utm_places(folder, split, part)
     return place_contents(found)

@@ -34,6 +34,8 @@ def check_contents(contents: DatasetContents) -> list[Finding]:
         findings.append(_check_names(contents.names))
     for group, poses in contents.poses.items():
         findings.append(_check_poses(group, poses))
+    for group, positions in contents.positions.items():
+        findings.append(_check_positions(group, positions))
     return findings
 
 
@@ -55,9 +57,10 @@ def opened(sample: Sample) -> NDArray[np.uint8] | str:
     return image
 
 
-def near_enough(poses: FloatArray) -> NDArray[np.bool_]:
-    """Of poses (N, 4, 4), which have a position that can be one: finite, not beyond the Earth."""
-    return np.asarray(np.abs(poses[:, :3, 3]).max(axis=1) < _FARTHEST_M)
+def near_enough(places: FloatArray) -> NDArray[np.bool_]:
+    """Of poses (N, 4, 4) or positions (N, D), which can be: finite, not far beyond the Earth."""
+    positions = places[:, :3, 3] if places.ndim == 3 else places
+    return np.asarray(np.abs(positions).max(axis=1) < _FARTHEST_M)
 
 
 def _check_samples(samples: tuple[Sample, ...]) -> Finding:
@@ -78,6 +81,17 @@ def _check_names(names: Mapping[str, tuple[str, ...]]) -> Finding:
     if repeated:
         return Finding("names", False, f"{len(repeated)} more than once, such as {repeated[0]}")
     return Finding("names", True, f"{sum(map(len, names.values()))}, all different")
+
+
+def _check_positions(group: str, positions: FloatArray) -> Finding:
+    name = f"positions, {group}"
+    near = near_enough(positions)
+    if not near.all():
+        wanted = f"one within {_FARTHEST_M:.0e} m of the origin"
+        got = positions[np.argmin(near)].tolist()
+        return Finding(name, False, expected(f"position {np.argmin(near)}", wanted, got))
+    size = " x ".join(f"{side:.1f}" for side in np.ptp(positions, axis=0))
+    return Finding(name, True, f"{len(positions)} over {size} m")
 
 
 def _check_poses(group: str, poses: FloatArray) -> Finding:

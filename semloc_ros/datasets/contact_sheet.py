@@ -124,7 +124,8 @@ def _draw_map(axes: Any, contents: DatasetContents) -> None:
         for name, poses in drawn.items()
     }
     for name, positions in contents.positions.items():
-        groups[f"{name} (no direction)"] = (positions, np.zeros_like(positions))
+        known = positions[near_enough(positions)]
+        groups[f"{name} (no direction)"] = (known, np.zeros_like(known))
     centres = np.concatenate([one for one, _ in groups.values()])
     if not len(centres):
         centres = np.zeros((1, 2))

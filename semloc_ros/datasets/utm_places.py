@@ -44,6 +44,12 @@ def splits(folder: Path) -> list[str]:
     return sorted(_split_folders(Path(folder)))
 
 
+def parts(folder: Path, split: str) -> list[str]:
+    """Which of database and queries lie in the split."""
+    inside = _split_folders(Path(folder))[split]
+    return [part for part in (DATABASE, QUERIES) if (inside / part).is_dir()]
+
+
 def read_utm_places(folder: Path, split: str, part: str = DATABASE) -> list[PlaceImage]:
     """The images of `images/<split>/<part>` by path; split "" reads `<part>` itself.
 

@@ -117,6 +117,12 @@ def test_places_are_loaded_by_part(tmp_path, write_image):
     assert np.allclose(contents.poses["test queries"][0, 2, :3], [1, 0, 0])  # looks east
 
 
+def test_a_database_without_queries_is_read(tmp_path, write_image):
+    write_image(tmp_path / "images" / "val" / "database" / "@500000.0@4000000.0@.jpg")
+    contents = format_of(tmp_path).load(tmp_path)
+    assert dict(contents.counts) == {"images, val database": 1}
+
+
 def test_pairs_are_loaded_with_their_points(tmp_path, write_image):
     h5py = pytest.importorskip("h5py")
     path = tmp_path / "correspondence_data" / "correspondence_a_b.mat"

@@ -68,6 +68,14 @@ def test_repeated_names_and_poses_that_are_none():
     assert found["samples"] == (True, "no images")
 
 
+def test_positions_are_measured_and_those_far_outside_found():
+    near = np.array([[5e5, 4e6], [5e5 + 10, 4e6 + 2]])
+    contents = DatasetContents({}, (), positions={"a": near, "b": np.array([[0.0, 1e300]])})
+    found = checked(contents)
+    assert found["positions, a"] == (True, "2 over 10.0 x 2.0 m")
+    assert found["positions, b"][0] is False
+
+
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
 def test_an_image_that_was_cut_is_found_and_the_decoder_is_silent(tmp_path, capfd, ending):
     path = tmp_path / f"a{ending}"
