@@ -16,6 +16,7 @@ from semloc_ros.geometry.cameras import check_camera
 from semloc_ros.types import Camera, FloatArray
 
 Row = tuple[str, list[str]]
+_MOST_STRETCH = 0.01  # of a quaternion's length from 1: files round to six digits or more
 
 
 def text_lines(path: Path, wanted: str) -> list[str]:
@@ -70,7 +71,10 @@ def integer(where: str, text: str) -> int:
 
 def pose_from_centre(where: str, wxyz: FloatArray, centre: FloatArray) -> FloatArray:
     """`camera_from_map` of the rotation map → camera, as a quaternion w x y z, and the camera's
-    centre in the map."""
+    centre in the map. A length other than 1 is a fault: then the columns are others."""
+    length = float(np.linalg.norm(wxyz))
+    if not abs(length - 1.0) < _MOST_STRETCH:
+        raise DatasetError(expected(where, "a unit quaternion", f"one of length {length:.6g}"))
     try:
         turn = se3.from_quaternion_xyzw(np.zeros(3), wxyz[[1, 2, 3, 0]])
     except SemlocError as error:

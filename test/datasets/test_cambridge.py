@@ -93,6 +93,7 @@ def test_of_a_part_what_is_missing_is_counted(folder):
         ("dataset_test.txt", HEADER + "a.png 1 2 3\n", "test.txt line 4: expected 8 fields, got 4"),
         ("dataset_test.txt", HEADER + "a.png 1 2 3 x 0 0 0\n", "line 4: expected numbers"),
         ("dataset_test.txt", HEADER + "a.png 1 2 3 0 0 0 0\n", "line 4: .*a unit quaternion"),
+        ("dataset_test.txt", HEADER + "a.png 1 0 0 0 1 2 3\n", "a unit quaternion, got .* 3.74"),
         ("dataset_test.txt", HEADER + "a.png 1 2 3 1 0 0 0\n", "a.png: expected an image, got no"),
         ("reconstruction.nvm", None, "reconstruction.nvm: expected an NVM file"),
         ("reconstruction.nvm", "NVM_V3\n\n2\na.jpg 1\n", "reconstruction.nvm line 4: expected"),
