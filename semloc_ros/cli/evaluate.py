@@ -233,7 +233,9 @@ def _print(metrics: Mapping[str, Any], changes: list[Change]) -> None:
     table = Table(box=None)
     for heading in ("", *(heading for _, heading, _ in _COLUMNS)):
         table.add_column(heading, justify="left" if not heading else "right")
-    rows = {**metrics["conditions"], "all": metrics["all"]}
+    rows = dict(metrics["conditions"])
+    if len(rows) > 1:
+        rows["all"] = metrics["all"]
     for name, numbers in rows.items():
         cells = [_cell(numbers.get(key), scale) for key, _, scale in _COLUMNS]
         table.add_row(name, *cells)
@@ -249,4 +251,6 @@ def _print(metrics: Mapping[str, Any], changes: list[Change]) -> None:
 
 
 def _cell(value: float | None, scale: float) -> str:
-    return "–" if value is None else f"{value * scale:.3g}"
+    from semloc_ros.evaluation.page import short
+
+    return "–" if value is None else short(value * scale)

@@ -17,6 +17,7 @@ from semloc_ros.evaluation.page import (
     figure_grid,
     inline_photo,
     number,
+    short,
     table,
     write_page,
 )
@@ -70,7 +71,9 @@ def write_overview(
 ) -> None:
     """Write the page. `metrics` are those of `verdict`; `points_map` (P, 3) lies under paths."""
     everything = metrics["all"]
-    rows = {**metrics["conditions"], "all": everything}
+    rows = dict(metrics["conditions"])
+    if len(rows) > 1:
+        rows["all"] = everything
     together = {
         "How often how good": charts.error_cdfs(conditions),
         "Is the covariance honest?": charts.calibration(conditions),
@@ -135,18 +138,18 @@ def _tile(metrics: Mapping[str, Any], key: str, label: str, scale: float, unit: 
         note = f"{coverage}; {note}" if note else coverage
     return (
         f'<div class="tile plain"><span class="label">{html.escape(label)}</span>'
-        f"<strong>{metrics[key] * scale:.3g} {unit}</strong>"
+        f"<strong>{short(metrics[key] * scale)} {unit}</strong>"
         f'<span class="goal">{html.escape(note)}</span></div>'
     )
 
 
 def _interval(metrics: Mapping[str, Any], key: str, scale: float) -> str:
     bounds = metrics.get("intervals", {}).get(key)
-    return f"{bounds[0] * scale:.3g} to {bounds[1] * scale:.3g}" if bounds else ""
+    return f"{short(bounds[0] * scale)} to {short(bounds[1] * scale)}" if bounds else ""
 
 
 def _recalls(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    keys = [key for key in rows["all"] if key.startswith("recall_")]
+    keys = [key for key in next(iter(rows.values())) if key.startswith("recall_")]
     titles = [
         key.removeprefix("recall_").replace("m_", " m, ").replace("deg", "°") for key in keys
     ]
@@ -171,7 +174,7 @@ def _with_interval(metrics: Mapping[str, Any], key: str, scale: float) -> str:
     if value is None:
         return number(None)
     bounds = _interval(metrics, key, scale)
-    return f"{value * scale:.3g}" + (f"\n{bounds}" if bounds else "")
+    return short(value * scale) + (f"\n{bounds}" if bounds else "")
 
 
 def _table(
@@ -189,7 +192,8 @@ def _scaled(value: float | None, scale: float) -> str:
 
 
 def _states(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    states = [state for state in figures.STATE_COLORS if state in rows["all"]["states"]]
+    seen = {state for metrics in rows.values() for state in metrics["states"]}
+    states = [state for state in figures.STATE_COLORS if state in seen]
     cells = [
         [name, *(f"{100 * metrics['states'].get(state, 0) / metrics['frames']:.3g} %"
                  for state in states)]

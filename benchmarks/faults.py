@@ -1,0 +1,67 @@
+"""Each fault of `semloc evaluate --inject` on one bag: a row of availability, trust and recovery.
+
+The claim: whatever is done to the images, the odometry or the clock, the localizer loses fixes and
+says so, but publishes no false one, and finds the robot again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reporting import arguments, progress, report
+
+from semloc_ros.config import EvaluateConfig
+from semloc_ros.evaluation.conditions import load_conditions
+from semloc_ros.evaluation.metrics import compute_metrics
+from semloc_ros.evaluation.running import Job, predict
+from semloc_ros.localization.localizer import Localizer
+from semloc_ros.maps.storage import load_map
+from semloc_ros.options import from_mapping
+
+FAULTS = (
+    "", "drop=0.2", "delay=0.3", "blackout@20=3s", "occlude=0.5", "crowd=6", "kidnap@20=5s",
+    "clockjump@20", "nan_odom@20", "odom_dropout@20", "blur=9", "exposure=0.3",
+    "drop=0.2 crowd=4 kidnap@20=5s odom_dropout@30",
+)  # fmt: skip
+COLUMNS = (
+    "fault", "fixes %", "false fixes %", "median cm", "p95 cm", "longest outage s",
+    "recovery s", "recovery m", "in 95 % ellipsoid",
+)  # fmt: skip
+KEYS = (
+    ("availability", 100.0), ("false_fix_rate", 100.0), ("position_median_m", 100.0),
+    ("position_p95_m", 100.0), ("longest_outage_s", 1.0), ("recovery_max_s", 1.0),
+    ("recovery_max_m", 1.0), ("coverage95", 100.0),
+)  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = arguments(str(__doc__).splitlines()[0])
+    parser.add_argument("--bag", type=Path, required=True)
+    parser.add_argument("--map", type=Path, required=True)
+    parser.add_argument("--truth", default="/ground_truth/pose")
+    parser.add_argument("--features", type=int, default=1000)
+    given = parser.parse_args(argv)
+    options = {"map": str(given.map), "features.max_features": given.features}
+    config = from_mapping(EvaluateConfig, {**options, "thumbnail_width": 0})
+    semantic_map = load_map(given.map)
+    rows = []
+    with progress() as bar:
+        for number, fault in enumerate(bar.track(FAULTS, description="faults")):
+            folder = given.work / "faults" / str(number)
+            job = Job(given.bag, given.truth, (fault,))
+            predict(job, Localizer(semantic_map, config), config, folder)
+            rows.append([fault or "none", *_numbers(folder, config)])
+    report(f"faults, {given.bag.name}", COLUMNS, rows, given.json)
+
+
+def _numbers(folder: Path, config: EvaluateConfig) -> list[float | str]:
+    (one,) = load_conditions(folder, config.evaluation)
+    metrics = compute_metrics(one.run, one.judged, config.evaluation, one.about)
+    return [
+        "" if metrics[key] is None else metrics[key] * scale for key, scale in KEYS
+    ]
+
+
+if __name__ == "__main__":
+    main()
