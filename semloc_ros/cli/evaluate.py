@@ -251,6 +251,6 @@ def _print(metrics: Mapping[str, Any], changes: list[Change]) -> None:
 
 
 def _cell(value: float | None, scale: float) -> str:
-    from semloc_ros.evaluation.page import short
+    from semloc_ros.evaluation.verdict import short
 
     return "–" if value is None else short(value * scale)

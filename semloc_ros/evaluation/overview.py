@@ -17,13 +17,12 @@ from semloc_ros.evaluation.page import (
     figure_grid,
     inline_photo,
     number,
-    short,
     table,
     write_page,
 )
 from semloc_ros.evaluation.recording import THUMBNAILS
 from semloc_ros.evaluation.report import worst_frames
-from semloc_ros.evaluation.verdict import doubts
+from semloc_ros.evaluation.verdict import doubts, short
 from semloc_ros.types import FloatArray
 
 _TILES = (  # key, label, scale, unit; the coverage stands beside errors

@@ -85,11 +85,6 @@ def _flat(metrics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]
     return found
 
 
-def short(value: float) -> str:
-    """Three digits, and no exponent for what is large."""
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-
-
 _STYLE = """
 :root { --ink: #1c2430; --soft: #5d6878; --line: #dfe3e9; --ok: #1f7a45; --bad: #b3261e; }
 * { box-sizing: border-box; }

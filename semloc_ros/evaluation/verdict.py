@@ -61,3 +61,8 @@ def doubts(metrics: Mapping[str, Any]) -> list[str]:
             "no error speaks of them."
         )
     return found
+
+
+def short(value: float) -> str:
+    """Three digits, and no exponent for what is large."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
