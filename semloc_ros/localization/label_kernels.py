@@ -23,11 +23,15 @@ from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 BLOCK = 256  # points that are projected at once
 TILE = 16  # poses that share a block while it is in the first cache
 _BELOW_ONE = np.float32(0.99)
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
+_UNITS = 512  # parts of a natural logarithm
+_HIGHEST = 7.9  # log ratio: BLOCK of them, in _UNITS, stay below half a count
+_COUNT = 1 << 22
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")  # type: ignore[misc, untyped-decorator, unused-ignore]
@@ -59,9 +63,9 @@ def _find_pixels(
         found[k] = pixel if seen else nowhere
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
 def _sum_table(pixels: Any, rows: Any, labels: Any, table: Any) -> Any:
-    total = _ZERO
+    total = np.int32(0)
     for k in range(BLOCK):
         total += table[rows[k] + labels[pixels[k]]]
     return total
@@ -72,13 +76,14 @@ def sum_log_ratios(
     poses: Any, points: Any, rows: Any, labels: Any, table: Any, least_cosine2: Any,
     width: int, height: int,
 ) -> Any:
-    """Sums (N,) float64 of `table[rows + label]` over the points that each pose sees.
+    """Sums (N,) float64 of the log ratios of the points that each pose sees, and how many (N,)
+    int32 they are; points on unknown labels count as not seen.
 
-    `rows` (B, BLOCK) int32: where a point's label begins in the flat `table` float32; `labels`
-    (width * height + 1,) uint8 or uint16, the last for points that are not seen.
+    `rows` (B, BLOCK) int32: where a point's label begins in the flat `table` of `pack_table`;
+    `labels` (width * height + 1,) uint8 or uint16, the last for points that are not seen.
     """
     count = len(poses)
-    sums = np.zeros(count, np.float64)
+    sums, counts = np.zeros(count, np.int64), np.zeros(count, np.int32)
     for tile in numba.prange((count + TILE - 1) // TILE):
         pixels = np.empty(BLOCK, np.int32)
         first = tile * TILE
@@ -86,8 +91,22 @@ def sum_log_ratios(
         for block in range(len(points)):
             for pose in range(first, last):
                 _find_pixels(poses[pose], points[block], least_cosine2, width, height, pixels)
-                sums[pose] += _sum_table(pixels, rows[block], labels, table)
-    return sums
+                total = _sum_table(pixels, rows[block], labels, table)
+                seen = (total + _COUNT // 2) // _COUNT
+                counts[pose] += seen
+                sums[pose] += total - seen * _COUNT
+    return sums / _UNITS, counts
+
+
+def pack_table(log_ratios: NDArray[np.float32]) -> NDArray[np.int32]:
+    """A table (L, L + 1) of log ratios, its last column for the unknown, as flat int32: whole
+    numbers of 1 / _UNITS, and one count in the upper bits, so that one look-up adds both.
+
+    Sums of whole numbers are the same in any order, on any machine.
+    """
+    whole = np.rint(np.clip(log_ratios, -_HIGHEST, _HIGHEST) * _UNITS).astype(np.int32) + _COUNT
+    whole[:, -1] = 0
+    return np.ascontiguousarray(whole).ravel()
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
@@ -181,7 +200,7 @@ def compile_kernels() -> None:
     poses, points = np.zeros((1, 12), np.float32), np.zeros((1, 8, BLOCK), np.float32)
     rows = np.zeros((1, BLOCK), np.int32)
     for kind in (np.uint8, np.uint16):
-        labels, table = np.zeros(2, kind), np.zeros(1, np.float32)
+        labels, table = np.zeros(2, kind), np.zeros(1, np.int32)
         sum_log_ratios(poses, points, rows, labels, table, np.float32(0.25), 1, 1)
     pixels_of(poses, points, np.float32(0.25), 1, 1)
     count_on_own_label(

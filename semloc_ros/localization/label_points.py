@@ -72,12 +72,13 @@ class LabelPoints:
     def near(self, centre: FloatArray, radius_m: float, most: int) -> NDArray[np.int64]:
         """Rows (N,) in the cells within `radius_m` of `centre` (3,); about `most` of them, in
         the same share from each cell, where there are more."""
+        if not len(self):
+            return np.empty(0, np.int64)
         keys = _cells_around(centre - self.origin, radius_m, self.cell_m)
-        found = np.searchsorted(self.keys, keys)
-        found = found[found < len(self.keys)]
-        found = np.unique(found[np.isin(self.keys[found], keys)])
-        firsts = np.asarray(self.starts)[found]
-        counts = np.asarray(self.starts)[found + 1] - firsts
+        found = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        found = found[self.keys[found] == keys]
+        firsts = self.starts[found]
+        counts = self.starts[found + 1] - firsts
         share = min(1.0, most / max(int(counts.sum()), 1))
         counts = np.ceil(counts * share).astype(np.int64)
         ends = np.cumsum(counts)

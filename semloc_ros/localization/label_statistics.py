@@ -1,7 +1,9 @@
 """p(pixel label | point label), as a table of log ratios that weights are summed from.
 
-The ratio is against what a pixel shows anywhere, log p(b | a) / p(b): a point that is not visible
-then counts nothing, and a particle gains nothing by looking where fewer points are.
+The ratio is against what a pixel shows anywhere, log p(b | a) / p(b): a point of whose label
+nothing is known then says nothing. From each row its expectation at the true pose is taken, the
+Kullback-Leibler divergence of p(b | a) from p(b): a pose must gain nothing by looking where labels
+are rare or sure.
 """
 
 from __future__ import annotations
@@ -77,4 +79,5 @@ def label_shares(points: LabelPoints) -> FloatArray:
 def _table(shares: FloatArray, anywhere: FloatArray) -> NDArray[np.float32]:
     mixed = (1.0 - _LEAST_SHARE) * shares + _LEAST_SHARE * anywhere
     ratios = np.log(mixed / anywhere)
+    ratios -= (mixed * ratios).sum(1, keepdims=True)
     return np.concatenate([ratios, np.zeros((len(ratios), 1))], axis=1).astype(np.float32)

@@ -1,0 +1,304 @@
+"""The semantic particle filter in a room whose walls are patches of labels."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from semloc_ros.config.filter import FilterConfig, LabelsConfig, ParticlesConfig
+from semloc_ros.geometry import cameras, se3
+from semloc_ros.geometry.uncertainty import error_vector, nees, perturb
+from semloc_ros.localization import label_statistics, odometry_noise
+from semloc_ros.localization.fix_update import Fix
+from semloc_ros.localization.label_images import label_image
+from semloc_ros.localization.label_points import LabelPoints, from_arrays
+from semloc_ros.localization.label_update import LabelView
+from semloc_ros.localization.particle_filter import Hypotheses, Labels, ParticleFilter, Step
+from semloc_ros.types import Camera, Odometry
+
+CAMERA = Camera("pinhole", 80, 60, 60.0, 60.0, 39.5, 29.5)
+LABELS = 20
+HALF = np.array([12.0, 9.0])  # of the room; 4 m high, the floor is label 0
+BASE_FROM_CAMERA = se3.make_pose(
+    np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]), np.array([0.2, 0.0, 1.2])
+)
+FRAME_NS = 200_000_000
+CONFIG = FilterConfig(
+    points=400, range_m=30.0, cell_m=4.0, particles=ParticlesConfig(least=300, most=800),
+    labels=LabelsConfig(error_rate=0.1, occluded=0.05),
+)
+SURE = np.diag(np.square([0.3, 0.3, 0.02, 0.005, 0.005, 0.1]))
+
+
+def labels_of(points: np.ndarray) -> np.ndarray:
+    """The label (N,) of points on the walls and the floor."""
+    wall = np.argmax(np.abs(points[:, :2]) / HALF, axis=1)
+    side = 2 * wall + (np.take_along_axis(points[:, :2], wall[:, None], 1)[:, 0] > 0)
+    along = np.take_along_axis(points[:, :2], 1 - wall[:, None], 1)[:, 0]
+    patch = (np.floor(along / 1.1) + 37 * side) * 7 + np.floor(points[:, 2] / 1.3)
+    number = 1 + (patch.astype(np.int64) * 2654435761 >> 7) % (LABELS - 1)
+    return np.where(points[:, 2] < 1e-6, 0, number)
+
+
+def photograph(map_from_camera: np.ndarray, rng: np.random.Generator, wrong: float) -> np.ndarray:
+    """The label map (H, W); patches of it are wrong."""
+    v, u = np.mgrid[: CAMERA.height, : CAMERA.width].reshape(2, -1)
+    rays = cameras.unproject(CAMERA, np.stack([u, v], 1).astype(float)) @ map_from_camera[:3, :3].T
+    eye = map_from_camera[:3, 3]
+    with np.errstate(divide="ignore"):
+        walls = ((np.where(rays[:, :2] > 0, HALF, -HALF) - eye[:2]) / rays[:, :2]).min(1)
+        floor = np.where(rays[:, 2] < 0, -eye[2] / rays[:, 2], np.inf)
+    there = eye + rays * np.minimum(walls, floor)[:, None]
+    there[floor < walls, 2] = 0.0
+    labels = np.where(there[:, 2] < 4.0, labels_of(there), 255).reshape(CAMERA.height, -1)
+    patches = rng.random((CAMERA.height // 5, CAMERA.width // 5)) < wrong
+    other = rng.integers(0, LABELS, patches.shape)
+    bad = patches.repeat(5, 0).repeat(5, 1)
+    return np.where(bad, other.repeat(5, 0).repeat(5, 1), labels).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def points() -> LabelPoints:
+    rng = np.random.default_rng(0)
+    count = 4000
+    corner = rng.uniform(-1, 1, (count, 2)) * HALF
+    side = rng.integers(0, 3, count)
+    corner[side == 0, 0] = np.sign(corner[side == 0, 0]) * HALF[0]
+    corner[side == 1, 1] = np.sign(corner[side == 1, 1]) * HALF[1]
+    positions = np.column_stack([corner, np.where(side == 2, 0.0, rng.uniform(0, 4, count))])
+    inward = np.zeros((count, 3))
+    inward[np.arange(count), side] = np.where(
+        side == 2, 1.0, -np.sign(positions[np.arange(count), side])
+    )
+    ranges = np.tile([0.3, 40.0], (count, 1))
+    return from_arrays(positions, inward, ranges, labels_of(positions), LABELS, 4.0, rng)
+
+
+def drive(frames: int) -> np.ndarray:
+    """map_from_base (frames, 4, 4) on a circle."""
+    angles = np.arange(frames) * 0.06
+    heading = np.stack([0 * angles, 0 * angles, angles + np.pi / 2], 1)
+    centre = np.stack([5 * np.cos(angles), 5 * np.sin(angles), 0 * angles], 1)
+    turn = se3.exp(np.concatenate([0 * heading, heading], 1))
+    return se3.make_pose(turn[:, :3, :3], centre)
+
+
+def odometry_of(truth: np.ndarray, rng: np.random.Generator, scale: float = 1.0) -> list[Odometry]:
+    """Wheel odometry with the errors that the model expects."""
+    pose, samples = np.eye(4), []
+    for number, map_from_base in enumerate(truth):
+        if number:
+            motion = se3.inverse(truth[number - 1]) @ map_from_base
+            motion[:3, 3] *= scale
+            spread = odometry_noise.motion_covariance(motion, CONFIG.odometry)
+            pose = odometry_noise.moved(pose[None], motion, spread, rng)[0]
+        samples.append(Odometry(number * FRAME_NS, pose))
+    return samples
+
+
+def steps_of(truth, rng, wrong=0.2, scale=1.0, mounts=(BASE_FROM_CAMERA,)) -> list[Step]:
+    """Odometry and label images of a drive."""
+    steps = []
+    for map_from_base, odometry in zip(truth, odometry_of(truth, rng, scale), strict=True):
+        views = tuple(
+            LabelView(label_image(
+                CAMERA, photograph(map_from_base @ mount, rng, wrong), np.ones(LABELS, bool)
+            ), mount)
+            for mount in mounts
+        )
+        steps.append(Step(odometry.stamp_ns, odometry, Labels(views)))
+    return steps
+
+
+def new_filter(points: LabelPoints, seed: int = 0, config: FilterConfig = CONFIG) -> ParticleFilter:
+    table = label_statistics.assumed_table(label_statistics.label_shares(points), config.labels)
+    return ParticleFilter(points, table, config, seed)
+
+
+def started(points, truth, steps, seed=0, config=CONFIG) -> ParticleFilter:
+    """A filter that knows about where it starts."""
+    found = new_filter(points, seed, config)
+    rng = np.random.default_rng(seed + 100)
+    start = perturb(truth[0], rng.multivariate_normal(np.zeros(6), SURE))
+    found.start(0, steps[0].odometry, [Fix(start, SURE)])
+    return found
+
+
+def errors_of(found: ParticleFilter, steps, truth) -> np.ndarray:
+    """(frames, 6) error of the heaviest cluster after each step."""
+    errors = []
+    for step, map_from_base in zip(steps, truth, strict=True):
+        found.add(step)
+        errors.append(error_vector(found.clusters()[0].mean, map_from_base))
+    return np.array(errors)
+
+
+def test_it_follows_a_drive_with_wrong_labels(points) -> None:
+    truth = drive(40)
+    steps = steps_of(truth, np.random.default_rng(1))
+    errors = errors_of(started(points, truth, steps), steps, truth)
+    distances = np.linalg.norm(errors[:, :2], axis=1)
+    # one pixel is 13 cm on the far wall
+    assert np.median(distances[10:]) < 0.2 and distances[10:].max() < 0.4
+    assert np.degrees(np.abs(errors[10:, 5])).max() < 4.0
+
+
+def test_labels_correct_odometry_with_a_wrong_scale(points) -> None:
+    truth = drive(60)
+    steps = steps_of(truth, np.random.default_rng(2), scale=1.05)
+    errors = errors_of(started(points, truth, steps), steps, truth)
+    assert np.linalg.norm(errors[20:, :2], axis=1).max() < 0.5
+
+
+def test_several_hypotheses_are_kept_until_one_is_right(points) -> None:
+    truth = drive(25)
+    steps = steps_of(truth, np.random.default_rng(3), wrong=0.1)
+    found = new_filter(points)
+    wrong = [truth[0] @ se3.exp([x, y, 0, 0, 0, yaw]) for x, y, yaw in
+             ((0, 4, 0), (-3, 7, 1), (-6, 5, 2), (0, 0, 3.1))]
+    found.start(0, steps[0].odometry, [Fix(one, SURE) for one in (*wrong, truth[0])])
+    assert len([one for one in found.clusters() if one.share > 0.1]) >= 4
+    errors = errors_of(found, steps, truth)
+    assert np.linalg.norm(errors[-5:, :2], axis=1).max() < 0.5
+    assert found.clusters()[0].share > 0.95
+
+
+def test_a_kidnapped_robot_is_found_by_injected_places(points) -> None:
+    truth = np.concatenate([drive(15), drive(60)[45:]])
+    rng = np.random.default_rng(4)
+    steps = steps_of(drive(15), rng) + [
+        dataclasses.replace(step, stamp_ns=step.stamp_ns + 15 * FRAME_NS)
+        for step in steps_of(truth[15:], rng)
+    ]
+    found = started(points, truth, steps)
+    for step in steps:
+        if step.stamp_ns >= 15 * FRAME_NS:
+            places = Hypotheses((Fix(truth[step.stamp_ns // FRAME_NS], SURE),), 0.1)
+            found.add(Step(step.stamp_ns, step.odometry, places))
+        found.add(step)
+    assert np.linalg.norm(error_vector(found.clusters()[0].mean, truth[-1])[:2]) < 0.5
+
+
+@pytest.mark.parametrize("late", [1, 4])
+def test_what_comes_late_leads_to_the_same_particles(points, late) -> None:
+    truth = drive(12)
+    steps = steps_of(truth, np.random.default_rng(5))
+    fix = Step(
+        steps[5].stamp_ns, steps[5].odometry,
+        Fix(perturb(truth[5], np.array([0.05, 0, 0, 0, 0, 0.01])), SURE / 25),
+    )
+    in_time, delayed = (started(points, truth, steps) for _ in range(2))
+    for number, step in enumerate(steps):
+        in_time.add(step)
+        if number == 5:
+            in_time.add(fix)
+        delayed.add(step)
+        if number == 5 + late:
+            before = delayed.state.particles.poses.copy()
+            delayed.add(fix)
+            assert not np.array_equal(before, delayed.state.particles.poses)
+    assert np.array_equal(in_time.state.particles.poses, delayed.state.particles.poses)
+    assert np.array_equal(in_time.state.particles.log_weights, delayed.state.particles.log_weights)
+
+
+def test_label_images_in_any_order_lead_to_the_same_particles(points) -> None:
+    truth = drive(8)
+    steps = steps_of(truth, np.random.default_rng(6))
+    in_order, shuffled = (started(points, truth, steps) for _ in range(2))
+    for step in steps:
+        in_order.add(step)
+    for number in (1, 0, 3, 2, 6, 4, 7, 5):
+        shuffled.add(steps[number])
+    assert np.array_equal(in_order.state.particles.poses, shuffled.state.particles.poses)
+
+
+def test_what_is_too_old_is_refused(points) -> None:
+    truth = drive(20)
+    steps = steps_of(truth, np.random.default_rng(7))
+    found = started(points, truth, steps, config=dataclasses.replace(CONFIG, history_s=1.0))
+    for step in steps:
+        assert found.add(step) is not None
+    before = found.state
+    assert found.add(steps[5]) is None
+    assert found.state is before
+    assert new_filter(points).add(steps[0]) is None
+
+
+def test_a_standing_robot_learns_nothing_new(points) -> None:
+    truth = np.repeat(drive(1), 20, axis=0)
+    rng = np.random.default_rng(8)
+    steps = steps_of(truth, rng)
+    found = started(points, truth, steps)
+    found.add(steps[0])
+    weights = found.state.particles.log_weights
+    for step in steps[1:]:
+        found.add(step)
+    assert np.array_equal(found.state.particles.log_weights, weights)
+    assert found.state.stamp_ns == steps[-1].stamp_ns
+
+
+def test_two_cameras_know_more_than_one(points) -> None:
+    truth = drive(20)
+    back = se3.exp([0, 0, 0, 0, 0, np.pi]) @ BASE_FROM_CAMERA
+    spreads = []
+    for mounts in ((BASE_FROM_CAMERA,), (BASE_FROM_CAMERA, back)):
+        steps = steps_of(truth, np.random.default_rng(9), mounts=mounts)
+        found = started(points, truth, steps)
+        errors_of(found, steps, truth)
+        spreads.append(np.trace(found.clusters()[0].covariance[:2, :2]))
+    assert spreads[1] < spreads[0]
+
+
+def test_without_odometry_the_cloud_spreads(points) -> None:
+    truth = drive(10)
+    found = new_filter(points)
+    found.start(0, None, [Fix(truth[0], SURE)])
+    for step in steps_of(truth, np.random.default_rng(10)):
+        found.add(Step(step.stamp_ns, None, None))
+    covariance = found.clusters()[0].covariance
+    expected = SURE[0, 0] + CONFIG.odometry.blind_speed**2 * 9 * FRAME_NS / 1e9
+    assert covariance[0, 0] == pytest.approx(expected, rel=0.3)
+
+
+def test_the_same_seed_gives_the_same_particles(points) -> None:
+    truth = drive(6)
+    steps = steps_of(truth, np.random.default_rng(11))
+    clouds = []
+    for seed in (0, 0, 1):
+        found = new_filter(points, seed)
+        found.start(0, steps[0].odometry, [Fix(truth[0], SURE)])
+        for step in steps:
+            found.add(step)
+        clouds.append(found.state.particles.poses)
+    assert np.array_equal(clouds[0], clouds[1])
+    assert clouds[0].shape != clouds[2].shape or not np.array_equal(clouds[0], clouds[2])
+
+
+def test_its_covariance_is_honest(points) -> None:
+    """NEES in the plane over drives: not sure of what is wrong, nor blind to what it knows."""
+    values, plane = [], [0, 1, 5]
+    for seed in range(6):
+        truth = drive(20)
+        steps = steps_of(truth, np.random.default_rng(seed + 20))
+        found = started(points, truth, steps, seed)
+        for step, map_from_base in zip(steps, truth, strict=True):
+            found.add(step)
+            if step.stamp_ns >= 10 * FRAME_NS:
+                best = found.clusters()[0]
+                error = error_vector(best.mean, map_from_base)
+                values.append(nees(error[plane], best.covariance[np.ix_(plane, plane)]))
+    assert 0.4 < np.mean(values) / 3 < 2.5
+
+
+def test_the_world_is_what_the_points_say(points) -> None:
+    """The points, projected into a picture without errors, lie on their labels."""
+    pose = drive(3)[2] @ BASE_FROM_CAMERA
+    image = label_image(
+        CAMERA, photograph(pose, np.random.default_rng(0), 0.0), np.ones(LABELS, bool)
+    )
+    counts = label_statistics.count_confusion(points, [(image, se3.inverse(pose))], 30.0, 0.2)
+    assert counts.sum() > 300
+    assert np.trace(counts) > 0.9 * counts.sum()
+    assert (np.diag(counts) > 0).sum() > LABELS / 2
