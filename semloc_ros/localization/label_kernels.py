@@ -35,7 +35,7 @@ _COUNT = 1 << 22
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")  # type: ignore[misc, untyped-decorator, unused-ignore]
-def _find_pixels(
+def find_pixels(
     pose: Any, points: Any, least_cosine2: Any, width: int, height: int, found: Any
 ) -> None:
     """Number of the pixel (BLOCK,) under each point, width * height where it is not seen."""
@@ -64,7 +64,8 @@ def _find_pixels(
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
-def _sum_table(pixels: Any, rows: Any, labels: Any, table: Any) -> Any:
+def sum_table(pixels: Any, rows: Any, labels: Any, table: Any) -> Any:
+    """Sum of `table[rows + label]` over the pixels (BLOCK,): see `sum_log_ratios`."""
     total = np.int32(0)
     for k in range(BLOCK):
         total += table[rows[k] + labels[pixels[k]]]
@@ -90,8 +91,8 @@ def sum_log_ratios(
         last = min(first + TILE, count)
         for block in range(len(points)):
             for pose in range(first, last):
-                _find_pixels(poses[pose], points[block], least_cosine2, width, height, pixels)
-                total = _sum_table(pixels, rows[block], labels, table)
+                find_pixels(poses[pose], points[block], least_cosine2, width, height, pixels)
+                total = sum_table(pixels, rows[block], labels, table)
                 seen = (total + _COUNT // 2) // _COUNT
                 counts[pose] += seen
                 sums[pose] += total - seen * _COUNT
@@ -117,7 +118,7 @@ def pixels_of(
     found = np.empty((len(poses), len(points), BLOCK), np.int32)
     for pose in numba.prange(len(poses)):
         for block in range(len(points)):
-            _find_pixels(
+            find_pixels(
                 poses[pose], points[block], least_cosine2, width, height, found[pose, block]
             )
     return found
@@ -190,7 +191,7 @@ def count_on_own_label(
             _turned(poses[match], axis, pivots[match], angles[match, number], pose)
             for block in range(len(points)):
                 if _may_see(pose, balls[block], limits):
-                    _find_pixels(pose, points[block], least_cosine2, width, height, pixels)
+                    find_pixels(pose, points[block], least_cosine2, width, height, pixels)
                     counts[match, number] += _count_equal(pixels, own[block], labels)
     return counts
 
