@@ -1,4 +1,4 @@
-"""A street of labelled points with label maps, made by numbers: what the filter's benchmarks use."""
+"""A street of labelled points and its label maps, made by numbers: for benchmarks of the filter."""
 
 from __future__ import annotations
 

@@ -67,7 +67,8 @@ def weights(rng: np.random.Generator, repeat: int) -> tuple[list[Any], dict[str,
     arrays, image, poses = scene(rng)
     blocks, own, table = arrays
     rows = own * np.int32(LABELS + 1)
-    arguments_ = (poses, blocks, rows, image.labels, table, LEAST_COSINE2, image.width, image.height)
+    size = image.width, image.height
+    arguments_ = (poses, blocks, rows, image.labels, table, LEAST_COSINE2, *size)
     reference = in_numpy(*arguments_)
     found = sum_log_ratios(*arguments_)
     agreement = float((np.abs(found[0] - reference[0]) < 0.05).mean())

@@ -70,16 +70,16 @@ class OdometryNoiseConfig:
     """Random errors of wheel odometry (1-sigma) after one metre or one radian; they grow with the
     root of the way. Fitted to recorded drives: docs/benchmarks.md."""
 
-    along: float = option(0.03, "along the way", unit="m/√m", low=0.0, high=10.0)
+    along: float = option(0.05, "along the way", unit="m/√m", low=0.0, high=10.0)
     across: float = option(0.02, "to the side", unit="m/√m", low=0.0, high=10.0)
     up: float = option(0.01, "height", unit="m/√m", low=0.0, high=10.0)
-    turn: float = option(0.01, "heading, by the way", unit="rad/√m", low=0.0, high=3.0)
+    turn: float = option(0.015, "heading, by the way", unit="rad/√m", low=0.0, high=3.0)
     turn_per_turn: float = option(
         0.05, "heading, by what was turned", unit="rad/√rad", low=0.0, high=3.0
     )
     tilt: float = option(0.003, "roll and pitch", unit="rad/√m", low=0.0, high=3.0)
     scale: float = option(
-        0.02, "length of the way, the same all the time", unit="m/m", low=0.0, high=0.5
+        0.03, "length of the way, the same all the time", unit="m/m", low=0.0, high=0.5
     )
     blind_speed: float = option(
         0.7, "without odometry: position, after one second", unit="m/√s", low=0.0, high=100.0
