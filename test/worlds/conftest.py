@@ -24,7 +24,7 @@ TINY = GalleryConfig(
 )
 
 
-EVEN = dataclasses.replace(indoor_light(1.0), lamps=(0.0, 0.0, 0.0))
+EVEN = dataclasses.replace(indoor_light((1.0,) * 3), lamps=(0.0, 0.0, 0.0))
 
 
 @pytest.fixture(scope="session")

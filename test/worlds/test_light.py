@@ -25,7 +25,7 @@ GREY = np.full((8, 8, 3), 100, np.uint8)
 # From behind on the left: shadows fall forward and to the right.
 SUN = np.array([-0.5, 0.4, 0.8]) / np.linalg.norm([-0.5, 0.4, 0.8])
 SUNNY = dataclasses.replace(
-    indoor_light(0.4), sun_direction=tuple(SUN), sun=(1.0, 1.0, 1.0), lamps=(0, 0, 0)
+    indoor_light((0.4,) * 3), sun_direction=tuple(SUN), sun=(1.0, 1.0, 1.0), lamps=(0, 0, 0)
 )
 
 
@@ -228,7 +228,7 @@ def test_skies_are_seeded():
 def test_haze_grows_with_distance_to_the_colour_of_the_horizon(evenly_lit):
     sky = np.zeros((2, 4, 3), np.float32)
     sky[-1] = 200, 210, 220
-    light = dataclasses.replace(indoor_light(0.5), sky=sky, haze_m=30.0, lamps=(0, 0, 0))
+    light = dataclasses.replace(indoor_light((0.5,) * 3), sky=sky, haze_m=30.0, lamps=(0, 0, 0))
     rendering = evenly_lit(ground_builder().build(), CAMERA, light).render(CAMERA_FROM_MAP)
     column = rendering.color[:, 80][np.isfinite(rendering.depth[:, 80])]
     assert (np.diff(column[:, 0]) < 0).all()  # rows go down to what is near
@@ -245,8 +245,9 @@ def test_wet_ground_shows_what_stands_on_it_upside_down(evenly_lit):
     builder.add_rectangle([9, 20, 8], [0, -40, 0], [0, 0, -8], black, builder.new_instance())
     builder.add_rectangle([8, 1, 2], [0, -1, 0], [0, 0, -2], white, builder.new_instance())
     scene = builder.build()
+    light = indoor_light((1.0,) * 3)
     dry, wet = (
-        evenly_lit(scene, CAMERA, dataclasses.replace(indoor_light(1.0), wetness=wetness)).render(
+        evenly_lit(scene, CAMERA, dataclasses.replace(light, wetness=wetness)).render(
             CAMERA_FROM_MAP
         )
         for wetness in (0.0, 1.0)
@@ -274,7 +275,7 @@ def test_lamps_and_headlights_light_what_is_near(evenly_lit):
     place = np.array([column, row]) / (maps.sizes[0] - 1) * 100 - 50
     np.testing.assert_allclose(place, [6, 0], atol=0.3)
     assert grid.max() == pytest.approx(10 / 16, rel=0.02)
-    dark = dataclasses.replace(indoor_light(0.0), lamps=(0, 0, 0), headlights=2.0)
+    dark = dataclasses.replace(indoor_light((0.0,) * 3), lamps=(0, 0, 0), headlights=2.0)
     rendering = evenly_lit(scene, CAMERA, dark).render(CAMERA_FROM_MAP)
     ahead, aside = (np.rint(pixel_of([8, y, 0])).astype(int) for y in (0, 4))
     assert rendering.color[ahead[1], ahead[0], 0] > 4 * rendering.color[aside[1], aside[0], 0] > 0

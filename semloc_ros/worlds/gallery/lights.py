@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.types import FloatArray
-from semloc_ros.worlds.rendering.light import Color, Light
+from semloc_ros.worlds.rendering.light import Color, Light, indoor_light
 from semloc_ros.worlds.rendering.lighting import Lamp
 
 _LIGHTS_STREAM = 43  # random stream: which panels burn
@@ -33,9 +33,8 @@ class Setting:
     spots: bool = False
 
     def light(self) -> Light:
-        """For the renderer; light comes from below as much as from above."""
-        outside = np.zeros((2, 4, 3), np.float32)
-        return Light(self.ambient, outside, ground=(1.0, 1.0, 1.0), lamps=self.lamps)
+        """For the renderer."""
+        return indoor_light(self.ambient, self.lamps)
 
 
 LIGHTS: dict[str, Setting] = {

@@ -63,6 +63,7 @@ class Light:
         return factors, self.towards_sun, self.sky, self.horizon(), lamp, about
 
 
-def indoor_light(ambient: float) -> Light:
-    """Grey light from all around and white lamps; outside is black."""
-    return Light((ambient,) * 3, np.zeros((2, 4, 3), np.float32), (1.0, 1.0, 1.0))
+def indoor_light(ambient: Color, lamps: Color = (1.0, 1.0, 1.0)) -> Light:
+    """Light from all around, as much from below as from above, and lamps; outside is black."""
+    outside = np.zeros((2, 4, 3), np.float32)
+    return Light(ambient, outside, ground=(1.0, 1.0, 1.0), lamps=lamps)

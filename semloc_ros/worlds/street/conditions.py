@@ -16,9 +16,8 @@ class Condition:
 
     `foliage`: "summer", "autumn" (orange, thinner, leaves on the ground) or "bare"; `snow` on
     the ground, roofs and branches; `wet` roads mirror; `lamps_on` street lamps and headlights;
-    `windows_lit` share of the windows with light behind them; `exposure` factor that the camera
-    puts on the light of the scene; `exposure_s` how long its shutter is open; `noise` factor on
-    its noise (gain).
+    `windows_lit` share of the windows with light behind them; `exposure_s` how long the camera's
+    shutter is open to show light of 1 as it is; `noise` factor on its noise.
     """
 
     name: str
@@ -27,7 +26,6 @@ class Condition:
     wet: bool = False
     lamps_on: bool = False
     windows_lit: float = 0.0
-    exposure: float = 1.0
     exposure_s: float = 0.002
     noise: float = 1.0
 

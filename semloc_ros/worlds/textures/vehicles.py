@@ -27,7 +27,6 @@ RUBBER = (24, 24, 26)
 CHROME = (196, 198, 202)
 WHITE_LAMP = (236, 238, 232)
 RED_LAMP = (168, 18, 20)
-AMBER_LAMP = (226, 130, 30)
 
 
 class ViewPainter(Canvas):
