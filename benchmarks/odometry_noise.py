@@ -1,8 +1,8 @@
 """Errors of real wheel odometry: a Husky against its GPS, a TurtleBot against its AMCL poses.
 
-The fit takes off errors of the references that come and go from one to the next. Those of GPS wander
-for minutes and stay in: the Husky's random errors are less than is said here. AMCL follows odometry
-where the laser sees little, so the TurtleBot's may be more.
+The fit takes off errors of the references that come and go from one to the next. Those of GPS
+wander for minutes and stay in: the Husky's random errors are less than is said here. AMCL follows
+odometry where the laser sees little, so the TurtleBot's may be more.
 """
 
 from __future__ import annotations

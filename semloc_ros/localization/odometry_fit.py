@@ -24,9 +24,9 @@ _LEAST_PIECES = 3
 @dataclass(frozen=True, slots=True)
 class OdometryErrors:
     """True way = `scale` times odometry's, true turn = `turn_scale` times odometry's plus
-    `drift` (rad/m) times odometry's way; `along` (m/√m) and `turn` (rad/√m) are 1-sigma random errors.
-    `residual_m` is the RMS of the positions after the whole drive is corrected, `pieces` the
-    number that was compared."""
+    `drift` (rad/m) times odometry's way; `along` (m/√m) and `turn` (rad/√m) are 1-sigma random
+    errors. `residual_m` is the RMS of the positions after the whole drive is corrected, `pieces`
+    the number that was compared."""
 
     scale: float
     turn_scale: float
@@ -60,7 +60,10 @@ def fit_odometry_errors(
         variances.append(spread)
     excess = np.var(found, axis=0, ddof=1) - np.mean(variances, axis=0)
     along, turn = np.sqrt(np.maximum(excess, 0.0) * piece_m)
-    return OdometryErrors(*map(float, errors), float(along), float(turn), residual, len(found))
+    scale, turn_scale, drift = errors.tolist()
+    return OdometryErrors(
+        scale, turn_scale, drift, float(along), float(turn), residual, len(found)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +138,14 @@ def _fit(
         track = steps.positions(errors_of(values))
         cosine, sine = np.cos(values[2]), np.sin(values[2])
         turned = track @ np.array([[cosine, sine], [-sine, cosine]])
-        return np.asarray((turned + values[:2] - positions).ravel())
+        errors: FloatArray = (turned + values[:2] - positions).ravel()
+        return errors
 
     placed = np.append(_placement(steps.positions(start), positions), start[list(free)])
     found = least_squares(residuals, placed, loss="soft_l1", x_scale="jac")
     count = max(len(found.fun) - len(placed), 1)
     variance = float((found.fun**2).sum() / count)
-    spread = np.diag(np.linalg.pinv(found.jac.T @ found.jac))[3:] * variance
+    spread: FloatArray = np.diag(np.linalg.pinv(found.jac.T @ found.jac))[3:] * variance
     return errors_of(found.x), float(np.sqrt(2 * np.mean(found.fun**2))), spread
 
 
@@ -151,4 +155,5 @@ def _placement(track: FloatArray, positions: FloatArray) -> FloatArray:
     product = (track - centre).T @ (positions - target)
     angle = np.arctan2(product[0, 1] - product[1, 0], product[0, 0] + product[1, 1])
     cosine, sine = np.cos(angle), np.sin(angle)
-    return np.append(target - np.array([[cosine, -sine], [sine, cosine]]) @ centre, angle)
+    shift = target - np.array([[cosine, -sine], [sine, cosine]]) @ centre
+    return np.asarray(np.append(shift, angle))
