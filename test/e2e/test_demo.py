@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from semloc_ros.cli.demo import goals_of
 from semloc_ros.config import GoalsConfig
 from semloc_ros.evaluation.goals import check_goals
+from semloc_ros.evaluation.tum import read_tum
 
 pytestmark = pytest.mark.slow
 MARKER = "share/ament_index/resource_index/packages/semloc_ros"
@@ -118,6 +120,13 @@ def test_the_same_bag_without_ros_is_localized_twice_alike(
         subprocess.run([*program, *words, *more], check=True, timeout=600)
     first, second = (out / "predictions" / "gallery" / "poses.tum" for out in runs)
     assert first.read_bytes() == second.read_bytes()
+    over_ros, directly = (dict(zip(*read_tum(path), strict=True)) for path in (
+        folder / "predictions" / "poses.tum", first,
+    ))  # fmt: skip
+    both = sorted(set(over_ros) & set(directly))
+    apart = [np.linalg.norm((over_ros[at] - directly[at])[:3, 3]) for at in both]
+    assert len(both) > 30
+    assert np.median(apart) < 1e-3, "frames that the node lost change what guides the others"
     metrics = json.loads((runs[0] / "metrics.json").read_text())["all"]
     assert metrics["availability"] >= 0.9
     assert metrics["position_median_m"] <= 0.02
