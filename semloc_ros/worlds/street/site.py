@@ -99,7 +99,8 @@ class Site:
         return found
 
     def lanes(self) -> tuple[Lane, ...]:
-        """The drive's lane, the one against it, bicycles, and the tram going west."""
+        """The drive's lane, the one against it, bicycles, the tram going west, and ways between
+        side streets."""
         y, reach = self.half[1], self.half[0] + ARM + 20
         tram = np.array([[reach, -y + LANE], [-reach, -y + LANE]])
         return (
@@ -107,7 +108,23 @@ class Site:
             Lane(self.corners(-LANE)[::-1], True, "car"),
             Lane(self.corners(KERB - 2.6), True, "bike"),
             Lane(tram, False, "tram"),
+            *(Lane(_right_of(way, LANE), False, "car") for way in self._ways()),
         )
+
+    def _ways(self) -> list[FloatArray]:
+        """Middle lines (N, 2) of the ways of those who come out of a side street into another."""
+        south_west, _, north_east, _, south, west = self.nodes
+        ends = [end for _, end in self.arms]
+        return [
+            np.stack(corners)
+            for corners in (
+                (ends[2], north_east, ends[3]),
+                (ends[3], north_east, ends[2]),
+                (ends[5], west, south_west, ends[1]),
+                (ends[0], south, ends[4]),
+                (ends[4], south, south_west, west, ends[5]),
+            )
+        ]
 
     def walks(self) -> tuple[FloatArray, ...]:
         """Lines along the sidewalks, then those over the crossings."""
@@ -162,6 +179,16 @@ def make_site(config: StreetConfig) -> Site:
     )
     nodes = np.array([(-x, -y), (x, -y), (x, y), (-x, y), *starts[4:]])
     return Site(np.array([x, y]), config.sidewalk_m, nodes, arms)
+
+
+def _right_of(line: FloatArray, distance: float) -> FloatArray:
+    """The line (N, 2) of right angles, `distance` to its right."""
+    ahead = np.diff(line, axis=0)
+    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+    right = np.stack([ahead[:, 1], -ahead[:, 0]], axis=1)
+    shifts = np.concatenate([right[:1], right[1:] + right[:-1], right[-1:]])
+    shifted: FloatArray = line + distance * shifts
+    return shifted
 
 
 def _band(start: FloatArray, end: FloatArray, width: float) -> Box:
