@@ -37,14 +37,14 @@ _TRAM_PATH = 14.0  # metres a tram starts before its lane and goes beyond it
 
 
 class Traffic:
-    """`ego` None: nobody to avoid, for `duration` seconds. `density` factor on all that moves,
+    """`ego` None: nobody to avoid; for `duration` seconds. `density` factor on all that moves,
     `parked` share of taken slots. Instances count from 20000."""
 
     def __init__(
         self, cast: Cast, plan: StreetPlan, ego: Trajectory | None, density: float,
-        rng: np.random.Generator, *, parked: float, duration: float = 0.0,
+        rng: np.random.Generator, duration: float, *, parked: float,
     ) -> None:  # fmt: skip
-        scheduler = _Scheduler(cast, ego, density, rng, ego.duration if ego else duration)
+        scheduler = _Scheduler(cast, ego, density, rng, duration)
         lanes = [(lane, _path(lane)) for lane in plan.lanes]
         own = [path for lane, path in lanes if ego and lane.closed and _is_own(path, ego)]
         for lane, path in lanes:
@@ -117,7 +117,7 @@ class _Scheduler:
     def add_trams(self, path: Path) -> None:
         """Trams now and then; off stage before and after."""
         for tram in self._cast.trams[:1]:
-            wait = self._rng.uniform(-0.3, 0.5) * _TRAM_EVERY_S
+            wait = self._rng.uniform(0.0, 0.5) * _TRAM_EVERY_S
             while wait < self.times[-1]:
                 self._add_tram(tram, path, wait)
                 wait += self._rng.uniform(0.8, 1.6) * _TRAM_EVERY_S / max(self._density, 0.2)

@@ -29,7 +29,9 @@ _FROM_THINGS = 0.38
 _PACE = 0.95  # m/s
 _DWELL_S = (6.0, 30.0)
 _TURN_S = 0.3  # smooths headings
-_STOPS = 3  # places of each visitor
+_STOPS = 3  # places of a visitor who goes about; others stay
+_GO_ABOUT = (1.0, 1.0, 0.8, 0.5)  # share of them by density: places are taken while nobody is there
+_LOOKS = 3  # times a place before each painting is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +74,18 @@ class Hall:
 
 
 class Visitors:
-    """`density` 0 (none) to 3 (crowded); `ego` None: nobody to avoid, for `duration` seconds.
+    """`density` 0 (none) to 3 (crowded); `ego` None: nobody to avoid; for `duration` seconds.
     Instances count from 20000."""
 
     def __init__(
         self, cast: Cast, hall: Hall, density: int, ego: Trajectory | None,
-        rng: np.random.Generator, *, duration: float = 0.0,
+        rng: np.random.Generator, duration: float,
     ) -> None:  # fmt: skip
-        crowd = _Crowd(cast, hall, ego, rng, ego.duration if ego else duration)
+        crowd = _Crowd(cast, hall, ego, rng, duration)
         if cast.people:
             crowd.add_strollers(_STROLLERS[density])
             for _ in range(round(_PER_ROOM[density] * len(hall.rooms))):
-                crowd.add_visitor()
+                crowd.add_visitor(_GO_ABOUT[density])
         self.stage = Stage(
             crowd.actors, np.array(crowd.rows) if crowd.rows else np.zeros((0, 1, 5))
         )
@@ -123,9 +125,10 @@ class _Crowd:
             x, y, heading = path.poses(way, 0.3).T
             self._put(np.column_stack([x, y, 0 * x, heading, way]), self._somebody())
 
-    def add_visitor(self) -> None:
-        """Somebody, perhaps with a companion at a fixed distance beside."""
-        spots = self._spots()
+    def add_visitor(self, goes_about: float) -> None:
+        """Somebody, perhaps with a companion at a fixed distance beside, who goes about with this
+        probability."""
+        spots = self._spots(_STOPS if self._rng.uniform() < goes_about else 1)
         if not spots:
             return
         rng = self._rng
@@ -146,23 +149,23 @@ class _Crowd:
             company[:, 3] += rng.normal(0, 0.12)
             self._put(company, self._somebody(child=rng.uniform() < 0.35))
 
-    def _spots(self) -> list[FloatArray]:
+    def _spots(self, most: int) -> list[FloatArray]:
         """Free places x, y, heading before paintings, in one room and its neighbours."""
         rng, found = self._rng, list[FloatArray]()
         home = int(rng.integers(len(self._hall.rooms)))
-        for corners in rng.permutation(self._hall.paintings):
+        for corners in rng.permutation(np.repeat(self._hall.paintings, _LOOKS, axis=0)):
             right = corners[1] - corners[0]
             right = right / np.linalg.norm(right)
             out = np.cross([0, 0, -1.0], right)[:2]
             middle = corners.mean(axis=0)[:2]
-            spot = middle + rng.uniform(0.9, 1.9) * out + rng.normal(0, 0.3) * right[:2]
+            spot = middle + rng.uniform(0.9, 2.3) * out + rng.normal(0, 0.3) * right[:2]
             room = self._hall.room_of(spot)
             near = room == home or (
                 room >= 0 and found and self._hall.doorway(home, room) is not None
             )
             if near and self._may_stand(spot):
                 found.append(np.append(spot, np.arctan2(-out[1], -out[0])))
-            if len(found) == _STOPS:
+            if len(found) == most:
                 break
         return found
 

@@ -60,7 +60,9 @@ class GalleryWorld:
         builder, rng = SceneBuilder(), plans.stream(self.config, Stream.CAST, traversal.index)
         cast = make_cast(builder, rng, GALLERY) if crowd else None
         gallery = build_gallery(self.config, state, builder)
-        parts = visitors(gallery, cast, crowd, traversal.trajectory, rng) if cast else _nobody
+        parts: Callable[[float], Sequence[Part]] = _nobody
+        if cast:
+            parts = visitors(gallery, cast, crowd, traversal.trajectory, rng, traversal.seconds)
         objects = [
             PlannedObject(one.object_id, one.instance, one.corners_map, one.texture)
             for one in gallery.paintings
@@ -71,13 +73,13 @@ class GalleryWorld:
 
 def visitors(
     gallery: Gallery, cast: Cast, crowd: int, ego: Trajectory | None, rng: np.random.Generator,
-    duration: float = 0.0,
+    duration: float,
 ) -> Callable[[float], Sequence[Part]]:  # fmt: skip
-    """The parts of visitors by time in seconds, of `ego`'s drive or of `duration` seconds; `crowd`
-    0 (none) to 3."""
+    """The parts of visitors by time in seconds, for `duration` seconds; `ego` is the robot, if
+    there is one; `crowd` 0 (none) to 3."""
     canvases = np.array([one.corners_map for one in gallery.paintings])
     hall = Hall(gallery.rooms, gallery.loop_xy, gallery.obstacles, canvases)
-    return Visitors(cast, hall, crowd, ego, rng, duration=duration).parts
+    return Visitors(cast, hall, crowd, ego, rng, duration).parts
 
 
 def _nobody(time_s: float) -> Sequence[Part]:

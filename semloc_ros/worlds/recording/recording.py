@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import to_mapping
 from semloc_ros.worlds.recording import frames, sensors
@@ -148,13 +150,13 @@ def _describe_camera(mounted: MountedCamera) -> dict[str, Any]:
 
 
 def _describe(traversal: Traversal) -> dict[str, Any]:
-    trajectory = traversal.trajectory
+    metres = np.interp(traversal.seconds, traversal.trajectory.times, traversal.trajectory.way)
     return {
         "name": traversal.name,
         "setting": traversal.setting,
         "day": traversal.index,
         "start_ns": traversal.start_ns,
-        "seconds": round(trajectory.duration, 3),
-        "metres": round(float(trajectory.way[-1]), 3),
+        "seconds": round(traversal.seconds, 3),
+        "metres": round(float(metres), 3),
         "images": len(traversal.image_times),
     }

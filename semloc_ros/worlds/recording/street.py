@@ -89,7 +89,7 @@ class StreetWorld:
             for one in scenery.plan.objects
         ]
         rng = plans.stream(self.config, Stream.TRAFFIC, traversal.index)
-        moving = scenery.moving(self.config, traversal.trajectory, rng)
+        moving = scenery.moving(self.config, traversal.trajectory, rng, traversal.seconds)
 
         def parts(time_s: float) -> list[Part]:
             return moving(time_s, traversal.trajectory.planar(np.array([time_s]))[0, :2])
@@ -115,12 +115,12 @@ class Scenery:
 
     def moving(
         self, config: StreetConfig, ego: Trajectory | None, rng: np.random.Generator,
-        duration: float = 0.0,
+        duration: float,
     ) -> Callable[[float, FloatArray], list[Part]]:  # fmt: skip
-        """All parts within sight of a place (2,) at a time in seconds, of `ego`'s drive or of
-        `duration` seconds."""
+        """All parts within sight of a place (2,) at a time in seconds, for `duration` seconds;
+        `ego` is the car, if there is one."""
         traffic = Traffic(
-            self.cast, self.plan, ego, config.traffic, rng, parked=config.parked, duration=duration
+            self.cast, self.plan, ego, config.traffic, rng, duration, parked=config.parked
         )
         crowns = WavingCrowns(self.plan.swaying, rng)
         return lambda time_s, place: traffic.parts(time_s, place) + crowns.parts(time_s)

@@ -68,12 +68,13 @@ class PlannedObject:
 @dataclass(frozen=True, slots=True)
 class Traversal:
     """One drive: `setting` names the state of the world; `index` seeds its noise and counts days;
-    times are seconds (N,) since its start."""
+    it ends after `seconds`, maybe on the way; times are seconds (N,) since its start."""
 
     name: str
     setting: str
     index: int
     trajectory: Trajectory
+    seconds: float
     shutter: Shutter
     image_times: FloatArray
     odometry_times: FloatArray
@@ -132,7 +133,7 @@ def plan_traversal(
     end = min(trajectory.duration, config.longest_run_s)
     sensors = config.sensors
     return Traversal(
-        name, setting, index, trajectory, shutter,
+        name, setting, index, trajectory, end, shutter,
         np.arange(_FIRST_IMAGE_S, end, 1 / rate),
         np.arange(0.0, end, 1 / sensors.odometry_rate),
         np.arange(_FIRST_IMU_S, end, 1 / sensors.imu_rate),
