@@ -21,6 +21,8 @@ _OFFSET = 0.01  # metres: nodes stand off their surface and inside its border
 _HEMISPHERE_RAYS = 64
 _STRAY_LIGHT = 0.1  # of a lamp, where its shade is
 _DARK = 2e-3  # less light than this is none
+_MOST_NODES = 400  # along an edge: the plain around a town needs none so close
+_BATCH = 50_000  # nodes baked at once, for the sake of memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +52,34 @@ def bake(
 ) -> LightMaps:  # fmt: skip
     """The light maps of all patches.
 
-    `spacing` metres between nodes; a surface farther than `reach` metres does not darken.
+    `spacing` metres between nodes, more on patches of hundreds of nodes along an edge; a surface
+    farther than `reach` metres does not darken.
     """
-    sizes = np.maximum(np.ceil(patches.extents / spacing).astype(np.int64) + 1, 2)
+    sizes = np.ceil(patches.extents / spacing).astype(np.int64) + 1
+    sizes = np.clip(sizes, 2, _MOST_NODES)
     counts = sizes.prod(axis=1)
     offsets = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    rows = np.repeat(np.arange(len(sizes)), counts)
-    normals = patches.normals[rows]
-    # What is seen from both sides is lit by what is above it.
-    both = patches.two_sided[rows]
-    normals = np.where((both & (normals[:, 2] < 0))[:, None], -normals, normals)
-    positions = _nodes(patches, sizes, rows, np.arange(len(rows)) - offsets[rows], normals)
+    rows = np.repeat(np.arange(len(sizes), dtype=np.int32), counts)
     values = np.zeros((len(rows), 2), dtype=np.float32)
-    values[:, 0] = _openness(caster, positions, normals, reach)
     table = np.array([[*lamp.position, lamp.power] for lamp in lamps]).reshape(-1, 4)
-    for lamp in table:
-        _add_lamp(values[:, 1], caster, positions, normals, both, lamp)
+    for start in range(0, len(rows), _BATCH):
+        some = rows[start : start + _BATCH]
+        normals = patches.normals[some]
+        # What is seen from both sides is lit by what is above it.
+        both = patches.two_sided[some]
+        normals = np.where((both & (normals[:, 2] < 0))[:, None], -normals, normals)
+        index = np.arange(start, start + len(some)) - offsets[some]
+        positions = _nodes(patches, sizes, some, index, normals)
+        batch = values[start : start + len(some)]
+        batch[:, 0] = _openness(caster, positions, normals, reach)
+        for lamp in table:
+            _add_lamp(batch[:, 1], caster, positions, normals, both, lamp)
     texels = np.linalg.norm(patches.texel_axes, axis=2) * patches.extents
     return LightMaps(values, offsets, sizes, (sizes - 1) / texels, table)
 
 
 def _nodes(
-    patches: Patches, sizes: NDArray[np.int64], rows: NDArray[np.int64],
+    patches: Patches, sizes: NDArray[np.int64], rows: NDArray[np.int32],
     index: NDArray[np.int64], normals: FloatArray,
 ) -> FloatArray:  # fmt: skip
     """Positions (N, 3), row by row of each patch, a little in front of it."""
