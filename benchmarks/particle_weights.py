@@ -4,7 +4,8 @@ time of a filter step; its cost against particles, points and the size of the ma
 One evaluation is one point projected from one particle, tested and looked up. The kernel works in
 two sweeps (see `label_kernels`): the first is bound by arithmetic, the second by loads. Each is
 measured alone, and beside it what the machine does at best: multiply-adds on data in the first
-cache, and look-ups in a table of the label map's size.
+cache, and one look-up per point in a table of the label map's size (the kernel does a second one,
+in a table that fits the first cache).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from label_street import BASE_FROM_CAMERA, CAMERA, LABELS, label_map, street
 from numpy.typing import NDArray
 from reporting import arguments, report
 
-from semloc_ros.config.filter import FilterConfig, ParticlesConfig
+from semloc_ros.config import FilterConfig, ParticlesConfig
 from semloc_ros.geometry import se3
 from semloc_ros.localization import label_statistics
 from semloc_ros.localization.fix_update import Fix
@@ -83,14 +84,17 @@ def weights(rng: np.random.Generator, repeat: int) -> tuple[list[Any], dict[str,
         "second sweep alone": lambda: second_sweep(len(poses), pixels, rows, image.labels, table),
         "numpy": lambda: in_numpy(*arguments_),
     }
-    spent = {name: fastest(call, repeat if name != "numpy" else repeat // 5 + 1) for name, call in calls.items()}
+    spent = {
+        name: fastest(call, repeat if name != "numpy" else repeat // 5 + 1)
+        for name, call in calls.items()
+    }
     evaluations = len(poses) * blocks.shape[0] * BLOCK
     result = [
         (name, 1e3 * wall, 1e3 * cpu, evaluations / wall / 1e6)
         for name, (wall, cpu) in spent.items()
     ]
     limits = machine_limits(len(image.labels), repeat)
-    arithmetic, loads = limits["multiply-adds"] * 2 / FLOPS, limits["look-ups"] / 2
+    arithmetic, loads = limits["multiply-adds"] * 2 / FLOPS, limits["look-ups"]
     together = 1.0 / (1.0 / arithmetic + 1.0 / loads)
     nothing = float("nan")
     result += [("limit by arithmetic", nothing, nothing, arithmetic / 1e6),

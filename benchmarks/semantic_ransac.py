@@ -25,8 +25,7 @@ from label_street import BASE_FROM_CAMERA, CAMERA, DOWN, LABELS, label_map, stre
 from numpy.typing import NDArray
 from reporting import arguments, pose_error, report
 
-from semloc_ros.config import PnpConfig
-from semloc_ros.config.filter import GravityConsistencyConfig
+from semloc_ros.config import GravityConsistencyConfig, PnpConfig
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.localization.consistency import consistent_matches
 from semloc_ros.localization.gravity_consistency import Gravity, GravityConsistency

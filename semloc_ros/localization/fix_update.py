@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semloc_ros.config.filter import FilterConfig
+from semloc_ros.config import FilterConfig
 from semloc_ros.geometry.uncertainty import error_vector
 from semloc_ros.localization.particles import Particles, clusters, gaussian, normalized
 from semloc_ros.types import FloatArray

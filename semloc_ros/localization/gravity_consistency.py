@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.config.filter import GravityConsistencyConfig
+from semloc_ros.config import GravityConsistencyConfig
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.localization.label_images import LabelImage, kernel_poses
 from semloc_ros.localization.label_kernels import BLOCK, count_on_own_label

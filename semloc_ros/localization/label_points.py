@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.config.filter import LabelsConfig
+from semloc_ros.config import LabelsConfig
 from semloc_ros.errors import MapError, expected
 from semloc_ros.localization.label_kernels import BLOCK
 from semloc_ros.maps import labelling

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.config.filter import LabelsConfig
+from semloc_ros.config import LabelsConfig
 from semloc_ros.geometry import se3
 from semloc_ros.localization.label_images import LabelImage, kernel_poses
 from semloc_ros.localization.label_kernels import pixels_of

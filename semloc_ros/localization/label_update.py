@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.config.filter import FilterConfig
+from semloc_ros.config import FilterConfig
 from semloc_ros.localization.covariance import assumed_effect
 from semloc_ros.localization.label_images import LabelImage, kernel_poses
 from semloc_ros.localization.label_kernels import pixels_of, sum_log_ratios

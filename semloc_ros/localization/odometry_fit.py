@@ -130,7 +130,7 @@ def _fit(
     """Errors (3,) with those `free` fitted, RMS residual (m), variances of the free ones."""
 
     def errors_of(values: FloatArray) -> FloatArray:
-        errors = start.copy()
+        errors: FloatArray = start.copy()
         errors[list(free)] = values[3:]
         return errors
 

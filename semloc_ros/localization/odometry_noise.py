@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from semloc_ros.config.filter import OdometryNoiseConfig
+from semloc_ros.config import OdometryNoiseConfig
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import rotate, transport
 from semloc_ros.localization.particles import normal_errors

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.config.filter import FilterConfig
+from semloc_ros.config import FilterConfig
 from semloc_ros.geometry import se3
 from semloc_ros.localization.fix_update import Fix, fused
 from semloc_ros.localization.label_kernels import pack_table

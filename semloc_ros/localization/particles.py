@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from semloc_ros.config.filter import ParticlesConfig
+from semloc_ros.config import ParticlesConfig
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import error_vector, perturb
 from semloc_ros.types import FloatArray

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from semloc_ros.config.filter import GravityConsistencyConfig
+from semloc_ros.config import GravityConsistencyConfig
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.localization.gravity_consistency import (
     Gravity,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semloc_ros.config.filter import LabelsConfig
+from semloc_ros.config import LabelsConfig
 from semloc_ros.errors import InputError, MapError
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.localization import label_statistics

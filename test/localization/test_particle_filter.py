@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from semloc_ros.config.filter import FilterConfig, LabelsConfig, ParticlesConfig
+from semloc_ros.config import FilterConfig, LabelsConfig, ParticlesConfig
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.geometry.uncertainty import error_vector, nees, perturb
 from semloc_ros.localization import label_statistics, odometry_noise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semloc_ros.config.filter import FilterConfig, OdometryNoiseConfig, ParticlesConfig
+from semloc_ros.config import FilterConfig, OdometryNoiseConfig, ParticlesConfig
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import error_vector, perturb, rotate, transport
 from semloc_ros.localization import odometry_noise, particles
