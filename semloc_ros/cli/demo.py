@@ -131,9 +131,11 @@ def _make_world(config: DemoConfig, folder: Path) -> bool:
 
     with _bar() as bar:
         task = bar.add_task("images", total=None)
-        return make_gallery(
-            config.world, folder, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+
+        def tell(done: int, total: int, doing: str) -> None:
+            bar.update(task, completed=done, total=total, description=doing)
+
+        return make_gallery(config.world, folder, tell)
 
 
 def _make_map(config: DemoConfig, out: Path) -> bool:

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.config import ClipConfig, GalleryConfig, StreetConfig, WorldPairsConfig
 from semloc_ros.options import from_mapping
-
-if TYPE_CHECKING:
-    from semloc_ros.worlds.recording import recording
 
 app = typer.Typer(help="Synthetic worlds with exact truth.", no_args_is_help=True)
 make = typer.Typer(
@@ -112,6 +117,12 @@ def pairs(
     Console().print(f"{out}: {number} pairs", highlight=False)
 
 
+class _Tell(Protocol):
+    """Hears how many of how many are done, and what is being done."""
+
+    def __call__(self, done: int, total: int, doing: str = "", /) -> None: ...
+
+
 def _given(**values: Any) -> dict[str, Any]:
     """The options that were given."""
     return {name: value for name, value in values.items() if value is not None}
@@ -122,7 +133,7 @@ def _names(listed: str) -> list[str]:
 
 
 @contextmanager
-def _told(what: str, out: Path) -> Iterator[tuple[recording.Progress, list[bool]]]:
+def _told(what: str, out: Path) -> Iterator[tuple[_Tell, list[bool]]]:
     """A progress bar; afterwards, what came of it: whether something was written."""
     written: list[bool] = []
     with _bar(what) as progress:
@@ -132,11 +143,17 @@ def _told(what: str, out: Path) -> Iterator[tuple[recording.Progress, list[bool]
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[recording.Progress]:
-    """A progress bar on stderr."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
+def _bar(what: str) -> Iterator[_Tell]:
+    """A progress bar on stderr; it turns while a world is built, which takes its time."""
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def tell(done: int, total: int, doing: str = "") -> None:
+            text = f"{what}: {doing}" if doing else what
+            bar.update(task, completed=done, total=total, description=text)
+
+        yield tell

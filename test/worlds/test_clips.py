@@ -30,16 +30,21 @@ def gallery_alone(tiny_config):
         yield config
 
 
-def only_gallery(config, conditions):
+def only_gallery(config, conditions, building):
+    building("gallery")
     yield clips._gallery(config, config.gallery, clips.plans.lens(96, 72, 60.0))
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, gallery_alone):
     folder = tmp_path_factory.mktemp("clips") / "clips"
-    seen = []
-    assert clips.make_clips(gallery_alone, folder, progress=lambda *told: seen.append(told))
-    assert [done for done, _ in seen] == list(range(1, 9))
+    seen, doing = [], []
+
+    def progress(done, total, what):
+        (doing if what.startswith("building") else seen).append(done)
+
+    assert clips.make_clips(gallery_alone, folder, progress=progress)
+    assert seen == list(range(1, 9)) and doing == [0]
     return folder
 
 
@@ -66,7 +71,7 @@ def test_what_is_masked_changes_and_the_rest_does_not(made):
 
 
 def test_a_killed_clip_goes_on_with_the_same_bytes(made, tmp_path, gallery_alone):
-    def killed(done, total):
+    def killed(done, total, doing):
         if done == 3:
             raise KeyboardInterrupt
 
@@ -75,8 +80,9 @@ def test_a_killed_clip_goes_on_with_the_same_bytes(made, tmp_path, gallery_alone
         clips.make_clips(gallery_alone, folder, progress=killed)
     assert not folder.exists()
     began = []
-    clips.make_clips(gallery_alone, folder, progress=lambda done, total: began.append(done))
-    assert began[0] > 3 and began[-1] == 8
+    clips.make_clips(gallery_alone, folder, progress=lambda *told: began.append(told))
+    assert began[0] == (0, 20, "building gallery")
+    assert began[1][0] > 3 and began[-1] == (8, 20, "gallery_2")
     for path in made.rglob("*.*"):
         if path.name != "world.json":
             assert (folder / path.relative_to(made)).read_bytes() == path.read_bytes(), path

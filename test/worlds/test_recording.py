@@ -58,7 +58,7 @@ def stop_after(number):
     """A progress that kills the run after `number` new pictures."""
     begin = []
 
-    def progress(done, total):
+    def progress(done, total, doing):
         begin.append(done)
         assert begin[0] <= done <= total
         if done - begin[0] == number:

@@ -36,8 +36,10 @@ from semloc_ros.worlds.recording.shots import in_threads
 from semloc_ros.worlds.recording.street import Bakery, build_scenery, check_conditions
 from semloc_ros.worlds.rendering.renderer import Renderer, Rendering
 from semloc_ros.worlds.rendering.scene import Motion, Part, SceneBuilder
+from semloc_ros.worlds.street.clips import clip_views
 from semloc_ros.worlds.street.conditions import CONDITIONS
 from semloc_ros.worlds.street.plan import SIDEWALK_HEIGHT, ClipView, StreetPlan
+from semloc_ros.worlds.street.site import make_site
 
 _FIRST_S = 20.0  # traffic is under way when a clip begins
 _ROOMS = 2  # of the gallery, with a camera in each
@@ -70,30 +72,40 @@ def make_clips(
 
     def fill(making: Path, outputs: set[str]) -> dict[str, Any]:
         clips: list[_Clip] = []
-        for scenery in _sets(config, conditions):
-            if not clips:  # all conditions of the street have the same views
-                number = len(scenery.views) * len(conditions) + _ROOMS
+        number = len(clip_views(make_site(config.street))) * len(conditions) + _ROOMS
+
+        def building(what: str) -> None:
+            _tell(progress, len(clips), number, f"building {what}", 0, clip_length(config))
+
+        for scenery in _sets(config, conditions, building):
             for view in scenery.views:
                 name = "_".join(filter(None, (view.name, scenery.name)))
                 clips.append(_Clip(making / name, config, scenery, view, len(clips)))
-                clips[-1].write(partial(_tell, progress, len(clips) - 1, number))
+                clips[-1].write(partial(_tell, progress, len(clips) - 1, number, name))
         return {"clips": [clip.folder.name for clip in clips]}
 
     facts = {"world": "clips", "conditions": list(conditions), "config": to_mapping(config)}
     return make_folder(folder, facts, {"clips"}, fill)
 
 
-def _tell(progress: Progress | None, before: int, number: int, done: int, length: int) -> None:
+def _tell(
+    progress: Progress | None, before: int, number: int, doing: str, done: int, length: int
+) -> None:  # fmt: skip
     """`done` of the `length` frames of a clip, `before` clips of `number` being ready."""
     if progress:
-        progress(before * length + done, number * length)
+        progress(before * length + done, number * length, doing)
 
 
-def _sets(config: ClipConfig, conditions: Sequence[str]) -> Iterator[_Set]:
+def _sets(
+    config: ClipConfig, conditions: Sequence[str], building: Callable[[str], None]
+) -> Iterator[_Set]:  # fmt: skip
+    """All that clips are taken of, one at a time; `building` hears what comes next."""
     camera = plans.lens(config.image_width, config.image_height, config.field_of_view_deg)
     bakery = Bakery()
     for name in conditions:
+        building(f"street, {name}")
         yield _street(config, replace(config.street, seed=config.seed), name, camera, bakery)
+    building("gallery")
     yield _gallery(config, replace(config.gallery, seed=config.seed), camera)
 
 

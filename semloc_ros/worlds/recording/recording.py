@@ -36,7 +36,7 @@ from semloc_ros.worlds.recording.traversal import (
     stream,
 )
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int, str], None]  # pictures done, of how many, what is being done
 OUTPUTS = {"bags": {"bags"}, "frames": {"frames"}, "both": {"bags", "frames"}}
 
 
@@ -52,8 +52,8 @@ def make_world(
     """Writes the world unless it is there; returns whether it was written.
 
     `build` is called if there is something to do; `about` are further facts that make it another
-    world; `progress(done, total)` counts pictures. DatasetError as for `folders.make_folder`,
-    ConfigError for an `output` that is none of OUTPUTS.
+    world; `progress` counts pictures. DatasetError as for `folders.make_folder`, ConfigError for
+    an `output` that is none of OUTPUTS.
     """
     if output not in OUTPUTS:
         raise ConfigError(expected("output", " or ".join(OUTPUTS), repr(output)))
@@ -104,18 +104,19 @@ class _Recorder:
         folder, truth = self._dataset(traversal), "frames" in self.outputs
         if not shots and (not truth or (folder / OBJECTS_FILE).exists()):
             return
+        self._tell(done, total, f"building {traversal.name}")
         stage = self.world.stage(traversal)
         studio = Studio(self.world.config, self.world.cameras, traversal, stage)
-        self._tell(done, total)
+        self._tell(done, total, traversal.name)
         for _ in in_threads(lambda shot: studio.take(shot, folder, truth), shots):
             done += 1
-            self._tell(done, total)
+            self._tell(done, total, traversal.name)
         if truth:
             write_objects(self.folder, folder, stage.objects)
 
-    def _tell(self, done: int, total: int) -> None:
+    def _tell(self, done: int, total: int, doing: str) -> None:
         if self.progress:
-            self.progress(done, total)
+            self.progress(done, total, doing)
 
     def _write_logs(self, traversal: Traversal) -> None:
         """Tables and bag."""
