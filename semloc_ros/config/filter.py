@@ -131,7 +131,7 @@ class FilterConfig:
         20.0, "particles farther apart get points of their own", unit="m", low=0.1, high=1000.0
     )
     label_cells: int = option(
-        8, "cells across the image within which errors of labels are alike", low=1, high=256
+        16, "cells across the image within which errors of labels are alike", low=1, high=256
     )
     label_correlation: float = option(
         1.0, "correlation of the errors of two labels in one cell", low=0.0, high=1.0
@@ -147,11 +147,11 @@ class FilterConfig:
         1.0, "or least turn", unit="deg", low=0.0, high=180.0
     )
     independent_m: float = option(
-        4.0, "way after which labels are wholly new evidence; sooner, in part", unit="m",
+        2.0, "way after which labels are wholly new evidence; sooner, in part", unit="m",
         low=0.01, high=1000.0,
     )
     independent_deg: float = option(
-        60.0, "turn after which they are", unit="deg", low=0.1, high=360.0
+        30.0, "turn after which they are", unit="deg", low=0.1, high=360.0
     )
     history_s: float = option(
         3.0, "oldest evidence that is still taken", unit="s", low=0.0, high=60.0
