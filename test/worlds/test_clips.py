@@ -1,6 +1,7 @@
 """Clips of static cameras, and sheets of what was made."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -92,6 +93,16 @@ def test_a_killed_clip_goes_on_with_the_same_bytes(made, tmp_path, gallery_alone
 def test_masks_are_those_of_cdnet():
     motions = np.array([[Motion.STATIC, Motion.SWAYING, Motion.MOVABLE, Motion.MOVING]])
     np.testing.assert_array_equal(clips._MASKS[motions], [[0, 170, 0, 255]])
+
+
+def test_shadows_are_where_the_light_is_less_but_not_on_what_moves_or_its_rim():
+    free = SimpleNamespace(color=np.full((5, 7, 3), 100.0, np.float32))
+    motions = np.zeros((5, 7), np.uint8)
+    motions[2, 1], motions[0, 6] = Motion.MOVING, Motion.MOVABLE
+    color = free.color.copy()
+    color[2, 0:5], color[4] = 60, 95
+    dark = clips.shadows(SimpleNamespace(color=color, motions=motions), free)
+    assert np.argwhere(dark).tolist() == [[2, 3], [2, 4]]
 
 
 def test_a_flag_stands_at_the_kerb_in_view():

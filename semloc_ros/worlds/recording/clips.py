@@ -3,8 +3,9 @@
     <clip>/input/in000001.jpg, groundtruth/gt000001.png, ROI.png, temporalROI.txt
     world.json                 the configuration, and a fingerprint of it and of this room's code
 
-Truth per pixel: 255 moves, 170 sways (leaves, flags), 0 stands still, parked cars too. A clip has
-one exposure. Clips are named after their view and condition; the gallery's after their room.
+Truth per pixel: 255 moves, 170 sways (leaves, flags), 50 lies in the sun's shadow of what moves, 0
+stands still, parked cars too. A clip has one exposure. Clips are named
+after their view and condition; the gallery's after their room.
 """
 
 from __future__ import annotations
@@ -48,17 +49,20 @@ _FLAG_AHEAD, _TO_KERB = 11.0, 0.9  # metres before the camera; from the middle o
 _CORNER, _HEIGHT = 0.35, 0.35  # metres from walls and ceiling to the gallery's cameras
 _MASKS = np.zeros(256, dtype=np.uint8)
 _MASKS[[Motion.SWAYING, Motion.MOVING]] = 170, 255
+_SHADOW, _DARKER = 50, 0.85  # at most this share of the light is left there
 
 
 @dataclass(frozen=True, slots=True)
 class _Set:
-    """What some clips are taken of: `parts` by time in seconds and place (2,), and a shutter."""
+    """What some clips are taken of: `parts` by time in seconds and place (2,), a
+    shutter, and whether the sun shines."""
 
     name: str
     renderer: Renderer
     parts: Callable[[float, FloatArray], Sequence[Part]]
     views: Sequence[ClipView]
     shutter: Shutter
+    sunny: bool = False
 
 
 def make_clips(
@@ -128,7 +132,8 @@ def _street(
         condition.exposure_s, config.longest_exposure_ms / 1e3, config.sensors.brightness,
         condition.noise,
     )  # fmt: skip
-    return _Set(name, scenery.renderer(camera), parts, scenery.plan.clip_views, shutter)
+    sunny = scenery.light.sun_direction is not None
+    return _Set(name, scenery.renderer(camera), parts, scenery.plan.clip_views, shutter, sunny)
 
 
 def _flag_place(plan: StreetPlan, view: ClipView) -> FloatArray:
@@ -211,7 +216,7 @@ class _Clip:
         noise = self.scenery.shutter.noise
         picture = develop(rendering.color, exposure, noise, sensors, rng)
         truth = self.folder / "groundtruth" / f"gt{number + 1:06d}.png"
-        write_whole(truth, _png(_MASKS[rendering.motions]))
+        write_whole(truth, _png(self._mask(number, rendering)))
         write_whole(self._input(number), encode_jpeg(picture, sensors.jpeg_quality))
 
     def _exposure(self) -> Exposure:
@@ -219,13 +224,30 @@ class _Clip:
         color = self._render(0).color
         return meter(color, self.scenery.shutter, self.config.sensors.max_gain)
 
-    def _render(self, number: int) -> Rendering:
+    def _mask(self, number: int, rendering: Rendering) -> NDArray[np.uint8]:
+        mask = _MASKS[rendering.motions]
+        if self.scenery.sunny and (mask == 255).any():
+            shade = shadows(rendering, self._render(number, moving=False))
+            mask[shade & (mask == 0)] = _SHADOW
+        return mask
+
+    def _render(self, number: int, *, moving: bool = True) -> Rendering:
         time_s, pose = _FIRST_S + number / self.config.rate, self.view.map_from_camera
         parts = self.scenery.parts(time_s, pose[:2, 3])
+        if not moving:
+            parts = [part for part in parts if part.motion is not Motion.MOVING]
         return self.scenery.renderer.render(se3.inverse(pose), parts)
 
     def _input(self, number: int) -> Path:
         return self.folder / "input" / f"in{number + 1:06d}.jpg"
+
+
+def shadows(with_all: Rendering, without: Rendering) -> NDArray[np.bool_]:
+    """Where (H, W) it is darker with what moves than without, although nothing of it is there."""
+    light, free = (one.color.sum(axis=2) for one in (with_all, without))
+    # The rim of what moves takes its colour in part.
+    there = cv2.dilate((with_all.motions == Motion.MOVING).astype(np.uint8), np.ones((3, 3)))
+    return np.asarray((light < _DARKER * free) & (there == 0))
 
 
 def clip_length(config: ClipConfig) -> int:
