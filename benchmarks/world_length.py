@@ -21,6 +21,7 @@ _WORLDS = {
     "street": ("texel_mm=60", "cameras=front"),
 }
 _MAIN = "from semloc_ros.cli.main import main; main()"
+_QUIET = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
 
 
 def measure(world: str, seconds: float) -> tuple[float, float]:
@@ -31,7 +32,9 @@ def measure(world: str, seconds: float) -> tuple[float, float]:
             words += ["--conditions", "summer"]
         for setting in (*_SMALL, *_WORLDS[world], f"longest_run_s={seconds}"):
             words += ["--set", setting]
-        child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", _MAIN, *words])
+        child = os.posix_spawn(
+            sys.executable, [sys.executable, "-c", _MAIN, *words], os.environ, file_actions=_QUIET
+        )
         _, status, usage = os.wait4(child, 0)
         if status or not (Path(folder) / world / "world.json").exists():
             raise SystemExit(f"{world} of {seconds} s: expected a world, got status {status}")

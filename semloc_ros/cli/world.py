@@ -58,7 +58,7 @@ def gallery(
 @make.command("street")
 def street(
     out: Path = OUT,
-    conditions: str = typer.Option(SIX, help="Conditions of the query runs, with commas between."),
+    conditions: str = typer.Option(SIX, help="Conditions of the query runs, split by commas; '' none."),
     seed: int | None = typer.Option(None, help="Seed of the whole world."),
     output: str = typer.Option("both", help=OUTPUT),
     set_: list[str] = SET,
@@ -74,7 +74,7 @@ def street(
 @make.command("clips")
 def clips(
     out: Path = OUT,
-    conditions: str = typer.Option("summer", help="Conditions of the street's clips."),
+    conditions: str = typer.Option("summer", help="Of the street's clips; '' leaves them out."),
     seed: int | None = typer.Option(None, help="Seed of both worlds."),
     set_: list[str] = SET,
 ) -> None:

@@ -19,6 +19,7 @@ from semloc_ros.config import WorldPairsConfig
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.types import ImagePair
 from semloc_ros.worlds.correspondences import read_pairs
+from semloc_ros.worlds.recording.folders import read_world
 
 Progress = Callable[[int, int], None]
 
@@ -32,8 +33,9 @@ def write_pairs(
     if no frames are near enough to each other, or if `folder` holds anything already.
     """
     world, folder = Path(world), Path(folder)
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise DatasetError(expected(str(folder), "a new folder", "other files"))
+    _check(world, a, b)
     pairs = read_pairs(
         world, a, b, distance_m=config.distance_m, angle=np.radians(config.angle_deg),
         step=config.step_px,
@@ -41,9 +43,7 @@ def write_pairs(
     if not len(pairs):
         wanted = f"frames of {a} and {b} within {config.distance_m} m, {config.angle_deg} degrees"
         raise DatasetError(expected(str(world), wanted, "none"))
-    data = folder / "correspondence_data"
-    data.mkdir(parents=True)
-    (folder / "images").symlink_to(os.path.relpath(world / "frames", folder))
+    data = _new_folder(world, folder)
     written = 0
     for number in range(len(pairs)):
         pair = pairs[number]
@@ -52,6 +52,29 @@ def write_pairs(
             written += 1
         progress(number + 1, len(pairs))
     return written
+
+
+def _check(world: Path, a: str, b: str) -> None:
+    """DatasetError unless both are traversals of a world with frames."""
+    about = read_world(world)
+    names = [one["name"] for one in about.get("traversals", ())]
+    if "frames" not in about["outputs"]:
+        raise DatasetError(expected(str(world), "a world with frames", ", ".join(about["outputs"])))
+    for option, name in (("a", a), ("b", b)):
+        if name not in names:
+            raise DatasetError(expected(option, " or ".join(names), name))
+
+
+def _new_folder(world: Path, folder: Path) -> Path:
+    """The folder of the files of points, beside a link to the images."""
+    data = folder / "correspondence_data"
+    try:
+        data.mkdir(parents=True)
+        (folder / "images").symlink_to(os.path.relpath(world / "frames", folder))
+    except OSError as error:
+        wanted = "a folder that can be written"
+        raise DatasetError(expected(str(folder), wanted, error.strerror or error)) from None
+    return data
 
 
 def _write(path: Path, pair: ImagePair, a: str, b: str) -> None:

@@ -234,6 +234,14 @@ def test_pairs_are_files_that_training_reads(world, tmp_path):
         assert one.name_a == f"mapping/sensors/records_data/{other.name_a}"
     with pytest.raises(DatasetError, match="expected a new folder, got other files"):
         write_pairs(world, "mapping", "query", tmp_path / "pairs", config, lambda *_: None)
+    (tmp_path / "file").write_text("")
+    for a, b, out, line in (
+        ("mapping", "winter", "new", "b: expected mapping or query, got winter"),
+        ("mapping", "query", "file", "expected a new folder, got other files"),
+        ("mapping", "query", "file/new", "expected a folder that can be written, got Not a dir"),
+    ):
+        with pytest.raises(DatasetError, match=line):
+            write_pairs(world, a, b, tmp_path / out, config, lambda *_: None)
     far = dataclasses.replace(config, distance_m=0.01)
     with pytest.raises(DatasetError, match="frames of mapping and query within 0.01 m"):
         write_pairs(world, "mapping", "query", tmp_path / "none", far, lambda *_: None)

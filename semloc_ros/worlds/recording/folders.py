@@ -49,7 +49,7 @@ def make_folder(folder: Path, facts: Mapping[str, Any], outputs: set[str], fill:
 def read_world(folder: Path) -> dict[str, Any]:
     """What world.json of a folder says; DatasetError if it is not there or not ours."""
     about = _read(folder / WORLD_FILE)
-    if not about:
+    if "outputs" not in about:
         raise DatasetError(expected(str(folder / WORLD_FILE), "a world's description", "none"))
     return about
 

@@ -126,7 +126,10 @@ def _read(path: Path, interpolation: int = cv2.INTER_AREA) -> Image:
 
 
 def _read_raw(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> NDArray[Any]:
-    image = cv2.imread(str(path), flags)
+    try:
+        image = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    except (OSError, cv2.error):  # not there, or empty
+        image = None
     if image is None:
         raise DatasetError(expected(str(path), "a picture", "none"))
     return np.asarray(image)
