@@ -65,11 +65,11 @@ def develop(
     """The picture (H, W, 3) uint8: vignetting, shot, read and row noise (all grown by the gain
     and by the factor `noise`), clipped to 8 bits."""
     height, width = color.shape[:2]
-    y, x = (np.linspace(-1, 1, size) ** 2 for size in (height, width))
+    y, x = (np.square(np.linspace(-1, 1, size)) for size in (height, width))
     # Shot noise: a grey level stands for 1 / gain as many photons. Read noise is amplified.
     read, shot = 0.35 * exposure.gain**2, 0.65 / 128 * exposure.gain
     strength = (noise * config.image_noise) ** 2
-    rows = noise * exposure.gain * config.row_noise * rng.standard_normal(height)
+    rows = np.asarray(rng.standard_normal(height) * noise * exposure.gain * config.row_noise)
     about = (exposure.factor, config.vignetting / 2, strength * read, strength * shot)
     picture = np.empty(color.shape, dtype=np.uint8)
     seed = rng.integers(0, 1 << 63, dtype=np.uint64)

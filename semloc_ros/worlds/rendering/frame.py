@@ -68,7 +68,13 @@ class Frame:
     def hit(self, rays: Rays) -> Rows:
         """Triangle (N,) that each ray meets first, those of parts behind the still ones, or -1."""
         world = tracing.world_rays(rays.turn, rays.directions)
-        first = self.caster.first_hits(_starts(rays.eyes), world)
+        return self._before(rays, world, self.caster.first_hits(_starts(rays.eyes), world))
+
+    def with_parts(self, rays: Rays, still: Rows) -> Rows:
+        """As `hit`, where the triangles `still` (N,) are what they meet without the parts."""
+        return self._before(rays, tracing.world_rays(rays.turn, rays.directions), still)
+
+    def _before(self, rays: Rays, world: NDArray[np.float32], first: Rows) -> Rows:
         moving, which = self.moment.caster, np.flatnonzero(rays.beside)
         if moving is not None and len(which):
             eyes = rays.eyes[0] if len(rays.eyes) == 1 else rays.eyes[which]

@@ -16,25 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.types import Camera, FloatArray
-from semloc_ros.worlds.rendering import antialias
+from semloc_ros.worlds.rendering import antialias, eyesight
 from semloc_ros.worlds.rendering.frame import Frame, Rays, Rows
 from semloc_ros.worlds.rendering.lens import pixel_rays
 from semloc_ros.worlds.rendering.light import Light
 from semloc_ros.worlds.rendering.lighting import LightMaps
-from semloc_ros.worlds.rendering.moment import (
-    Eyesight,
-    Moment,
-    mark_tiles,
-    moment_with,
-    still_moment,
-)
+from semloc_ros.worlds.rendering.moment import moment_with, still_moment
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 from semloc_ros.worlds.rendering.scene import Part, Scene
 
 _FEW_PROBES = 2.0  # of the texture, where a pixel is sampled several times
 _BATCH = 20_000  # pixels sampled at once
-_SHADOW_REACH, _MIRROR_REACH = 8.0, 1.0  # metres from a part beside the image into it
-_TILE = 16  # pixels: blocks of the image that are asked whether they may see a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +66,7 @@ class Renderer:
             light.arrays(np.zeros(3), np.array([1.0, 0.0, 0.0])), self._still,
         )  # fmt: skip
         self._pixels = pixel_rays(camera)
-        widest = float(np.arccos(self._pixels[0][:, 2].min()))
-        self._eyesight = Eyesight(widest, _SHADOW_REACH if any(light.sun) else _MIRROR_REACH)
-        self._tile_of, self._slopes = _tiles(camera, self._pixels)
+        self._eyesight = eyesight.Eyesight(eyesight.cut(camera, self._pixels), light)
 
     def render(self, camera_from_map: FloatArray, parts: Sequence[Part] = ()) -> Rendering:
         """What the camera sees from the pose `camera_from_map` (4, 4), with these parts there.
@@ -85,23 +75,33 @@ class Renderer:
         """
         turn = np.ascontiguousarray(camera_from_map[:3, :3].T)
         eye = -turn @ camera_from_map[:3, 3]
-        parts = self._eyesight.pick(parts, eye, turn[:, 2])
-        moment = moment_with(self._still, parts, self._lamps)
-        light = self._light.arrays(eye, turn[:, 2])
-        frame = dataclasses.replace(self._frame, moment=moment, light=light)
-        rays = Rays(eye[None], turn, *self._pixels, self._beside(moment, turn, eye))
-        return self._picture(frame, rays)
+        frame = dataclasses.replace(self._frame, light=self._light.arrays(eye, turn[:, 2]))
+        rays = Rays(eye[None], turn, *self._pixels, np.zeros(len(self._pixels[0]), dtype=bool))
+        triangles = frame.hit(rays)
+        if parts:
+            frame, rays = self._populated(frame, rays, triangles, parts)
+            triangles = frame.with_parts(rays, triangles)
+        return self._picture(frame, rays, triangles)
 
-    def _beside(self, moment: Moment, turn: FloatArray, eye: FloatArray) -> NDArray[np.bool_]:
-        """Pixels (N,) that may see a part."""
-        near = np.zeros(len(self._slopes), dtype=bool)
-        mark_tiles(self._slopes, moment.boxes, turn, eye, near)
-        return np.asarray(near[self._tile_of])
+    def _populated(
+        self, frame: Frame, rays: Rays, still: Rows, parts: Sequence[Part]
+    ) -> tuple[Frame, Rays]:
+        """The moment with those of the parts that matter, and the rays that may meet them."""
+        tiles, (eye,), turn = self._eyesight.tiles, rays.eyes, rays.turn
+        farthest = np.zeros(len(tiles.slopes))
+        eyesight.farthest(
+            eye, turn, rays.directions, frame.patches(still), frame.moment.table, tiles.of_pixel,
+            farthest,
+        )  # fmt: skip
+        boxes = self._eyesight.boxes(parts)
+        which = self._eyesight.pick(boxes, eye, turn, farthest)
+        moment = moment_with(self._still, [parts[int(k)] for k in which], self._lamps)
+        beside = self._eyesight.beside(boxes[which], eye, turn)
+        return dataclasses.replace(frame, moment=moment), dataclasses.replace(rays, beside=beside)
 
-    def _picture(self, frame: Frame, rays: Rays) -> Rendering:
+    def _picture(self, frame: Frame, rays: Rays, triangles: Rows) -> Rendering:
         shape = (self._camera.height, self._camera.width)
-        moment, triangles = frame.moment, frame.hit(rays)
-        patches = frame.patches(triangles)
+        moment, patches = frame.moment, frame.patches(triangles)
         leaf = moment.leaves[patches]
         sunlit = _soft_sun(frame, rays, patches, leaf, shape)
         shaded = frame.shade(rays, patches, sunlit)
@@ -167,22 +167,3 @@ def _antialiased(
 def _batches(chosen: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     which = np.flatnonzero(chosen)
     return [which[i : i + _BATCH] for i in range(0, len(which), _BATCH)]
-
-
-def _tiles(
-    camera: Camera, pixels: tuple[FloatArray, FloatArray, FloatArray]
-) -> tuple[NDArray[np.int64], FloatArray]:
-    """Tile (N,) of each pixel, and slopes (K, 4) of the tiles as `mark_tiles` wants them."""
-    rays, by_x, by_y = pixels
-    v, u = np.divmod(np.arange(len(rays)), camera.width)
-    tile = (v // _TILE) * -(-camera.width // _TILE) + u // _TILE
-    slopes = np.full((tile.max() + 1, 4), np.inf) * [1, 1, -1, -1]
-    for x, y in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-        corner = rays + x * by_x + y * by_y
-        ahead = corner[:, 2] > 0.05
-        slope = corner[:, :2] / np.where(ahead, corner[:, 2], 1.0)[:, None]
-        aside = np.where(ahead, 0.0, np.inf)[:, None]
-        for c, edge in enumerate(((slope - aside), (slope + aside))):
-            for axis in range(2):
-                (np.minimum, np.maximum)[c].at(slopes[:, 2 * c + axis], tile, edge[:, axis])
-    return tile, slopes
