@@ -26,6 +26,8 @@ from semloc_ros.worlds.rendering.tables import (
 from semloc_ros.worlds.rendering.vectors import along, dot, reach, three, turned
 
 _THROUGH_LEAF = 0.45  # of the sun's light, seen from behind
+# Sums in any order: off by the last bits of a float64. Infinities stay what they are.
+_LOOSE = {"contract", "afn", "arcp", "nsz", "reassoc"}
 _SURROUNDINGS = 0.35  # of the horizon's light, mirrored from below it
 
 
@@ -50,7 +52,7 @@ def _bilinear(
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=_LOOSE)
 def _sample(
     texels: Any, levels: Any, texture: int, u: float, v: float, ux: float, vx: float, uy: float,
     vy: float, most: float,
@@ -114,7 +116,7 @@ def _step(direction: Any, slope: Any, distance: float, normal: Any, facing: floa
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=_LOOSE)
 def _sky_at(sky: Any, x: float, y: float, z: float) -> Any:
     """Colour of the sky in a direction; below the horizon that of the horizon."""
     rows, columns = sky.shape[0], sky.shape[1]
@@ -171,7 +173,7 @@ def _fresnel(cosine: float) -> float:
     return share
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=_LOOSE)
 def _shine(sky: Any, direction: Any, normal: Any, facing: float, share: float) -> Any:
     """What a steep glossy surface shows: the sky, or dim surroundings."""
     x = direction[0] - 2 * facing * normal[0]
@@ -183,7 +185,7 @@ def _shine(sky: Any, direction: Any, normal: Any, facing: float, share: float) -
     return share * seen[0], share * seen[1], share * seen[2]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_LOOSE)
 def shade(
     eyes: Any, turn: Any, rays: Any, by_x: Any, by_y: Any, patches: Any, table: Any, texels: Any,
     levels: Any, lights: Any, sunlit: Any, light: Any, most_probes: float,
