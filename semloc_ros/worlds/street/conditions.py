@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from semloc_ros.types import FloatArray
 from semloc_ros.worlds.rendering.light import Color, Light
 from semloc_ros.worlds.rendering.sky import make_sky
+from semloc_ros.worlds.textures.relief import Slant
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,20 @@ class Condition:
     windows_lit: float = 0.0
     exposure_s: float = 0.002
     noise: float = 1.0
+
+    def slant(self, right: FloatArray, out: FloatArray) -> Slant:
+        """Where the light on an upright wall comes from (`textures.relief`): `right` and `out`
+        (3,) are unit vectors along the wall and away from it. The sun's mean place is taken, not
+        that of one traversal; street lamps shine from the side, from below on most of a front."""
+        day = _DAYLIGHT[self.name]
+        sky, lamps = 0.5 * float(np.mean(day.ambient)), 0.8 * float(np.mean(day.lamps))
+        total, along, up = sky + lamps, 0.6 * lamps, 0.8 * sky - 0.3 * lamps
+        if day.sun_deg is not None:
+            sun = float(np.mean(day.sun)) * _towards(*np.radians(day.sun_deg))
+            straight = float(sun @ out)
+            if straight > 0:
+                total, along, up = total + straight, along + float(sun @ right), up + float(sun[2])
+        return along / total, up / total
 
     def light(self, rng: np.random.Generator) -> Light:
         """The light of one traversal: clouds and the sun's place vary a little."""
@@ -70,13 +86,19 @@ def _light(condition: Condition, rng: np.random.Generator) -> Light:
     towards: Color | None = None
     if day.sun_deg is not None:
         turn, height = np.radians(np.array(day.sun_deg) + rng.uniform((-8, -3), (8, 3)))
-        flat = np.cos(height)
-        towards = (float(np.cos(turn) * flat), float(np.sin(turn) * flat), float(np.sin(height)))
+        x, y, z = _towards(turn, height)
+        towards = (float(x), float(y), float(z))
     return Light(
         ambient=day.ambient, sky=make_sky(day.sky, rng, towards), ground=day.ground,
         lamps=day.lamps, sun_direction=towards, sun=day.sun, haze_m=day.haze_m,
         wetness=day.wetness, headlights=day.headlights,
     )  # fmt: skip
+
+
+def _towards(turn: float, height: float) -> FloatArray:
+    """Unit vector (3,) of azimuth and height in radians."""
+    flat = np.cos(height)
+    return np.array([np.cos(turn) * flat, np.sin(turn) * flat, np.sin(height)])
 
 
 CONDITIONS: dict[str, Condition] = {

@@ -60,7 +60,8 @@ class Front:
         scale, rng = works.scale * design.finer, works.rng("wall", self.name)
         height = design.height
         size = works.size(side.length, height, design.finer)
-        picture = facades.wall(design.style, size, rng, scale, design.color)
+        slant = works.condition.slant(side.right, side.out)
+        picture = facades.wall(design.style, size, rng, scale, design.color, slant)
         areas = [(h.u[0], height - h.z[1], h.u[1], height - h.z[0]) for h in holes]
         if design.quoins:
             facades.quoins(picture, scale, design.trim)
@@ -73,15 +74,15 @@ class Front:
         if design.shop or rng.uniform() < 0.3:  # a ground floor of its own colour
             top = height - SIDEWALK_HEIGHT - design.ground_m
             below = facades.wall("stone", (size[0] - round(top * scale), size[1]), rng, scale,
-                                 np.array(design.trim) * rng.uniform(0.55, 0.95))  # fmt: skip
+                                 np.array(design.trim) * rng.uniform(0.55, 0.95),
+                                 slant)  # fmt: skip
             picture[size[0] - len(below) :] = below
         facades.weather(picture, rng, scale, areas)
         if rng.uniform() < 0.3:
             left = rng.uniform(0, max(0.1, side.length - 2.5))
             area = (left, height - 1.6, left + rng.uniform(1, 2.4), height - 0.7)
             facades.graffiti(picture, rng, scale, area)
-        if works.condition.wet:
-            picture *= 0.86
+        works.weather(picture, scale, "wall", self.name)
         wall = works.surface(picture, _BUILDING)
         corner, across = side.point(0, height), side.length * side.right
         down = np.array([0.0, 0.0, -height])
@@ -204,7 +205,9 @@ class _Stock:
 
     def _make(self, kind: str, wide: float, tall: float, variant: int, lit: bool) -> Surface:
         works, design = self._works, self._design
-        rng = works.rng("pane", self._name, kind, variant, int(100 * wide), int(100 * tall))
+        name = ("pane", self._name, kind, variant, int(100 * wide), int(100 * tall))
+        # doors stay; blinds, what is mirrored and what shops show are of the day
+        rng = works.rng(*name) if kind == "door" else works.rng(*name, works.condition.name)
         finer = 1.3 if design.finer > 0.8 else 0.7
         size = works.picture_size(wide, tall, finer * (0.75 if kind == "shop" else 1.0))
         if kind == "portal":

@@ -54,11 +54,13 @@ def _wall(works: Works, side: Side, u: Span, rng: np.random.Generator, name: str
     style = str(rng.choice(["brick", "stone", "plaster"]))
     color = {"brick": (146, 84, 62), "stone": (160, 152, 138), "plaster": (196, 188, 170)}[style]
     size = works.size(u[1] - u[0], tall)
-    picture = facades.wall(style, size, rng, works.scale, color)
+    slant = works.condition.slant(side.right, side.out)
+    picture = facades.wall(style, size, rng, works.scale, color, slant)
     facades.weather(picture, rng, works.scale, ())
     for _ in range(int(rng.integers(1, 4))):
         left = rng.uniform(0, u[1] - u[0] - 2)
         facades.graffiti(picture, rng, works.scale, (left, 0.6, left + 1.8, 1.4))
+    works.weather(picture, works.scale, "wall", name)
     face = works.surface(picture, classes.WALL)
     top = works.plain((150, 146, 138), classes.WALL)
     box(works.builder, side, u, (-0.28, 0.0), (0.0, tall), face, instance, faces="fklr")

@@ -24,7 +24,7 @@ from semloc_ros.worlds.street.conditions import Condition
 from semloc_ros.worlds.street.plan import PlanarObject
 from semloc_ros.worlds.street.sides import Side, Span, level
 from semloc_ros.worlds.street.site import Site
-from semloc_ros.worlds.textures import ground
+from semloc_ros.worlds.textures import facades, ground
 from semloc_ros.worlds.textures.noise import Size, to_image
 
 _SNOW_DEPTH = 0.05  # metres on tops
@@ -57,6 +57,12 @@ class Works:
         """Texels (rows, columns) of an area in metres."""
         scale = finer * self.scale
         return max(4, round(height * scale)), max(4, round(width * scale))
+
+    def weather(self, picture: NDArray[np.float32], scale: float, *name: str) -> None:
+        """What the condition's weather leaves on a wall (H, W, 3), in place."""
+        sky = self.condition
+        rng = self.rng("weather", sky.name, *name)
+        facades.fresh_weather(picture, rng, scale, wet=sky.wet, snow=sky.snow)
 
     def picture_size(self, width: float, height: float, finer: float) -> Size:
         """Like `size`, but never too few texels to draw letters and frames, in true proportion."""

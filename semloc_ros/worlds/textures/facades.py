@@ -1,7 +1,9 @@
 """Textures of façades: walls of brick, plaster, stone, concrete; weather on them; roofs.
 
 Images (H, W, 3) float, 0-255, of the asked size in texels; `scale` is texels per metre, so that
-bricks and blocks have their real size. Nothing repeats: stains tell one façade from another.
+bricks and blocks have their real size. Nothing repeats: stains tell one façade from another. What
+is unevenness, not colour, is drawn by the light (`relief`); what weather leaves for a day is drawn
+from another stream than what stays (`fresh_weather`).
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semloc_ros.worlds.textures import relief
 from semloc_ros.worlds.textures.noise import Field, Size, fractal_noise, smooth_noise
+from semloc_ros.worlds.textures.relief import OPEN_SKY, Slant
 
 Picture = NDArray[np.float32]
 Color = Sequence[float] | NDArray[np.float64]
@@ -20,19 +24,23 @@ Area = tuple[float, float, float, float]  # left, top, right, bottom in metres
 _BONDS = {"brick": (0.26, 0.08), "stone": (0.72, 0.36), "concrete": (3.1, 1.55)}  # m
 
 
-def wall(style: str, size: Size, rng: np.random.Generator, scale: float, color: Color) -> Picture:
-    """A clean wall: "brick", "stone", "concrete" or "plaster"."""
+def wall(
+    style: str, size: Size, rng: np.random.Generator, scale: float, color: Color,
+    slant: Slant = OPEN_SKY,
+) -> Picture:  # fmt: skip
+    """A clean wall, "brick", "stone", "concrete" or "plaster", lit from `slant`."""
     if style == "plaster":
-        shade = 1 + 0.03 * fractal_noise(size, rng, 0.2 * scale, 3, 0.8)
-        shade += 0.02 * smooth_noise(size, rng, (1.4, 1.4))
+        shade = 1 + 0.008 * fractal_noise(size, rng, 0.2 * scale, 3, 0.8)
+        shade *= relief.shading(style, size, rng, scale, slant)
         return np.asarray(shade[:, :, None] * np.asarray(color), dtype=np.float32)
     spread = {"brick": 0.12, "stone": 0.07, "concrete": 0.025}[style]
     tone, joint = _bond(size, rng, scale, _BONDS[style], spread)
-    grain = 0.035 * smooth_noise(size, rng, (1.3, 1.3))
+    grain = 0.01 * smooth_noise(size, rng, (1.3, 1.3))
     face = (tone + grain)[:, :, None] * np.asarray(color)
-    mortar = np.array([168, 160, 148]) if style == "brick" else 0.66 * np.asarray(color)
-    share = (0.62 if style == "brick" else 0.8) * joint[:, :, None]
-    return np.asarray(face * (1 - share) + mortar * share, dtype=np.float32)
+    mortar = np.array([168, 160, 148]) if style == "brick" else 0.8 * np.asarray(color)
+    share = 0.62 * joint[:, :, None]
+    shade = relief.shading(style, size, rng, scale, slant, joint)[:, :, None]
+    return np.asarray((face * (1 - share) + mortar * share) * shade, dtype=np.float32)
 
 
 def weather(
@@ -56,6 +64,24 @@ def weather(
     picture *= shade[:, :, None]
     if rng.uniform() < 0.35:
         _fallen_plaster(picture, rng, scale)
+
+
+def fresh_weather(
+    picture: Picture, rng: np.random.Generator, scale: float, *, wet: bool, snow: bool
+) -> None:
+    """What the weather of the day leaves on a wall, in place: damp in streaks from above and up
+    from the foot, snow blown into its dents."""
+    size = picture.shape[0], picture.shape[1]
+    if wet:
+        damp = smooth_noise(size, rng, (1.6 * scale, 0.16 * scale))
+        damp += 0.8 * fractal_noise(size, rng, 0.6 * scale, 4)
+        picture *= (1 - 0.34 * np.clip(0.45 + 0.5 * damp, 0, 1))[:, :, None]
+    if snow:
+        drift = fractal_noise(size, rng, 0.5 * scale, 5, 0.75)
+        from_foot = (size[0] - np.arange(size[0], dtype=np.float32))[:, None] / scale
+        drift += 1.6 * np.exp(-from_foot / 0.35)
+        share = np.clip(1.1 * (drift - 1.15), 0, 0.85)[:, :, None]
+        picture += share * (np.array([232, 236, 242], dtype=np.float32) - picture)
 
 
 def course(picture: Picture, scale: float, area: Area, tone: float) -> None:
