@@ -58,7 +58,7 @@ def gallery(
 @make.command("street")
 def street(
     out: Path = OUT,
-    conditions: str = typer.Option(SIX, help="Conditions of the query runs, split by commas; '' none."),
+    conditions: str = typer.Option(SIX, help="Conditions of the query runs, split by commas."),
     seed: int | None = typer.Option(None, help="Seed of the whole world."),
     output: str = typer.Option("both", help=OUTPUT),
     set_: list[str] = SET,

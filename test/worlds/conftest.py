@@ -1,15 +1,17 @@
 """A tiny gallery, and light that changes nothing."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 
 from semloc_ros.config import GalleryConfig
 from semloc_ros.worlds.gallery.layout import build_gallery
+from semloc_ros.worlds.recording import gallery as recorded_gallery
 from semloc_ros.worlds.recording.gallery import gallery_renderer, mounted_camera
 from semloc_ros.worlds.rendering.light import indoor_light
-from semloc_ros.worlds.rendering.lighting import LightMaps
+from semloc_ros.worlds.rendering.lighting import LightMaps, bake
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 from semloc_ros.worlds.rendering.renderer import Renderer
 
@@ -30,6 +32,14 @@ EVEN = dataclasses.replace(indoor_light((1.0,) * 3), lamps=(0.0, 0.0, 0.0))
 @pytest.fixture(scope="session")
 def tiny_config():
     return TINY
+
+
+@pytest.fixture(scope="module")
+def coarse_light():
+    """Galleries that are made have few nodes of light: baking takes most of a tiny one's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorded_gallery, "bake", functools.partial(bake, spacing=1.5))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from semloc_ros.worlds.recording.sheet import draw_sheet
 from semloc_ros.worlds.rendering.scene import Motion, SceneBuilder
 from semloc_ros.worlds.street.plan import ClipView, Lane
 
+pytestmark = pytest.mark.usefixtures("coarse_light")
+
 CONFIG = ClipConfig(rate=2.0, seconds=2.0, image_width=96, image_height=72, crowd=3)
 
 

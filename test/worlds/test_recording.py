@@ -22,6 +22,8 @@ from semloc_ros.worlds.recording.gallery import (
     plan_runs,
 )
 
+pytestmark = pytest.mark.usefixtures("coarse_light")
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, tiny_config):

@@ -21,6 +21,8 @@ from semloc_ros.worlds.recording.gallery import GalleryWorld, make_gallery
 from semloc_ros.worlds.recording.shots import Studio
 from semloc_ros.worlds.rendering.scene import Motion
 
+pytestmark = pytest.mark.usefixtures("coarse_light")
+
 
 @pytest.fixture(scope="module")
 def config(tiny_config):
