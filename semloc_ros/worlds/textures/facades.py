@@ -75,12 +75,12 @@ def fresh_weather(
     if wet:
         damp = smooth_noise(size, rng, (1.6 * scale, 0.16 * scale))
         damp += 0.8 * fractal_noise(size, rng, 0.6 * scale, 4)
-        picture *= (1 - 0.34 * np.clip(0.45 + 0.5 * damp, 0, 1))[:, :, None]
+        picture *= (1 - 0.3 * np.clip(0.45 + 0.4 * damp, 0, 1))[:, :, None]
     if snow:
         drift = fractal_noise(size, rng, 0.5 * scale, 5, 0.75)
         from_foot = (size[0] - np.arange(size[0], dtype=np.float32))[:, None] / scale
         drift += 1.6 * np.exp(-from_foot / 0.35)
-        share = np.clip(1.1 * (drift - 1.15), 0, 0.85)[:, :, None]
+        share = np.clip(0.9 * (drift - 1.5), 0, 0.8)[:, :, None]
         picture += share * (np.array([232, 236, 242], dtype=np.float32) - picture)
 
 

@@ -20,8 +20,9 @@ OPEN_SKY: Slant = (0.0, 0.8)  # no sun: the light of the sky's visible half come
 _DARKEST, _BRIGHTEST = 0.35, 1.9
 _JOINT_DEPTH = 0.006  # metres
 # mean slope of grain of one or two texels, and of dents some decimetres wide
-_ROUGHNESS = {"plaster": (0.1, 0.1), "stone": (0.14, 0.1), "brick": (0.1, 0.03),
-              "concrete": (0.05, 0.04)}  # fmt: skip
+_ROUGHNESS = {"plaster": (0.07, 0.03), "stone": (0.09, 0.03), "brick": (0.08, 0.015),
+              "concrete": (0.04, 0.015)}  # fmt: skip
+_STEEPEST = 1.6  # the sun along a wall: beyond, one dent shades the next
 
 
 def shading(
@@ -41,7 +42,8 @@ def shading(
     for height, gain in ((waves, dents * 0.06 * scale), *_cuts(joints, scale)):
         along += gain * np.gradient(height, axis=1).astype(np.float32)
         up -= gain * np.gradient(height, axis=0).astype(np.float32)
-    factor = 1.0 - (along * np.float32(slant[0]) + up * np.float32(slant[1]))
+    ease = min(1.0, _STEEPEST / max(float(np.hypot(*slant)), 1e-9))
+    factor = 1.0 - ease * (along * np.float32(slant[0]) + up * np.float32(slant[1]))
     return np.asarray(np.clip(factor, _DARKEST, _BRIGHTEST), dtype=np.float32)
 
 
