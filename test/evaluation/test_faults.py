@@ -146,6 +146,30 @@ def test_odometry_breaks_or_stays_away_for_a_while() -> None:
     assert len(there) == 190 and not [second for second in there if 2 <= second < 3]
 
 
+def test_the_same_images_are_lost_whatever_else_is_injected() -> None:
+    alone = seconds_of(images(injected("drop=0.3")))
+    assert seconds_of(images(injected("blur drop=0.3 exposure=0.5"))) == alone
+    assert seconds_of(images(injected("nan_odom drop=0.3 drop=0"))) == alone
+
+
+@pytest.mark.parametrize("broken", ["nan_odom@4=7", "odom_dropout@4=7"])
+def test_a_kidnap_amid_broken_odometry_is_the_same_in_any_order(broken: str) -> None:
+    kidnap = "kidnap@5s=4s"
+    one, other = injected(broken, kidnap), injected(kidnap, broken)
+    assert same(one, other)
+    known = [event for event in odometry(one) if np.isfinite(event.value).all()]
+    xs = np.array([event.value[0, 3] for event in known])
+    assert np.allclose(xs, [*np.arange(40) / 10, *(np.arange(110, 200) / 10 - 4.0)])
+
+
+def test_faults_that_change_nothing_are_told() -> None:
+    words = ["blackout@30 drop=0.5 kidnap@100 clockjump@50 nan_odom@5"]
+    line = FaultLine(parse_faults(words), 0)
+    list(line.inject(stream()))
+    assert sorted(line.idle) == ["blackout", "clockjump", "kidnap"]
+    assert line.kidnaps_ns == [], "nobody was carried off"
+
+
 def test_faults_combine_in_their_order() -> None:
     events = images(injected("exposure=0", "occlude@10=0.25"))
     assert not events[0].value.any()
