@@ -33,8 +33,10 @@ def load_conditions(folder: Path, config: EvaluationConfig) -> list[Condition]:
     """
     found = []
     for name, path in run_folders(folder).items():
-        run = load_run(path)
-        found.append(Condition(name, path, run, judge(run, config), read_about(path)))
+        about = read_about(path)
+        frames = (str(about.get("map_frame", "map")), str(about.get("odom_frame", "odom")))
+        run = load_run(path, *frames)
+        found.append(Condition(name, path, run, judge(run, config), about))
     return found
 
 

@@ -72,9 +72,11 @@ def recall_thresholds(config: EvaluationConfig) -> list[tuple[float, float]]:
     """Metres and degrees of the recalls; ConfigError if they are not written as `0.25/2 0.5/5`."""
     try:
         pairs = [tuple(map(float, word.split("/"))) for word in config.recall.split()]
+        if not all(0 < bound < np.inf for pair in pairs for bound in pair):
+            raise ValueError(config.recall)
         return [(metres, degrees) for metres, degrees in pairs]
     except ValueError:
-        wanted = "pairs of metres/degrees, as 0.25/2 0.5/5"
+        wanted = "pairs of positive metres/degrees, as 0.25/2 0.5/5"
         raise ConfigError(expected("evaluation.recall", wanted, repr(config.recall))) from None
 
 
@@ -123,6 +125,7 @@ def _of_run(
 ) -> Metrics:
     kept = ("frames_in_map", "cpu_s", "wall_s", "peak_memory_mb")
     spent = {key: about.get(key) for key in kept}
+    spent["idle_faults"] = list(about.get("idle_faults", []))
     return {**_tf(run), **outages(run, judged, config, about), **spent}
 
 
@@ -131,6 +134,8 @@ def _combined(key: str, runs: Sequence[Metrics]) -> Any:
     if key.startswith("recovery"):  # runs without a kidnap have nothing to say
         runs = [run for run in runs if run["kidnaps"]]
     values = [run[key] for run in runs]
+    if key == "idle_faults":
+        return sorted({fault for value in values for fault in value})
     if not values or any(value is None for value in values):
         return None
     return sum(values) if key in _SUMS else (min if key in _WORST_IS_LEAST else max)(values)

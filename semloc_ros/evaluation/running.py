@@ -32,7 +32,7 @@ from semloc_ros.evaluation.faults import FaultLine, parse_faults
 from semloc_ros.evaluation.predictions import PREDICTIONS, Drive, Truth, write_reference
 from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.replay import Replay
-from semloc_ros.evaluation.tum import read_tum
+from semloc_ros.evaluation.tum import read_tum, seconds_text
 from semloc_ros.localization.serving import FrameLocalizer
 from semloc_ros.options import to_mapping
 from semloc_ros.types import Camera, FloatArray
@@ -82,7 +82,10 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
         "bag": job.bag.name,
         "truth": job.truth,
         "map": Path(config.map).name,
+        "map_frame": config.map_frame,
+        "odom_frame": config.odom_frame,
         "faults": list(job.faults),
+        "idle_faults": line.idle,
         "frames_in_map": len(job.mapped_ns & set(frames.tolist())),
         "kidnaps_ns": line.kidnaps_ns,
         "mounts": {frame: pose.ravel().tolist() for frame, pose in mounts.items()},
@@ -106,14 +109,27 @@ def read_about(folder: Path) -> dict[str, Any]:
         raise DatasetError(expected(str(path), "readable JSON", error)) from None
     if not isinstance(about, dict):
         raise DatasetError(expected(str(path), "a JSON object", type(about).__name__))
+    _check_about(path, about)
     return about
+
+
+def _check_about(path: Path, about: dict[str, Any]) -> None:
+    """What is counted with must be numbers, and what is named must be words."""
+    for key in ("kidnaps_ns", "faults", "idle_faults"):
+        kind = int if key == "kidnaps_ns" else str
+        values = about.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(one, kind) for one in values):
+            raise DatasetError(expected(f"{path}: {key}", f"a list of {kind.__name__}", values))
+    for key in ("frames_in_map", "cpu_s", "wall_s", "peak_memory_mb"):
+        if not isinstance(about.get(key, 0), int | float):
+            raise DatasetError(expected(f"{path}: {key}", "a number", repr(about[key])))
 
 
 def run_folders(folder: Path) -> dict[str, Path]:
     """By condition the folders of predictions in a folder, or that folder itself; of the folder
     that --out named, those in its predictions/."""
     if (folder / PREDICTIONS).exists():
-        return {folder.name: folder}
+        return {folder.resolve().name: folder}
     if (folder / "predictions").is_dir():
         return run_folders(folder / "predictions")
     found = {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{PREDICTIONS}"))}
@@ -140,8 +156,26 @@ def _write_reference(job: Job, config: EvaluateConfig, folder: Path) -> NDArray[
         driven = Drive(
             *poses(job.bag, source, base_frame=config.base_frame, map_frame=config.odom_frame)
         )
-    write_reference(folder, frames, _truth(job, config), driven)
+    truth = _truth(job, config)
+    _check_overlap(job, frames, truth)
+    try:
+        write_reference(folder, frames, truth, driven)
+    except OSError as error:
+        wanted = "a folder that can be written"
+        raise DatasetError(expected(str(folder), wanted, error)) from None
     return frames
+
+
+def _check_overlap(job: Job, frames_ns: NDArray[np.int64], truth: Truth) -> None:
+    """A truth of another time judges nothing, and nothing judged looks like nothing wrong."""
+    first, last = truth.stamps_ns[0], truth.stamps_ns[-1]
+    if not np.any((first <= frames_ns) & (frames_ns <= last)):
+        spans = [
+            f"{seconds_text(int(stamps.min()))} to {seconds_text(int(stamps.max()))} s"
+            for stamps in (frames_ns, truth.stamps_ns)
+        ]
+        wanted = f"a truth at the time of the images, {spans[0]}"
+        raise DatasetError(expected(f"{job.bag} {job.truth}", wanted, spans[1]))
 
 
 def _stamps(bag: Path, topic: str) -> Iterator[int]:

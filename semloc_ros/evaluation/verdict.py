@@ -50,6 +50,21 @@ def verdict(
 def doubts(metrics: Mapping[str, Any]) -> list[str]:
     """Why the numbers of a run may say less than they seem to, in one sentence each."""
     found = []
+    if metrics["fixes"] == 0:
+        found.append(
+            f"None of {metrics['frames']} frames got a fix, so nothing is said of errors or of "
+            "false fixes. Is it the map of this place?"
+        )
+    if metrics["false_fixes"]:
+        found.append(
+            f"False fixes: {metrics['false_fixes']}, {100 * metrics['false_fix_rate']:.3g} % of "
+            "the poses offered as good whose truth is known."
+        )
+    if metrics["idle_faults"]:
+        found.append(
+            f"Injected, but nothing was changed by it: {', '.join(metrics['idle_faults'])}. "
+            "Does it start after the end of the recording?"
+        )
     if metrics["frames_in_map"]:
         found.append(
             f"{metrics['frames_in_map']} of {metrics['frames']} frames are images of the map "

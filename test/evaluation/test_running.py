@@ -23,7 +23,7 @@ from semloc_ros.evaluation.tum import write_tum
 from semloc_ros.evaluation.verdict import doubts, verdict
 from semloc_ros.geometry import se3
 from semloc_ros.options import from_mapping
-from semloc_ros.types import Correspondences, PoseEstimate
+from semloc_ros.types import Correspondences, NoPose, NoPoseReason, PoseEstimate
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 S = 1_000_000_000
@@ -136,6 +136,13 @@ class Oracle:
         return PoseEstimate(frame.stamp_ns, se3.inverse(map_from_camera), covariance, rows, 120)
 
 
+class Lost:
+    """Never knows."""
+
+    def localize(self, frame: Any, prior: Any = None) -> NoPose:
+        return NoPose(frame.stamp_ns, NoPoseReason.TOO_FEW_MATCHES, "none")
+
+
 def config(**options: Any) -> EvaluateConfig:
     return from_mapping(EvaluateConfig, {"map": "/maps/gallery", **options})
 
@@ -212,6 +219,36 @@ def test_a_truth_in_another_frame_is_refused(bag: Path, tmp_path: Path) -> None:
         predict(Job(bag, "/odom"), Oracle(), config(), tmp_path / "out")
     with pytest.raises(DatasetError, match="got poses in map"):
         predict(Job(bag, "/ground_truth/pose"), Oracle(), config(map_frame="world"), tmp_path)
+
+
+def test_a_truth_of_another_time_is_refused(bag: Path, tmp_path: Path) -> None:
+    stamps = START + (np.arange(3, dtype=np.int64) + 100) * S
+    write_tum(tmp_path / "truth.tum", stamps, np.tile(np.eye(4), (3, 1, 1)))
+    said = r"expected a truth at the time of the images, 17\d+\.0+ to .*, got 1700000100\.0+ to"
+    with pytest.raises(DatasetError, match=said):
+        predict(Job(bag, str(tmp_path / "truth.tum")), Oracle(), config(), tmp_path / "out")
+
+
+def test_transforms_are_judged_in_the_frames_of_the_run(bag: Path, tmp_path: Path) -> None:
+    stamps = START + np.arange(41, dtype=np.int64) * S // 20
+    places = np.column_stack([np.arange(41) / 20, np.full(41, 2.0), np.zeros(41)])
+    write_tum(tmp_path / "truth.tum", stamps, se3.make_pose(np.eye(3), places))
+    job, options = Job(bag, str(tmp_path / "truth.tum")), config(map_frame="world")
+    predict(job, Oracle(), options, tmp_path / "out")
+    conditions = load_conditions(tmp_path / "out", options.evaluation)
+    metrics = verdict(conditions, options.evaluation)[0]["all"]
+    assert metrics["tf_coverage"] > 0.8 and metrics["tf_position_max_m"] < 1e-6
+
+
+def test_faults_behind_the_end_and_runs_without_a_fix_are_told(bag: Path, tmp_path: Path) -> None:
+    faults = ("blackout@0=9", "kidnap@40s")
+    predict(Job(bag, "/ground_truth/pose", faults), Lost(), config(), tmp_path / "out")
+    conditions = load_conditions(tmp_path / "out", config().evaluation)
+    metrics = verdict(conditions, config().evaluation)[0]["all"]
+    none, idle = doubts(metrics)
+    assert none.startswith("None of 10 frames got a fix")
+    assert idle.startswith("Injected, but nothing was changed by it: kidnap.")
+    assert metrics["kidnaps"] == 0 and metrics["false_fix_rate"] is None
 
 
 def test_frames_that_the_map_was_made_of_are_told(bag: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from semloc_ros.errors import ConfigError, DatasetError
 from semloc_ros.evaluation.conditions import load_conditions
 from semloc_ros.evaluation.metrics import recall_thresholds, write_metrics
 from semloc_ros.evaluation.predictions import Truth, write_reference
-from semloc_ros.evaluation.verdict import verdict
+from semloc_ros.evaluation.verdict import doubts, verdict
 from semloc_ros.geometry import se3
 
 Maker = Callable[..., dict[str, Any]]
@@ -104,12 +104,22 @@ def test_one_folder_is_one_condition_and_none_is_an_error(folder: Path, tmp_path
     (folder / "day" / "run.json").write_text("[")
     with pytest.raises(DatasetError, match=r"run\.json: expected readable JSON"):
         load_conditions(folder, CONFIG)
+    (folder / "day" / "run.json").write_text('{"kidnaps_ns": ["soon"]}')
+    with pytest.raises(DatasetError, match=r"run\.json: kidnaps_ns: expected a list of int"):
+        load_conditions(folder, CONFIG)
+
+
+def test_false_fixes_are_said_in_words(folder: Path) -> None:
+    everything = verdict(load_conditions(folder, CONFIG), CONFIG)[0]["all"]
+    assert doubts(everything) == [
+        "False fixes: 1, 20 % of the poses offered as good whose truth is known."
+    ]
 
 
 def test_thresholds_are_free_and_checked() -> None:
     assert recall_thresholds(EvaluationConfig(recall="1/10 0.1/.5")) == [(1.0, 10.0), (0.1, 0.5)]
-    for wrong in ("1", "1/2/3", "a/b"):
-        with pytest.raises(ConfigError, match="evaluation.recall: expected pairs"):
+    for wrong in ("1", "1/2/3", "a/b", "nan/2", "-1/2", "1/0"):
+        with pytest.raises(ConfigError, match="evaluation.recall: expected pairs of positive"):
             recall_thresholds(EvaluationConfig(recall=wrong))
 
 
