@@ -225,10 +225,11 @@ class Replay:
             self._say(standing)
 
     def _say(self, standing: Standing) -> None:
-        """A status of no frame."""
+        """A status of no frame; 1 ns late, as it must not pass for that of an image that was
+        stamped at this very time."""
         self._said = standing
         values: dict[str, Any] = {"fix_age_s": standing.fix_age_s(self._now_ns)}
-        stamp = self._recorded(self._now_ns)
+        stamp = self._recorded(self._now_ns) + 1
         self._log.status(stamp, stamp, standing, {**values, **spreads_of(self._session)})
 
     def _broadcast(self) -> None:

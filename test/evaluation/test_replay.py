@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,18 @@ def test_a_blackout_ages_the_state_and_ends(tmp_path: Path) -> None:
     assert [one for one in reasons(run) if one.startswith("DEGRADED")] == ["DEGRADED bad_image"]
     assert judged.frame_states[-1] == "TRACKING"
     assert judged.fix_of_frame[15:34].max() == -1
+
+
+def test_what_time_says_does_not_pass_for_the_answer_to_an_image(tmp_path: Path) -> None:
+    """Images that come at their own stamp, when the state is looked after, too."""
+    events = [replace(event, at_ns=event.stamp_ns) for event in stream()]
+    lost = START + 3 * S, START + 7 * S
+    events = [
+        one for one in events if one.kind != IMAGE or not lost[0] <= one.stamp_ns < lost[1]
+    ]
+    run, _, _ = replayed(tmp_path, events)
+    assert "DEGRADED no_image" in reasons(run)
+    assert (judged_of(run).fix_of_frame >= 0).all()
 
 
 def test_a_silent_camera_is_told_by_time_alone(tmp_path: Path) -> None:
