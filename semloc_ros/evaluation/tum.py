@@ -68,9 +68,9 @@ def _row(place: str, line: str) -> tuple[int, list[float]]:
     if len(words) != 8:
         raise DatasetError(expected(place, wanted, f"{len(words)} columns"))
     try:
-        stamp = int(Decimal(words[0]) * 1_000_000_000)
+        stamp = int(np.int64(int(Decimal(words[0]) * 1_000_000_000)))  # or OverflowError
         numbers = [float(word) for word in words[1:]]
-    except (ValueError, InvalidOperation):
+    except (ValueError, OverflowError, InvalidOperation):
         raise DatasetError(expected(place, wanted, repr(line))) from None
     if not np.isfinite(numbers).all() or np.linalg.norm(numbers[3:]) < 1e-6:
         raise DatasetError(expected(place, "finite numbers and a unit quaternion", repr(line)))

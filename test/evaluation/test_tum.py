@@ -28,7 +28,8 @@ def test_lines_are_sorted_and_comments_skipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["1 2 3", "1 0 0 0 0 0 0 0", "x 0 0 0 0 0 0 1", "1 nan 0 0 0 0 0 1"]
+    "line", ["1 2 3", "1 0 0 0 0 0 0 0", "x 0 0 0 0 0 0 1", "1 nan 0 0 0 0 0 1",
+             "inf 0 0 0 0 0 0 1", "1e300 0 0 0 0 0 0 1"]
 )
 def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "a.tum").write_text(f"0 0 0 0 0 0 0 1\n{line}\n")
