@@ -160,14 +160,14 @@ def _shape(mesh: Mesh, lamps: Sequence[Lamp]) -> str:
 def build_scenery(
     config: StreetConfig, name: str, index: int, bakery: Bakery, *, swaying: bool = False
 ) -> Scenery:
-    """The street in the condition `name`; sky and cast are those of traversal `index`. With
+    """The street in the condition `name`; sky, leaves and cast are those of traversal `index`. With
     `swaying`, crowns near the cameras of clips move in the wind."""
     condition, builder = CONDITIONS[name], SceneBuilder()
     rng = plans.stream(config, Stream.CAST, index)
     # Before the street: models are taken out of the builder, the street stays in it.
     cast = make_cast(builder, rng, STREET, night=condition.lamps_on, winter=condition.snow)
     flag = make_flag(builder, rng)
-    plan = build_street(config, condition, builder, swaying=swaying)
+    plan = build_street(config, condition, builder, day=index, swaying=swaying)
     scene = builder.build()
     caster, maps = bakery.bake(scene.mesh, plan.lamps)
     light = condition.light(plans.stream(config, Stream.LIGHT, index))

@@ -170,7 +170,7 @@ def _shell(
     style = "brick" if design.style == "brick" else "plaster"
     picture = facades.wall(style, size, rng, works.scale * finer, np.array(design.color) * 0.93)
     facades.weather(picture, rng, works.scale * finer, ())
-    works.weather(picture, works.scale * finer, "shell", name)
+    works.weather(picture, works.scale * finer, side, "shell", name)
     wall = works.surface(picture, classes.BUILDING)
     depth = _CORNER if "r" not in faces else _DEPTH
     whole, tall = (0.0, side.length), (0.0, design.height)

@@ -69,14 +69,14 @@ _DAYLIGHT = {
     "summer": _Daylight("noon", (0.82, 0.86, 0.94), (-65, 56), (0.78, 0.72, 0.62)),
     "autumn": _Daylight("autumn", (0.78, 0.77, 0.78), (-128, 27), (0.75, 0.62, 0.45), haze_m=500),
     "winter": _Daylight(
-        "overcast", (0.96, 0.98, 1.02), ground=(0.7, 0.72, 0.76), haze_m=260
+        "overcast", (0.96, 0.98, 1.02), ground=(0.7, 0.72, 0.76), haze_m=130
     ),
-    "rain": _Daylight("rain", (0.88, 0.91, 0.97), haze_m=230, wetness=1.0),
+    "rain": _Daylight("rain", (0.88, 0.91, 0.97), haze_m=170, wetness=1.0),
     "dusk": _Daylight(
         "dusk", (0.42, 0.4, 0.48), lamps=(0.46, 0.36, 0.23), haze_m=500, headlights=0.25
     ),
     "night": _Daylight(
-        "night", (0.06, 0.066, 0.085), lamps=(0.95, 0.74, 0.48), haze_m=700, headlights=0.6
+        "night", (0.06, 0.066, 0.085), lamps=(0.6, 0.47, 0.3), haze_m=700, headlights=0.6
     ),
 }
 
@@ -106,9 +106,10 @@ CONDITIONS: dict[str, Condition] = {
     for condition in (
         Condition("summer"),
         Condition("autumn", foliage="autumn"),
-        Condition("winter", foliage="bare", snow=True, windows_lit=0.08, exposure_s=0.003),
+        Condition("winter", foliage="bare", snow=True, windows_lit=0.08, exposure_s=0.006,
+                  noise=1.6),  # fmt: skip
         Condition("rain", wet=True, windows_lit=0.15, exposure_s=0.006, noise=1.3),
         Condition("dusk", lamps_on=True, windows_lit=0.45, exposure_s=0.01, noise=1.8),
-        Condition("night", lamps_on=True, windows_lit=0.3, exposure_s=0.02, noise=3.5),
+        Condition("night", lamps_on=True, windows_lit=0.3, exposure_s=0.025, noise=5.0),
     )
 }

@@ -82,7 +82,7 @@ class Front:
             left = rng.uniform(0, max(0.1, side.length - 2.5))
             area = (left, height - 1.6, left + rng.uniform(1, 2.4), height - 0.7)
             facades.graffiti(picture, rng, scale, area)
-        works.weather(picture, scale, "wall", self.name)
+        works.weather(picture, scale, side, "wall", self.name)
         wall = works.surface(picture, _BUILDING)
         corner, across = side.point(0, height), side.length * side.right
         down = np.array([0.0, 0.0, -height])

@@ -60,7 +60,7 @@ def _wall(works: Works, side: Side, u: Span, rng: np.random.Generator, name: str
     for _ in range(int(rng.integers(1, 4))):
         left = rng.uniform(0, u[1] - u[0] - 2)
         facades.graffiti(picture, rng, works.scale, (left, 0.6, left + 1.8, 1.4))
-    works.weather(picture, works.scale, "wall", name)
+    works.weather(picture, works.scale, side, "wall", name)
     face = works.surface(picture, classes.WALL)
     top = works.plain((150, 146, 138), classes.WALL)
     box(works.builder, side, u, (-0.28, 0.0), (0.0, tall), face, instance, faces="fklr")

@@ -17,16 +17,18 @@ from semloc_ros.worlds.street.works import Works
 
 
 def build_street(
-    config: StreetConfig, condition: Condition, builder: SceneBuilder, *, swaying: bool = False
-) -> StreetPlan:
+    config: StreetConfig, condition: Condition, builder: SceneBuilder, *, day: int = 0,
+    swaying: bool = False,
+) -> StreetPlan:  # fmt: skip
     """Adds the still street to the builder and tells what others need to know of it.
 
     The same configuration gives the same geometry, instances and objects in all conditions, but
-    for leaves and snow, which come last. With `swaying`, the crowns before the cameras of clips
-    are meshes of their own instead of a part of the still scene.
+    for leaves and snow, which come last. Leaves hang otherwise every `day`. With
+    `swaying`, the crowns before the cameras of clips are meshes of their own instead of a part of
+    the still scene.
     """
     site = make_site(config)
-    works = Works(builder, config, condition, site)
+    works = Works(builder, config, condition, site, day)
     add_ground(works)
     views = clip_views(site)
     plots, forester = add_buildings(works), make_forester(works, views if swaying else ())

@@ -107,7 +107,8 @@ class Forester:
 
 def make_forester(works: Works, swaying_before: tuple[ClipView, ...] = ()) -> Forester:
     """Shapes and textures of the trees of this street; crowns before the cameras given sway."""
-    shapes = [grow(works.rng("shape", k)) for k in range(5)]
+    today = (works.condition.name, works.day)
+    shapes = [grow(works.rng("shape", k), works.rng("cards", k, *today)) for k in range(5)]
     bark, sprays = [], []
     for kind, tone in enumerate(((104, 92, 76), (124, 116, 102), (84, 72, 60))):
         rng = works.rng("bark", kind)
@@ -120,8 +121,9 @@ def make_forester(works: Works, swaying_before: tuple[ClipView, ...] = ()) -> Fo
     return Forester(works, shapes, bark, sprays, swaying_before)
 
 
-def grow(rng: np.random.Generator) -> Shape:
-    """A tree of unit height by forking: boughs from the trunk, branches from these, twigs."""
+def grow(rng: np.random.Generator, leaves: np.random.Generator) -> Shape:
+    """A tree of unit height by forking: boughs from the trunk, branches from these, twigs. How
+    its leaves hang is drawn from a stream of its own."""
     wood: list[tuple[FloatArray, FloatArray]] = []
     radii: list[tuple[float, float]] = []
     fork = np.array([*rng.normal(0, 0.012, 2), rng.uniform(0.24, 0.32)])
@@ -147,7 +149,7 @@ def grow(rng: np.random.Generator) -> Shape:
             radii.append((0.0045, 0.002))
             tips.append((root, root + branch))
     twigs = _twigs(tips, rng)
-    cards, axes, outlines = _cards(np.array(tips), rng)
+    cards, axes, outlines = _cards(np.array(tips), leaves)
     return Shape(np.array(wood), np.array(radii), twigs, cards, axes, outlines)
 
 

@@ -28,17 +28,20 @@ from semloc_ros.worlds.textures import facades, ground
 from semloc_ros.worlds.textures.noise import Size, to_image
 
 _SNOW_DEPTH = 0.05  # metres on tops
+_WIND = np.array([-0.8, 0.6, 0.0])  # unit vector to where the snow was blown from
 _FEWEST = 24  # texels of the shorter edge of what is drawn
 
 
 @dataclass(slots=True)
 class Works:
-    """The street while it is built."""
+    """The street while it is built. `day` tells two traversals in the same condition apart: leaves
+    hang otherwise."""
 
     builder: SceneBuilder
     config: StreetConfig
     condition: Condition
     site: Site
+    day: int = 0
     objects: list[PlanarObject] = field(default_factory=list)
     lamps: list[Lamp] = field(default_factory=list)
     _later: list[Callable[[], None]] = field(default_factory=list)
@@ -58,11 +61,14 @@ class Works:
         scale = finer * self.scale
         return max(4, round(height * scale)), max(4, round(width * scale))
 
-    def weather(self, picture: NDArray[np.float32], scale: float, *name: str) -> None:
-        """What the condition's weather leaves on a wall (H, W, 3), in place."""
+    def weather(
+        self, picture: NDArray[np.float32], scale: float, side: Side, *name: str
+    ) -> None:
+        """What the condition's weather leaves on a wall (H, W, 3) of that side, in place."""
         sky = self.condition
         rng = self.rng("weather", sky.name, *name)
-        facades.fresh_weather(picture, rng, scale, wet=sky.wet, snow=sky.snow)
+        blown = 0.2 + 0.8 * max(0.0, float(side.out @ _WIND)) if sky.snow else 0.0
+        facades.fresh_weather(picture, rng, scale, wet=sky.wet, snow=blown)
 
     def picture_size(self, width: float, height: float, finer: float) -> Size:
         """Like `size`, but never too few texels to draw letters and frames, in true proportion."""

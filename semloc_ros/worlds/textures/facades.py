@@ -22,6 +22,8 @@ Picture = NDArray[np.float32]
 Color = Sequence[float] | NDArray[np.float64]
 Area = tuple[float, float, float, float]  # left, top, right, bottom in metres
 _BONDS = {"brick": (0.26, 0.08), "stone": (0.72, 0.36), "concrete": (3.1, 1.55)}  # m
+# how units differ: in colour, and in slope, as they are not laid flush
+_UNITS = {"brick": (0.06, 0.07), "stone": (0.035, 0.05), "concrete": (0.02, 0.01)}
 
 
 def wall(
@@ -33,13 +35,15 @@ def wall(
         shade = 1 + 0.008 * fractal_noise(size, rng, 0.2 * scale, 3, 0.8)
         shade *= relief.shading(style, size, rng, scale, slant)
         return np.asarray(shade[:, :, None] * np.asarray(color), dtype=np.float32)
-    spread = {"brick": 0.12, "stone": 0.07, "concrete": 0.025}[style]
-    tone, joint = _bond(size, rng, scale, _BONDS[style], spread)
+    spread, lean = _UNITS[style]
+    tone, joint, units = _bond(size, rng, scale, _BONDS[style], spread)
     grain = 0.01 * smooth_noise(size, rng, (1.3, 1.3))
     face = (tone + grain)[:, :, None] * np.asarray(color)
     mortar = np.array([168, 160, 148]) if style == "brick" else 0.8 * np.asarray(color)
     share = 0.62 * joint[:, :, None]
-    shade = relief.shading(style, size, rng, scale, slant, joint)[:, :, None]
+    slopes = rng.normal(0, lean, (2, *units[1])).astype(np.float32)
+    leaning = slopes[0][units[0]], slopes[1][units[0]]
+    shade = relief.shading(style, size, rng, scale, slant, joint, leaning)[:, :, None]
     return np.asarray((face * (1 - share) + mortar * share) * shade, dtype=np.float32)
 
 
@@ -51,7 +55,7 @@ def weather(
     half = (height // 2 + 1, width // 2 + 1)
     clouds = fractal_noise(half, rng, 1.5 * scale, 4)
     streaks = smooth_noise(half, rng, (1.2 * scale, 0.08 * scale))
-    shade = 1 + 0.035 * clouds + 0.025 * streaks
+    shade = 1 + 0.025 * clouds + 0.02 * streaks
     large = cv2.resize(shade, (2 * half[1], 2 * half[0]))
     shade = np.asarray(large[:height, :width], dtype=np.float32)
     from_foot = (height - np.arange(height, dtype=np.float32))[:, None] / scale
@@ -67,10 +71,11 @@ def weather(
 
 
 def fresh_weather(
-    picture: Picture, rng: np.random.Generator, scale: float, *, wet: bool, snow: bool
+    picture: Picture, rng: np.random.Generator, scale: float, *, wet: bool, snow: float
 ) -> None:
     """What the weather of the day leaves on a wall, in place: damp in streaks from above and up
-    from the foot, snow blown into its dents."""
+    from the foot, snow blown into its dents: `snow` 0 none, 0.2 on a sheltered wall, 1 where the
+    wind stood on it."""
     size = picture.shape[0], picture.shape[1]
     if wet:
         damp = smooth_noise(size, rng, (1.6 * scale, 0.16 * scale))
@@ -80,7 +85,7 @@ def fresh_weather(
         drift = fractal_noise(size, rng, 0.5 * scale, 5, 0.75)
         from_foot = (size[0] - np.arange(size[0], dtype=np.float32))[:, None] / scale
         drift += 1.6 * np.exp(-from_foot / 0.35)
-        share = np.clip(0.9 * (drift - 1.5), 0, 0.8)[:, :, None]
+        share = np.clip(0.9 * (drift - 1.7 + 1.5 * snow), 0, 0.85)[:, :, None]
         picture += share * (np.array([232, 236, 242], dtype=np.float32) - picture)
 
 
@@ -124,7 +129,7 @@ def roof(style: str, size: Size, rng: np.random.Generator, scale: float, color: 
         shade[:, :: max(3, round(0.55 * scale))] *= 0.6
     else:
         bond = (0.24, 0.34) if style == "tiles" else (0.3, 0.2)
-        tone, joint = _bond(size, rng, scale, bond, 0.11)
+        tone, joint, _ = _bond(size, rng, scale, bond, 0.11)
         shade = tone * (1 - 0.45 * joint) * (1 + 0.08 * fractal_noise(size, rng, 2 * scale, 4))
     moss = np.clip(0.5 * fractal_noise(size, rng, 1.2 * scale, 4) - 0.55, 0, 0.6)[:, :, None]
     face = shade[:, :, None] * np.asarray(color)
@@ -148,8 +153,9 @@ def far_front(size: Size, rng: np.random.Generator, scale: float, color: Color) 
 
 def _bond(
     size: Size, rng: np.random.Generator, scale: float, unit: tuple[float, float], spread: float
-) -> tuple[Field, Field]:
-    """Tone and joint (0-1) of a running bond of units (width, height) in metres.
+) -> tuple[Field, Field, tuple[tuple[NDArray[np.int64], NDArray[np.int64]], tuple[int, int]]]:
+    """Tone and joint (0-1) of a running bond of units (width, height) in metres, and the row and
+    column of the unit of each texel with their numbers.
 
     Joints are filtered to their share of a texel, so that coarse textures do not alias."""
     wide, high = max(2.0, unit[0] * scale), max(2.0, unit[1] * scale)
@@ -160,7 +166,8 @@ def _bond(
     tones = rng.normal(1.0, spread, (row[-1] + 1, int(column.max()) + 1)).astype(np.float32)
     within = (y - row * high, (along - column) * wide)
     joint = np.maximum(within[0][:, None] < 1.0, within[1] < 1.0).astype(np.float32)
-    return tones[row[:, None], column], joint
+    rows = np.broadcast_to(row[:, None], column.shape)
+    return tones[rows, column], joint, ((rows, column), tones.shape)
 
 
 def _run(shade: Field, rng: np.random.Generator, scale: float, x: float, top: float) -> None:

@@ -27,12 +27,13 @@ _STEEPEST = 1.6  # the sun along a wall: beyond, one dent shades the next
 
 def shading(
     style: str, size: Size, rng: np.random.Generator, scale: float, slant: Slant,
-    joints: Field | None = None,
+    joints: Field | None = None, lean: tuple[Field, Field] | None = None,
 ) -> Field:  # fmt: skip
     """Factor (H, W) on the colour of a wall lit from `slant`.
 
-    `joints` (H, W) in [0, 1] are cut `_JOINT_DEPTH` deep. `scale` is texels per metre: a coarser
-    texture shows the slopes of larger dents only.
+    `joints` (H, W) in [0, 1] are cut `_JOINT_DEPTH` deep; `lean` are slopes (H, W) to the right
+    and up of faces that are not flush. `scale` is texels per metre: a coarser texture shows the
+    slopes of larger dents only.
     """
     fine, dents = _ROUGHNESS[style]
     fading = min(1.0, scale / 30.0)
@@ -42,6 +43,8 @@ def shading(
     for height, gain in ((waves, dents * 0.06 * scale), *_cuts(joints, scale)):
         along += gain * np.gradient(height, axis=1).astype(np.float32)
         up -= gain * np.gradient(height, axis=0).astype(np.float32)
+    if lean is not None:
+        along, up = along + lean[0], up + lean[1]
     ease = min(1.0, _STEEPEST / max(float(np.hypot(*slant)), 1e-9))
     factor = 1.0 - ease * (along * np.float32(slant[0]) + up * np.float32(slant[1]))
     return np.asarray(np.clip(factor, _DARKEST, _BRIGHTEST), dtype=np.float32)
