@@ -243,7 +243,7 @@ def _print(metrics: Mapping[str, Any], changes: list[Change]) -> None:
     for doubt in doubts(metrics["all"]):
         _console.print(doubt, style="yellow")
     for one in changes:
-        word = "WORSE" if one.is_worse else "changed" if one.is_significant else "same"
+        word = one.word.upper() if one.is_worse else one.word
         _console.print(
             f"{word:8}{one.key}: {one.baseline:.4g} → {one.now:.4g}"
             f" ({one.frames} frames, p = {one.probability:.2g})"

@@ -4,7 +4,8 @@ Only frames that both have count, by condition and stamp. For each number the di
 frames are summed by blocks of neighbours; if nothing had changed, each block's sum could as well
 have the other sign (permutation test: Fisher 1935; Good, "Permutation Tests", 3.2). The
 probabilities are held against Holm's bound over all numbers (Scandinavian Journal of Statistics
-1979). Worse is what is so by more than chance and by more than the configured least amount.
+1979). Worse is what is so by more than chance and by more than the configured least amount; and
+the first false fix is worse whatever chance says, as a replay repeats itself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,15 @@ class Change:
     is_significant: bool
     is_worse: bool
 
+    @property
+    def word(self) -> str:
+        """`worse`, `changed`, `chance` (other, but not certainly so) or `same`."""
+        if self.is_worse:
+            return "worse"
+        if self.is_significant:
+            return "changed"
+        return "same" if self.now == self.baseline else "chance"
+
 
 def per_frame(conditions: Sequence[Condition]) -> dict[str, dict[str, list[Any]]]:
     """What a later run can be compared with, by condition: stamps, errors of fixes (None where
@@ -67,7 +78,8 @@ def read_baseline(path: Path) -> Frames:
                                                      "has_fix")}  # fmt: skip
             if len(lengths) != 1:
                 raise ValueError(f"columns of {name} differ in length")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            _common(columns, columns)  # raises for what are no numbers
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         wanted = "metrics.json of `semloc evaluate`"
         reason = f"{type(error).__name__} {error}"
         raise DatasetError(expected(str(path), wanted, reason)) from None
@@ -93,6 +105,26 @@ def compare(now: Frames, baseline: Frames, config: EvaluationConfig) -> list[Cha
     for key in _LEAST_ERROR:
         changes += _error(key, ours[key], theirs[key], blocks, config)
     return _holm(changes, config)
+
+
+def not_compared(now: Frames, baseline: Frames, config: EvaluationConfig) -> list[str]:
+    """What the comparison does not speak of, a sentence each."""
+    found = []
+    for frames, others, who in ((baseline, now, "the baseline"), (now, baseline, "this run")):
+        alone = {
+            name: len(set(columns["stamp_ns"]) - set(others.get(name, {}).get("stamp_ns", [])))
+            for name, columns in frames.items()
+        }
+        counted = ", ".join(f"{count} of {name}" for name, count in alone.items() if count)
+        if counted:
+            found.append(f"Not compared, as only {who} has them: {counted} (frames).")
+    counts = [len(_common(now[name], baseline[name])[0]["has_fix"]) for name in now
+              if name in baseline]  # fmt: skip
+    blocks = len(blocks_of(counts, config.block_frames))
+    tests = len(recall_thresholds(config)) + 2 + len(_LEAST_ERROR)
+    if 2.0 ** (1 - blocks) > config.significance / tests:
+        found.append(f"{sum(counts)} frames are too few to compare: any change may be chance.")
+    return found
 
 
 def as_metrics(changes: Sequence[Change]) -> list[dict[str, Any]]:
@@ -167,17 +199,27 @@ def _error(
 def _chance(
     differences: FloatArray, blocks: list[NDArray[np.int64]], config: EvaluationConfig
 ) -> float:
-    """Probability of as large a sum if the sign of each block's were a coin's."""
+    """Probability of as large a sum if the sign of each block's were a coin's: of all signs where
+    they are few, else of some and those that are there."""
     sums = np.array([differences[block].sum() for block in blocks])
-    rng = np.random.default_rng(config.seed)
-    signs = rng.choice([-1.0, 1.0], size=(config.resamples, len(sums)))
     tolerance = 1e-12 * np.abs(sums).sum()  # the same sum in another order
+    is_exact = 2 ** len(sums) <= config.resamples
+    if is_exact:
+        signs = np.array(list(product((-1.0, 1.0), repeat=len(sums))))
+    else:
+        rng = np.random.default_rng(config.seed)
+        signs = rng.choice([-1.0, 1.0], size=(config.resamples, len(sums)))
     as_large = np.abs(signs @ sums) >= abs(sums.sum()) - tolerance
-    return float((1 + as_large.sum()) / (1 + config.resamples))
+    there = 0 if is_exact else 1
+    return float((there + as_large.sum()) / (there + len(signs)))
+
+
+def _is_first_false(one: Change) -> bool:
+    return one.key == "false_fix_share" and one.baseline == 0.0
 
 
 def _holm(changes: list[Change], config: EvaluationConfig) -> list[Change]:
-    """With what is significant marked; worse is only what is significant."""
+    """With what is significant marked; worse is only what is, and a first false fix."""
     order = sorted(range(len(changes)), key=lambda row: changes[row].probability)
     significant = set()
     for place, row in enumerate(order):
@@ -187,7 +229,7 @@ def _holm(changes: list[Change], config: EvaluationConfig) -> list[Change]:
     return [
         Change(
             one.key, one.baseline, one.now, one.frames, one.probability,
-            row in significant, one.is_worse and row in significant,
+            row in significant, one.is_worse and (row in significant or _is_first_false(one)),
         )
         for row, one in enumerate(changes)
     ]  # fmt: skip

@@ -117,11 +117,10 @@ def _compared(changes: Sequence[Change]) -> str:
     if worse:
         verdict = f"worse than the baseline: {', '.join(worse)}"
     header = ["", "baseline", "now", "frames", "p", ""]
-    words = {(True, True): "worse", (True, False): "changed", (False, False): "same"}
     rows = [
         [
             one.key, number(one.baseline), number(one.now), str(one.frames),
-            f"{one.probability:.2g}", words[one.is_significant, one.is_worse],
+            f"{one.probability:.2g}", one.word,
         ]
         for one in changes
     ]  # fmt: skip

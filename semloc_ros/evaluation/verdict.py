@@ -11,6 +11,7 @@ from semloc_ros.evaluation.comparison import (
     Change,
     as_metrics,
     compare,
+    not_compared,
     per_frame,
     read_baseline,
 )
@@ -28,12 +29,17 @@ def verdict(
     `per_frame` is what later runs are compared with; `changes` only beside a baseline.
     """
     frames = per_frame(conditions)
-    changes = compare(frames, read_baseline(baseline), config) if baseline else []
+    before = read_baseline(baseline) if baseline else {}
+    changes = compare(frames, before, config) if baseline else []
     counts = [len(one.run.frames_ns) for one in conditions]
     pooled = pool([one.judged for one in conditions])
     everything = compute_pooled(conditions, config)
     metrics: Metrics = {
-        "all": {**everything, "intervals": intervals(pooled, counts, config)},
+        "all": {
+            **everything,
+            "intervals": intervals(pooled, counts, config),
+            "not_compared": not_compared(frames, before, config) if baseline else [],
+        },
         "conditions": {
             one.name: {
                 **compute_metrics(one.run, one.judged, config, one.about),
@@ -75,7 +81,7 @@ def doubts(metrics: Mapping[str, Any]) -> list[str]:
             f"{metrics['poses_without_truth']} of {metrics['poses']} poses have no truth: "
             "no error speaks of them."
         )
-    return found
+    return [*found, *metrics.get("not_compared", [])]
 
 
 def short(value: float) -> str:

@@ -13,7 +13,12 @@ import pytest
 
 from semloc_ros.config import EvaluationConfig
 from semloc_ros.errors import DatasetError
-from semloc_ros.evaluation.comparison import Change, compare, read_baseline
+from semloc_ros.evaluation.comparison import (
+    Change,
+    compare,
+    not_compared,
+    read_baseline,
+)
 
 CONFIG = EvaluationConfig(resamples=1000)
 
@@ -87,6 +92,36 @@ def test_false_fixes_that_came_are_worse(errors: np.ndarray) -> None:
     assert found.is_worse and found.now == pytest.approx(0.05)
 
 
+def test_the_first_false_fix_is_worse_whatever_chance_says(errors: np.ndarray) -> None:
+    wrong = errors.copy()
+    wrong[7] = 3.0
+    first = compared(wrong, errors)["false_fix_share"]
+    assert first.is_worse and not first.is_significant and first.word == "worse"
+    second = wrong.copy()
+    second[8] = 3.0
+    found = compared(second, wrong)["false_fix_share"]
+    assert not found.is_worse and found.word == "chance"
+    assert compared(errors, wrong)["false_fix_share"].word == "chance"
+    assert compared(errors, errors)["false_fix_share"].word == "same"
+
+
+def test_what_is_not_compared_is_said(errors: np.ndarray) -> None:
+    now = {"a": frames(errors[:100], first=50), "new": frames(errors)}
+    then = {"a": frames(errors[50:150], first=100), "old": frames(errors)}
+    assert not_compared(now, then, CONFIG) == [
+        "Not compared, as only the baseline has them: 50 of a, 400 of old (frames).",
+        "Not compared, as only this run has them: 50 of a, 400 of new (frames).",
+    ]
+    few = {"a": frames(errors[:8])}
+    assert not_compared(few, few, CONFIG) == [
+        "8 frames are too few to compare: any change may be chance."
+    ]
+    nine = {"a": frames(errors[:9])}
+    assert not_compared(nine, nine, CONFIG) == []
+    worse = compare({"a": frames(10 * errors[:9])}, nine, CONFIG)
+    assert by_key(worse)["position_m"].is_worse
+
+
 def test_noise_is_seldom_called_worse() -> None:
     """Forty pairs of runs that differ by chance alone; Holm's bound is on any number at all."""
     rng = np.random.default_rng(5)
@@ -119,7 +154,9 @@ def test_a_baseline_is_read_back_and_a_broken_one_named(
     path.write_text(json.dumps({"per_frame": {"a": frames(errors)}}))
     assert read_baseline(path) == {"a": frames(errors)}
     uneven = {**frames(errors), "has_fix": [True]}
-    for text in ("{", "[]", "{}", json.dumps({"per_frame": {"a": uneven}})):
+    words = {**frames(errors), "stamp_ns": ["soon"] * len(errors)}
+    for text in ("{", "[]", "{}", *(json.dumps({"per_frame": {"a": one}}) for one in
+                                    (uneven, words))):  # fmt: skip
         path.write_text(text)
         with pytest.raises(DatasetError, match=r"metrics\.json: expected metrics\.json of"):
             read_baseline(path)
