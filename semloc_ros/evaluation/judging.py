@@ -138,11 +138,13 @@ def _errors(poses: Poses, truth: FloatArray) -> tuple[FloatArray, FloatArray, Fl
 
 
 def _nees(error: FloatArray, covariance: FloatArray) -> float:
-    """Infinite for a covariance that is none: it claims certainty in some direction."""
+    """Infinite for a covariance that is none, singular or not of numbers: it covers nothing, and
+    must not drop out of the statistics."""
     try:
-        return uncertainty.nees(error, covariance)
+        found = uncertainty.nees(error, covariance)
     except InputError:
         return float("inf")
+    return float("inf") if np.isnan(found) else found
 
 
 def _latencies(run: Run) -> FloatArray:

@@ -30,6 +30,7 @@ from semloc_ros.types import FloatArray, State
 
 PREDICTIONS, FRAMES, TRUTH, ODOMETRY = "predictions.jsonl", "frames.txt", "truth.tum", "odom.tum"
 _STATES = tuple(state.value for state in State)
+_LARGEST = 2**62  # of a stamp: differences of two of them are integers of 64 bits, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,10 @@ def load_run(folder: Path, map_frame: str = "map", odom_frame: str = "odom") -> 
     driven = folder / ODOMETRY
     records: dict[str, list[dict[str, Any]]] = {"frame": [], "pose": [], "status": [], "tf": []}
     for place, record in _records(folder / PREDICTIONS):
-        if record.get("kind") not in records:
-            raise DatasetError(expected(f"{place}: kind", " or ".join(records), record.get("kind")))
-        records[record["kind"]].append(record | {"place": place})
+        kind = str(record.get("kind"))
+        if kind not in records:
+            raise DatasetError(expected(f"{place}: kind", " or ".join(records), kind))
+        records[kind].append(record | {"place": place})
     return Run(
         frames_ns=frames,
         truth=truth,
@@ -144,6 +146,8 @@ def _read_frames(path: Path) -> NDArray[np.int64]:
         stamps = [int(line) for line in path.read_text().split()]
     except (OSError, ValueError) as error:
         raise DatasetError(expected(str(path), "one stamp in nanoseconds a line", error)) from None
+    if any(abs(stamp) > _LARGEST for stamp in stamps):
+        raise DatasetError(expected(str(path), "integers of 64 bits", max(stamps, key=abs)))
     if not stamps:
         raise DatasetError(expected(str(path), "at least one query image", "none"))
     return np.unique(_integers(stamps))
@@ -208,7 +212,13 @@ def _status(record: dict[str, Any]) -> Status:
     state = record.get("state")
     if state not in _STATES:
         raise DatasetError(expected(f"{record['place']}: state", " or ".join(_STATES), state))
-    values = {str(key): str(value) for key, value in record.get("values", {}).items()}
+    given = record.get("values", {})
+    if not isinstance(given, dict):
+        raise DatasetError(expected(f"{record['place']}: values", "an object", repr(given)))
+    values = {str(key): str(value) for key, value in given.items()}
+    for key, text in values.items():
+        if key.endswith("_ms") and text and not _is_number(text):
+            raise DatasetError(expected(f"{record['place']}: {key}", "a number", repr(text)))
     reason = str(record.get("reason", ""))
     return Status(_stamp(record), _arrival(record), State(state), reason, values)
 
@@ -223,8 +233,8 @@ def _arrival(record: dict[str, Any]) -> int:
 
 def _integer(record: dict[str, Any], key: str) -> int:
     value = record.get(key)
-    if type(value) is not int:
-        raise DatasetError(expected(f"{record['place']}: {key}", "an integer", value))
+    if type(value) is not int or abs(value) > _LARGEST:
+        raise DatasetError(expected(f"{record['place']}: {key}", "an integer of 64 bits", value))
     return value
 
 
@@ -236,6 +246,13 @@ def _numbers(record: dict[str, Any], key: str, count: int) -> list[float]:
     if not all(isinstance(value, int | float) for value in values):
         raise DatasetError(expected(name, f"{count} numbers", values))
     return [float(value) for value in values]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
 
 
 def _integers(values: list[int]) -> NDArray[np.int64]:

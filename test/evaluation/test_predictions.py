@@ -49,6 +49,8 @@ def test_an_empty_log_is_a_run_without_poses(make_folder: MakeFolder) -> None:
     ("change", "named"),
     [
         ({"kind": "guess"}, "kind"),
+        ({"kind": []}, "kind"),
+        ({"stamp_ns": 10**30}, "stamp_ns: expected an integer of 64 bits"),
         ({"stamp_ns": 1.5}, "stamp_ns"),
         ({"received_ns": None}, "received_ns"),
         ({"position": [0, 0]}, "position"),
@@ -79,6 +81,10 @@ def test_an_unknown_state_and_broken_json_are_named(
     _, status = records
     with pytest.raises(DatasetError, match="state: expected UNINITIALIZED or"):
         load_run(make_folder([status(0, "FINE")]))
+    with pytest.raises(DatasetError, match="jsonl:1: values: expected an object"):
+        load_run(make_folder([status(0, values=None)]))
+    with pytest.raises(DatasetError, match="jsonl:1: pnp_ms: expected a number, got 'slow'"):
+        load_run(make_folder([status(0, values={"pnp_ms": "slow"})]))
     folder = make_folder([])
     (folder / "predictions.jsonl").write_text('{"kind": "po')
     with pytest.raises(DatasetError, match="one JSON object"):
@@ -89,6 +95,9 @@ def test_missing_parts_are_named(make_folder: MakeFolder) -> None:
     folder = make_folder([])
     (folder / "frames.txt").write_text("")
     with pytest.raises(DatasetError, match="at least one query image"):
+        load_run(folder)
+    (folder / "frames.txt").write_text(f"{10**30}")
+    with pytest.raises(DatasetError, match="expected integers of 64 bits"):
         load_run(folder)
     (folder / "frames.txt").unlink()
     with pytest.raises(DatasetError, match=r"frames\.txt"):
