@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -32,8 +34,9 @@ def evaluate(
         [], metavar="[NAME=]PATH", help="A bag to localize; NAME is its condition. Repeatable."
     ),
     map: Path | None = typer.Option(None, help="Folder of the map."),
-    truth: str = typer.Option(
-        _TRUTH, help="True poses of the base in the map: a topic, /tf, or a TUM file."
+    truth: str | None = typer.Option(
+        None, help="True poses of the base in the map: a topic, /tf, or a TUM file.",
+        show_default=_TRUTH,
     ),
     config: Path | None = typer.Option(
         None, help="Parameters of the localizer, as the node takes them (yaml)."
@@ -65,11 +68,13 @@ def evaluate(
     from semloc_ros.evaluation.exports import export as write_export
 
     options, formats = _options(config, set_, map), _formats(export)
+    _check_before(out, baseline, rerun)
     if predictions is None:
         predictions = out / "predictions"
-        _predict(_bags(bag), truth, tuple(inject), options, predictions)
-    elif bag or inject:
-        raise ConfigError(expected("--predictions", "no --bag and no --inject beside it", "both"))
+        _predict(_bags(bag), truth or _TRUTH, tuple(inject), options, predictions)
+    elif bag or inject or truth:
+        wanted = "no --bag, no --truth and no --inject beside it"
+        raise ConfigError(expected("--predictions", wanted, "both"))
     conditions = load_conditions(predictions, options.evaluation)
     changes = _judge(conditions, options, out, baseline, report)
     for form in formats:
@@ -88,6 +93,23 @@ def _options(config: Path | None, assignments: list[str], map_: Path | None) -> 
     named = {**of_file, **flatten_assignments(parse_assignments(assignments))}
     options = from_mapping(EvaluateConfig, named)
     return options if map_ is None else replace(options, map=str(map_))
+
+
+def _check_before(out: Path, baseline: Path | None, rerun: Path | None) -> None:
+    """What would otherwise end the command after hours of computing."""
+    if baseline is not None:
+        from semloc_ros.evaluation.comparison import read_baseline
+
+        read_baseline(baseline)
+    if rerun is not None:
+        import_module("rerun")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        wanted = "a folder that can be written"
+        raise ConfigError(expected(f"--out {out}", wanted, error)) from None
 
 
 def flatten_assignments(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -176,7 +198,6 @@ def _judge(
     from semloc_ros.evaluation.verdict import verdict
 
     metrics, changes = verdict(conditions, options.evaluation, baseline)
-    out.mkdir(parents=True, exist_ok=True)
     write_metrics(metrics, out / "metrics.json")
     _print(metrics, changes)
     if report:
@@ -213,11 +234,10 @@ def _points(options: EvaluateConfig) -> Any:
     return load_map(Path(options.map).expanduser(), verify=False).points_map
 
 
+_RECALLS = 3  # more do not fit into a terminal; the report has all
 _COLUMNS = (
     ("frames", "frames", 1.0),
     ("availability", "fixes\n%", 100.0),
-    ("recall_0.25m_2deg", "0.25 m\n2° %", 100.0),
-    ("recall_0.5m_5deg", "0.5 m\n5° %", 100.0),
     ("position_median_m", "median\ncm", 100.0),
     ("position_p95_m", "p95\ncm", 100.0),
     ("rotation_median_deg", "median\n°", 1.0),
@@ -228,16 +248,20 @@ _COLUMNS = (
 
 
 def _print(metrics: Mapping[str, Any], changes: list[Change]) -> None:
+    from semloc_ros.evaluation.metrics import recall_words
     from semloc_ros.evaluation.verdict import doubts
 
     table = Table(box=None)
-    for heading in ("", *(heading for _, heading, _ in _COLUMNS)):
+    keys = [key for key in metrics["all"] if key.startswith("recall_")][:_RECALLS]
+    recalls = [(key, f"{recall_words(key)} %".replace(", ", "\n"), 100.0) for key in keys]
+    columns = (*_COLUMNS[:2], *recalls, *_COLUMNS[2:])
+    for heading in ("", *(heading for _, heading, _ in columns)):
         table.add_column(heading, justify="left" if not heading else "right")
     rows = dict(metrics["conditions"])
     if len(rows) > 1:
         rows["all"] = metrics["all"]
     for name, numbers in rows.items():
-        cells = [_cell(numbers.get(key), scale) for key, _, scale in _COLUMNS]
+        cells = [_cell(numbers.get(key), scale) for key, _, scale in columns]
         table.add_row(name, *cells)
     _console.print(table)
     for doubt in doubts(metrics["all"]):

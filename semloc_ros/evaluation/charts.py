@@ -34,6 +34,9 @@ def error_cdfs(conditions: Sequence[Condition]) -> Figure:
         _cdf(lower, one.judged.of_fixes(one.judged.rotation_deg), frames, color, one.name)
     for axes, label in ((upper, "position error (cm)"), (lower, "rotation error (deg)")):
         axes.set(xlabel=label, ylabel="share of all frames", ylim=(0, 1.02), xscale="log")
+        if not any(len(line.get_xdata()) for line in axes.lines):  # a logarithm needs something
+            axes.set_xlim(0.1, 100.0)
+            axes.text(0.5, 0.5, "no fix at all", transform=axes.transAxes, ha="center")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color="#e4e7ec", linewidth=0.6)
     upper.legend(fontsize=8, loc="upper left", frameon=False)

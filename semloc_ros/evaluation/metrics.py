@@ -85,6 +85,11 @@ def recall_name(metres: float, degrees: float) -> str:
     return f"recall_{metres:g}m_{degrees:g}deg"
 
 
+def recall_words(name: str) -> str:
+    """The bounds in the key of a recall, as `0.25 m, 2°`."""
+    return name.removeprefix("recall_").replace("m_", " m, ").replace("deg", "°")
+
+
 def write_metrics(metrics: Metrics, path: Path) -> None:
     """Write metrics as JSON, an undefined or infinite number as null."""
     path.write_text(json.dumps(_jsonable(metrics), indent=2) + "\n")

@@ -12,6 +12,7 @@ import numpy as np
 from semloc_ros.evaluation import charts, figures
 from semloc_ros.evaluation.comparison import Change
 from semloc_ros.evaluation.conditions import Condition
+from semloc_ros.evaluation.metrics import recall_words
 from semloc_ros.evaluation.page import (
     all_numbers,
     figure_grid,
@@ -25,9 +26,10 @@ from semloc_ros.evaluation.report import worst_frames
 from semloc_ros.evaluation.verdict import doubts, short
 from semloc_ros.types import FloatArray
 
+_FIRST_RECALL = "recall_0.25m_2deg"
 _TILES = (  # key, label, scale, unit; the coverage stands beside errors
     ("availability", "frames with a fix", 100.0, "%"),
-    ("recall_0.25m_2deg", "within 0.25 m and 2°", 100.0, "%"),
+    (_FIRST_RECALL, "within 0.25 m, 2°", 100.0, "%"),
     ("position_median_m", "position error, median", 100.0, "cm"),
     ("rotation_median_deg", "rotation error, median", 1.0, "°"),
     ("false_fix_rate", "false fixes", 100.0, "%"),
@@ -95,7 +97,7 @@ def write_overview(
 def _summary(
     conditions: Sequence[Condition], metrics: Mapping[str, Any], changes: Sequence[Change]
 ) -> str:
-    names = ", ".join(html.escape(one.name) for one in conditions)
+    names = ", ".join(html.escape(_named(one)) for one in conditions)
     faults = sorted({fault for one in conditions for fault in one.about.get("faults", [])})
     injected = f" Faults: {html.escape(' '.join(faults))}." if faults else ""
     line = (
@@ -103,10 +105,20 @@ def _summary(
         f"{len(conditions)} condition{'s' if len(conditions) > 1 else ''}: {names}.{injected}"
     )
     if metrics["kidnaps"]:
-        line += f" After {metrics['kidnaps']} kidnaps {metrics['recovered']} were found again."
-    tiles = "".join(_tile(metrics, *tile) for tile in _TILES if metrics.get(tile[0]) is not None)
+        line += f" Kidnaps: {metrics['kidnaps']}, of which found again: {metrics['recovered']}."
+    recalls = [key for key in metrics if key.startswith("recall_")]
+    shown = [tile for tile in _TILES if metrics.get(tile[0]) is not None]
+    if _FIRST_RECALL not in recalls and recalls:
+        shown.insert(1, (recalls[0], f"within {recall_words(recalls[0])}", 100.0, "%"))
+    tiles = "".join(_tile(metrics, *tile) for tile in shown)
     warned = "".join(f'<p class="verdict bad">{html.escape(one)}</p>' for one in doubts(metrics))
     return f'{_compared(changes)}{warned}<p>{line}</p><div class="tiles">{tiles}</div>'
+
+
+def _named(one: Condition) -> str:
+    """A condition, and what it was made of where run.json says so."""
+    sources = [f"{key} {one.about[key]}" for key in ("bag", "map", "truth") if key in one.about]
+    return f"{one.name} ({', '.join(sources)})" if sources else one.name
 
 
 def _compared(changes: Sequence[Change]) -> str:
@@ -148,10 +160,7 @@ def _interval(metrics: Mapping[str, Any], key: str, scale: float) -> str:
 
 def _recalls(rows: Mapping[str, Mapping[str, Any]]) -> str:
     keys = [key for key in next(iter(rows.values())) if key.startswith("recall_")]
-    titles = [
-        key.removeprefix("recall_").replace("m_", " m, ").replace("deg", "°") for key in keys
-    ]
-    header = ["condition", "frames", "fixes %", *(f"{title} %" for title in titles),
+    header = ["condition", "frames", "fixes %", *(f"{recall_words(key)} %" for key in keys),
               "median cm", "p95 cm", "median °", "p95 °", "errors of %"]  # fmt: skip
     shown = []
     for name, metrics in rows.items():
@@ -212,9 +221,12 @@ def _condition(one: Condition, points_map: FloatArray | None) -> str:
 
 def _worst(conditions: Sequence[Condition]) -> str:
     """The worst ten frames of all conditions, with their overlays where those were kept."""
-    position = np.concatenate([one.judged.per_frame(one.judged.position_m) for one in conditions])
+    position, rotation = (
+        np.concatenate([one.judged.per_frame(getattr(one.judged, name)) for one in conditions])
+        for name in ("position_m", "rotation_deg")
+    )
     owners = [(one, row) for one in conditions for row in range(len(one.run.frames_ns))]
-    cards = "".join(_card(*owners[frame]) for frame in worst_frames(position))
+    cards = "".join(_card(*owners[frame]) for frame in worst_frames(position, rotation))
     explained = "Some without a fix, from all over the runs, then those of the largest error."
     return f'<h2>Worst frames</h2><p>{explained}</p><div class="worst">{cards}</div>'
 

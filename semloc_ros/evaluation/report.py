@@ -18,6 +18,7 @@ from semloc_ros.evaluation.predictions import Run
 from semloc_ros.types import FloatArray
 
 _WORST = 10
+_DEG_PER_M = 5.0
 _DPI = 150
 
 
@@ -92,7 +93,7 @@ def _worst(run: Run, judged: Judged) -> str:
     rotation, nees = judged.per_frame(judged.rotation_deg), judged.per_frame(judged.nees)
     said = {status.stamp_ns: status for status in reversed(run.statuses)}
     rows = []
-    for frame in worst_frames(position):
+    for frame in worst_frames(position, rotation):
         status = said.get(int(run.frames_ns[frame]))
         seconds = (run.frames_ns[frame] - run.frames_ns[0]) * 1e-9
         cells = [
@@ -109,11 +110,13 @@ def _worst(run: Run, judged: Judged) -> str:
     return "<h2>Worst frames</h2>" + table(header, rows)
 
 
-def worst_frames(position_m: FloatArray) -> list[int]:
-    """Rows of frames: at most half a table of those without a fix, and the largest errors."""
-    missing = np.flatnonzero(np.isnan(position_m))
+def worst_frames(position_m: FloatArray, rotation_deg: FloatArray) -> list[int]:
+    """Rows of frames: at most half a table of those without a fix, and the largest errors, a
+    metre counting as five degrees: a robot that faces the wrong way is not fine where it is."""
+    errors = np.fmax(position_m, rotation_deg / _DEG_PER_M)
+    missing = np.flatnonzero(np.isnan(errors))
     if len(missing) > _WORST // 2:  # from all over the run
         missing = missing[np.linspace(0, len(missing) - 1, _WORST // 2).astype(int)]
-    by_error = np.argsort(-np.nan_to_num(position_m, nan=-1.0), kind="stable")
-    found = [frame for frame in by_error if not np.isnan(position_m[frame])]
+    by_error = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")
+    found = [frame for frame in by_error if not np.isnan(errors[frame])]
     return [*map(int, missing), *map(int, found[: _WORST - len(missing)])]

@@ -58,6 +58,7 @@ def test_a_folder_is_judged_again_and_exported(tmp_path: Path) -> None:
         "day_fixes.tum", "day_truth.tum", "night_fixes.tum", "night_truth.tum",
     }  # fmt: skip
     assert "night" in done.output and "all" in done.output
+    assert "0.2 m" in done.output and "0.25 m" not in done.output, "the thresholds asked for"
 
 
 def test_the_exit_code_says_whether_it_is_worse(tmp_path: Path) -> None:
@@ -86,13 +87,19 @@ def test_the_exit_code_says_whether_it_is_worse(tmp_path: Path) -> None:
         (["--bag", "x"], "--map: expected the folder of a map, got none"),
         (["--bag", "a=x", "--bag", "a=y", "--map", "m"], "conditions of different names"),
         (["--bag", "x", "--map", "m", "--inject", "drop=0.2 blurr"], "did you mean blur?"),
-        (["--bag", "x", "--predictions", "y"], "no --bag and no --inject beside it"),
+        (["--bag", "x", "--predictions", "y"], "no --bag, no --truth and no --inject beside it"),
+        (["--truth", "a.tum", "--predictions", "y"], "no --bag, no --truth and no --inject"),
+        (["--bag", "x", "--baseline", "no.json"], "no.json: expected metrics.json of"),
+        (["--bag", "x", "--out", "/dev/null"], "--out /dev/null: expected a folder that can be"),
         (["--predictions", "y", "--export", "tun"], "did you mean tum?"),
         (["--bag", "x", "--set", "pnp.max_eror_px=3"], "did you mean pnp.max_error_px?"),
         (["--bag", "x", "--config", "none.yaml"], "none.yaml: expected a readable yaml file"),
     ],
 )
-def test_wrong_words_are_one_line(words: list[str], said: str) -> None:
+def test_wrong_words_are_one_line(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     done = semloc(*words)
     assert isinstance(done.exception, SemlocError)
     assert said in str(done.exception) and "\n" not in str(done.exception)

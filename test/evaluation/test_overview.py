@@ -17,6 +17,7 @@ from semloc_ros.config import EvaluationConfig
 from semloc_ros.evaluation.comparison import Change
 from semloc_ros.evaluation.conditions import Condition, load_conditions
 from semloc_ros.evaluation.overview import write_overview
+from semloc_ros.evaluation.report import worst_frames
 from semloc_ros.evaluation.verdict import verdict
 
 Maker = Callable[..., dict[str, Any]]
@@ -65,6 +66,7 @@ def conditions(
         (out / name).mkdir()
         for path in made.glob("*.*"):
             shutil.move(path, out / name / path.name)
+    (out / "<day>" / "run.json").write_text('{"bag": "a.mcap", "map": "hall"}')
     (out / "<day>" / "thumbnails").mkdir()
     cv2.imwrite(str(out / "<day>" / "thumbnails" / f"{7 * S}.jpg"), np.zeros((12, 16), np.uint8))
     return load_conditions(out, CONFIG)
@@ -88,13 +90,42 @@ def test_the_page_needs_nothing_else_and_says_of_which_frames_every_number_is(
     assert len(kinds) == 12
     assert "<script" not in (tmp_path / "report.html").read_text()
 
-    assert "8 of 13 frames have a fix, in 2 conditions: <day>, night." in page.texts
+    names = "<day> (bag a.mcap, map hall), night"
+    assert f"8 of 13 frames have a fix, in 2 conditions: {names}." in page.texts
     at = page.texts.index("position error, median")
     assert page.texts[at + 1] == "0.35 cm"
     assert page.texts[at + 2].startswith("of 61.5 % of the frames")
     assert "too_few_<matches>" in " ".join(page.texts)
     worst = [text for text in page.texts if text.startswith("<day> at 7.0 s: 0.7 cm")]
     assert len(worst) == 1 and worst[0].endswith("99 inliers")
+
+
+def test_a_run_without_a_fix_has_a_page_that_says_so(
+    conditions: list[Condition], tmp_path: Path
+) -> None:
+    """As in the map of another place."""
+    page = written(conditions[1:], tmp_path / "report.html")
+    first = page.texts.index("0 of 4 frames have a fix, in 1 condition: night.")
+    assert "None of 4 frames got a fix" in page.texts[first - 1]
+    assert "found again after a kidnap in" not in page.texts
+
+
+def test_free_thresholds_have_their_tile_and_their_columns(
+    conditions: list[Condition], tmp_path: Path
+) -> None:
+    config = EvaluationConfig(resamples=100, recall="0.004/1 0.1/1")
+    metrics, _ = verdict(conditions, config)
+    write_overview(tmp_path / "report.html", conditions, metrics)
+    page = Page((tmp_path / "report.html").read_text())
+    at = page.texts.index("within 0.004 m, 1°")
+    assert page.texts[at + 1] == "38.5 %", "5 of 13"
+    assert "0.1 m, 1° %" in page.texts
+
+
+def test_the_worst_frames_are_also_those_that_face_the_wrong_way() -> None:
+    position, rotation = np.full((2, 40), 0.01)
+    position[3], rotation[7], position[9] = 0.5, 90.0, np.nan
+    assert worst_frames(position, np.where(np.isnan(position), np.nan, rotation))[:3] == [9, 7, 3]
 
 
 def test_a_change_for_the_worse_stands_on_top(conditions: list[Condition], tmp_path: Path) -> None:
