@@ -234,7 +234,7 @@ def _points(options: EvaluateConfig) -> Any:
     return load_map(Path(options.map).expanduser(), verify=False).points_map
 
 
-_RECALLS = 3  # more do not fit into a terminal; the report has all
+_RECALLS = 2  # more do not fit into a terminal; the report has all
 _COLUMNS = (
     ("frames", "frames", 1.0),
     ("availability", "fixes\n%", 100.0),

@@ -22,11 +22,15 @@ from numpy.typing import NDArray
 
 from semloc_ros.config import EvaluationConfig
 from semloc_ros.errors import DatasetError, expected
+from semloc_ros.evaluation.association import poses_at
 from semloc_ros.evaluation.conditions import Condition
 from semloc_ros.evaluation.intervals import blocks_of
 from semloc_ros.evaluation.metrics import recall_name, recall_thresholds
 from semloc_ros.types import FloatArray
 
+_TRUTH_GAP_NS = 1_000_000_000
+_SAME_PLACE_M = 0.01
+_COLUMNS = ("stamp_ns", "position_m", "rotation_deg", "has_fix", "truth_m")
 _LEAST_ERROR = {"position_m": 1e-5, "rotation_deg": 1e-4}  # below it a ratio means nothing
 Frames = Mapping[str, Mapping[str, Sequence[Any]]]
 
@@ -65,8 +69,17 @@ def per_frame(conditions: Sequence[Condition]) -> dict[str, dict[str, list[Any]]
             "position_m": judged.per_frame(judged.position_m).tolist(),
             "rotation_deg": judged.per_frame(judged.rotation_deg).tolist(),
             "has_fix": (judged.fix_of_frame >= 0).tolist(),
+            "truth_m": _true_places(one),
         }
     return found
+
+
+def _true_places(one: Condition) -> list[list[float]]:
+    """Where each frame was taken, to a tenth of a millimetre; NaN where the truth is unknown."""
+    truth = one.run.truth
+    poses = poses_at(one.run.frames_ns, truth.stamps_ns, truth.map_from_base, _TRUTH_GAP_NS)
+    places: list[list[float]] = poses[:, :3, 3].round(4).tolist()
+    return places
 
 
 def read_baseline(path: Path) -> Frames:
@@ -74,8 +87,7 @@ def read_baseline(path: Path) -> Frames:
     try:
         found = json.loads(path.read_text())["per_frame"]
         for name, columns in found.items():
-            lengths = {len(columns[key]) for key in ("stamp_ns", "position_m", "rotation_deg",
-                                                     "has_fix")}  # fmt: skip
+            lengths = {len(columns[key]) for key in _COLUMNS}
             if len(lengths) != 1:
                 raise ValueError(f"columns of {name} differ in length")
             _common(columns, columns)  # raises for what are no numbers
@@ -88,12 +100,19 @@ def read_baseline(path: Path) -> Frames:
 
 
 def compare(now: Frames, baseline: Frames, config: EvaluationConfig) -> list[Change]:
-    """All numbers of both on the frames of both; DatasetError if there are none."""
+    """All numbers of both on the frames of both; DatasetError if there are none, or if frames of
+    the same stamp were taken at other places."""
     pairs = [_common(now[name], baseline[name]) for name in now if name in baseline]
     counts = [len(pair[0]["has_fix"]) for pair in pairs]
     if sum(counts) == 0:
         wanted = f"frames of {', '.join(now)} by their stamps"
         raise DatasetError(expected("baseline", wanted, "none of them"))
+    for ours, theirs in pairs:
+        apart = np.linalg.norm(ours["truth_m"] - theirs["truth_m"], axis=1)
+        if np.any(apart > _SAME_PLACE_M):  # NaN is not known
+            wanted = "the frames of this run"
+            got = f"the same stamps with a truth {np.nanmax(apart):.3g} m away"
+            raise DatasetError(expected("baseline", wanted, got))
     ours, theirs = (_joined([pair[side] for pair in pairs]) for side in (0, 1))
     blocks = blocks_of(counts, config.block_frames)
     changes = [
@@ -144,7 +163,12 @@ def _common(
         chosen = {
             key: np.array(columns[key], dtype=float)[rows] for key in _LEAST_ERROR
         }  # None becomes NaN
-        sides.append({**chosen, "has_fix": np.array(columns["has_fix"], dtype=bool)[rows]})
+        truth = np.array(
+            [place if place is not None else [None] * 3 for place in columns["truth_m"]],
+            dtype=float,
+        ).reshape(-1, 3)[rows]
+        has_fix = np.array(columns["has_fix"], dtype=bool)[rows]
+        sides.append({**chosen, "has_fix": has_fix, "truth_m": truth})
     return sides[0], sides[1]
 
 

@@ -31,6 +31,7 @@ def frames(errors: Sequence[float], first: int = 0) -> dict[str, Any]:
         "position_m": known,
         "rotation_deg": [None if error is None else 0.1 for error in known],
         "has_fix": [error is not None for error in known],
+        "truth_m": [[first + row, 0.0, None] for row in range(len(known))],
     }
 
 
@@ -145,6 +146,18 @@ def test_only_frames_of_both_are_compared(errors: np.ndarray) -> None:
         compare({"a": frames(errors)}, {"b": frames(errors)}, CONFIG)
     with pytest.raises(DatasetError, match="none of them"):
         compare({"a": frames(errors)}, {"a": frames(errors, first=1000)}, CONFIG)
+
+
+def test_frames_of_another_place_are_refused_though_their_stamps_are_the_same(
+    errors: np.ndarray,
+) -> None:
+    """As recordings that all begin at the same moment."""
+    elsewhere = frames(errors)
+    here = {**elsewhere, "truth_m": [[row, 0.0, 0.0] for row in range(len(errors))]}
+    there = {**elsewhere, "truth_m": [[row, 3.0, 0.0] for row in range(len(errors))]}
+    with pytest.raises(DatasetError, match="got the same stamps with a truth 3 m away"):
+        compare({"a": here}, {"a": there}, CONFIG)
+    assert compare({"a": here}, {"a": elsewhere}, CONFIG), "a truth that is not known says nothing"
 
 
 def test_a_baseline_is_read_back_and_a_broken_one_named(
