@@ -20,15 +20,16 @@ COARSE = StreetConfig(loop_m=400.0, texel_mm=400.0, trees=0.1)
 _CAMERA_HEIGHT = 1.5
 
 
-def _build(condition):
+def _build(condition, day=0):
     builder = SceneBuilder()
-    plan = build_street(COARSE, CONDITIONS[condition], builder)
+    plan = build_street(COARSE, CONDITIONS[condition], builder, day=day)
     return plan, builder
 
 
 @pytest.fixture(scope="module")
 def streets():
-    return {name: _build(name) for name in ("summer", "winter", "night")}
+    built = {name: _build(name) for name in ("summer", "winter", "night")}
+    return {**built, "another day": _build("summer", day=1)}
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +45,38 @@ def _instances(builder, rows):
     return [builder.patches[builder.triangle_patch[row]][4] for row in range(rows)]
 
 
+def _first_leaf(builder):
+    """Triangles before the leaves, which come last."""
+    leaves = [
+        row for row, patch in enumerate(builder.triangle_patch)
+        if builder.patches[patch][3].two_sided
+        and builder.patches[patch][3].label == classes.VEGETATION
+    ]  # fmt: skip
+    assert leaves and len(builder.triangles) - leaves[0] == len(leaves), "leaves do not come last"
+    return leaves[0]
+
+
 def test_geometry_is_the_same_in_all_conditions_but_for_leaves_and_snow(streets):
     summer, winter, night = (streets[name][1] for name in ("summer", "winter", "night"))
-    np.testing.assert_array_equal(summer.triangles, night.triangles)
-    fans = [
-        row for row, patch in enumerate(summer.triangle_patch)
-        if summer.patches[patch][3].two_sided
-        and summer.patches[patch][3].label == classes.VEGETATION
-    ]  # fmt: skip
-    first_leaf = fans[0]
-    assert len(summer.triangles) - first_leaf == len(fans), "leaves do not come last"
-    np.testing.assert_array_equal(summer.triangles[:first_leaf], winter.triangles[:first_leaf])
-    assert _instances(summer, first_leaf) == _instances(winter, first_leaf)
+    first_leaf = _first_leaf(summer)
+    for other in (winter, night):
+        np.testing.assert_array_equal(summer.triangles[:first_leaf], other.triangles[:first_leaf])
+        assert _instances(summer, first_leaf) == _instances(other, first_leaf)
+    assert _first_leaf(night) == first_leaf
     assert len(winter.triangles) > first_leaf + 500, "no snow and no twigs"
+
+
+def test_of_two_days_in_one_condition_leaves_alone_differ(streets):
+    (plan, one), (other_plan, other) = streets["summer"], streets["another day"]
+    first_leaf, number = _first_leaf(one), len(one.triangles)
+    assert len(other.triangles) == number and other.triangle_patch == one.triangle_patch
+    np.testing.assert_array_equal(one.triangles[:first_leaf], other.triangles[:first_leaf])
+    leaves = np.array(one.triangles[first_leaf:]) - other.triangles[first_leaf:]
+    assert np.abs(leaves).max(axis=(1, 2)).min() > 0.01, "a leaf hangs as the other day"
+    assert _instances(one, number) == _instances(other, number)
+    for a, b in zip(plan.objects, other_plan.objects, strict=True):
+        assert (a.object_id, a.instance) == (b.object_id, b.instance)
+        np.testing.assert_array_equal(a.corners_map, b.corners_map)
 
 
 def test_objects_and_plan_are_the_same_in_all_conditions(streets):
