@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+_STEPS_HZ = 0.9  # pairs of steps
+_NOISE = 1.5  # grey levels, 1 sigma: a dark image has the noise of a bright one
 _WALK_WIDTHS_S = (0.05, 0.3)  # how fast people cross the image, in widths of it per second
 
 
@@ -22,8 +24,12 @@ def occlude(image: Image, share: float, seconds: float, rng: np.random.Generator
         return image
     places = np.random.default_rng([int(rng.integers(2**32)), int(seconds)])
     top, left = places.integers(height - rows + 1), places.integers(width - columns + 1)
-    coarse = rng.integers(30, 200, (6, 8), dtype=np.uint8)
-    board = cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    coarse = cv2.resize(rng.integers(0, 100, (6, 8), dtype=np.uint8), (columns, rows))
+    fine = cv2.resize(
+        rng.integers(0, 140, (36, 48), dtype=np.uint8), (columns, rows),
+        interpolation=cv2.INTER_NEAREST,
+    )  # fmt: skip
+    board = coarse + fine
     spoiled: Image = image.copy()
     patch = spoiled[top : top + rows, left : left + columns]
     patch[:] = board if image.ndim == 2 else board[..., None]
@@ -31,15 +37,19 @@ def occlude(image: Image, share: float, seconds: float, rng: np.random.Generator
 
 
 def crowd(image: Image, people: float, seconds: float, rng: np.random.Generator) -> Image:
-    """`people` figures who cross the image, each at a speed and of a size of its own."""
+    """`people` figures who cross the image, each at a speed, of a size and in patterned clothes
+    of its own."""
     height, width = image.shape[:2]
     spoiled: Image = image.copy()
     for _ in range(round(people)):
         start, size, feet = rng.random(), rng.uniform(0.35, 0.8), rng.uniform(0.85, 1.05)
         speed = rng.uniform(*_WALK_WIDTHS_S) * rng.choice([-1, 1])
         clothes = [rng.integers(20, 230, 3).tolist() for _ in range(2)]
+        pattern = rng.integers(60, 255, (48, 34), dtype=np.uint8)
         place = (start + speed * seconds) % 1.4 - 0.2  # they leave the image and come again
-        _figure(spoiled, (place * width, feet * height), size * height, clothes)
+        stride = np.sin(2 * np.pi * _STEPS_HZ * seconds + 2 * np.pi * start)
+        drawn = _figure(size * height, float(stride), clothes, pattern)
+        _paste(spoiled, (place * width, feet * height), *drawn)
     return spoiled
 
 
@@ -53,24 +63,55 @@ def blur(image: Image, length_px: float, seconds: float, rng: np.random.Generato
 
 
 def expose(image: Image, factor: float, seconds: float, rng: np.random.Generator) -> Image:
-    """Brightness times a factor, clipped at white."""
-    brighter: Image = np.clip(np.rint(image * factor), 0, 255).astype(np.uint8)
-    return brighter
+    """Brightness times a factor, with the sensor's noise after it, clipped at white."""
+    of_frame = np.random.default_rng([int(rng.integers(2**32)), round(seconds * 1e6)])
+    noise = _NOISE * of_frame.standard_normal(image.shape, dtype=np.float32)
+    exposed: Image = np.clip(np.rint(image * np.float32(factor) + noise), 0, 255).astype(np.uint8)
+    return exposed
+
+
+def _paste(
+    image: Image, feet: tuple[float, float], figure: Image, mask: Image
+) -> None:
+    """Put a figure (h, w, 3) where its mask (h, w) is set, its feet at a place of the image."""
+    height, width = mask.shape
+    left, top = round(feet[0] - width / 2), round(feet[1] - height)
+    rows = slice(max(top, 0), min(top + height, image.shape[0]))
+    columns = slice(max(left, 0), min(left + width, image.shape[1]))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
+    inside = (
+        slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+    )
+    seen, covers = figure[inside], mask[inside] > 0
+    if image.ndim == 2:
+        seen = seen.mean(axis=2).astype(np.uint8)
+    image[rows, columns][covers] = seen[covers]
 
 
 def _figure(
-    image: Image, feet: tuple[float, float], height: float, clothes: list[list[int]]
-) -> None:
-    """Head, body and legs, drawn into the image."""
-    x, y = feet
-    shapes = (
-        (0.93, 0.055, 0.07, (190, 150, 130)),  # centre above the feet, half width, half height
-        (0.65, 0.12, 0.22, clothes[0]),
-        (0.24, 0.09, 0.25, clothes[1]),
-    )
-    for above, half_width, half_height, color in shapes:
-        centre = (round(x), round(y - above * height))
-        axes = (max(1, round(half_width * height)), max(1, round(half_height * height)))
-        grey = int(np.mean(color))
-        shade = grey if image.ndim == 2 else tuple(int(value) for value in color)
-        cv2.ellipse(image, centre, axes, 0, 0, 360, shade, -1, cv2.LINE_AA)
+    height_px: float, stride: float, clothes: list[list[int]], pattern: Image
+) -> tuple[Image, Image]:
+    """Somebody (h, w, 3) and the mask (h, w): legs and arms swing by `stride`, -1 to 1, and what
+    they wear has a pattern that goes with them, so that features are found on it."""
+    height = max(round(height_px), 8)
+    width, middle = max(round(0.7 * height), 4), 0.35 * height
+    figure = np.zeros((height, width, 3), np.uint8)
+
+    def limb(top: float, bottom: float, swing: float, thick: float, color: list[int]) -> None:
+        ends = [(round(middle), round(top * height)),
+                (round(middle + swing * height), round(bottom * height))]  # fmt: skip
+        cv2.line(figure, *ends, color, max(1, round(thick * height)))
+
+    for side in (-1, 1):
+        limb(0.5, 0.97, 0.16 * side * stride, 0.1, clothes[1])
+        limb(0.2, 0.52, 0.04 * side - 0.12 * side * stride, 0.07, clothes[0])
+    for centre, axes, color in (
+        (0.35, (0.11, 0.2), clothes[0]), (0.075, (0.05, 0.07), [190, 150, 130]),
+    ):  # fmt: skip
+        sizes = [max(1, round(axis * height)) for axis in axes]
+        cv2.ellipse(figure, (round(middle), round(centre * height)), sizes, 0, 0, 360, color, -1)
+    mask: Image = (figure.any(axis=2) * 255).astype(np.uint8)
+    worn = cv2.resize(pattern, (width, height), interpolation=cv2.INTER_NEAREST)
+    figure = np.clip(figure * (worn[..., None] / 160.0), 0, 255).astype(np.uint8)
+    return figure, mask
