@@ -58,19 +58,29 @@ def renderer(gallery, camera):
 
 
 @pytest.fixture(scope="session")
-def evenly_lit():
-    """`evenly_lit(scene, camera)`: a renderer in which every texel has its own colour."""
+def even_maps():
+    """`even_maps(patches, ...)`: light maps of patches in the open, without lamps, as from `bake`
+    but at once."""
 
-    def make(scene, camera, light=None):
-        number = len(scene.mesh.patches)
-        lights = LightMaps(
+    def make(patches, *_, **__):
+        number = len(patches)
+        return LightMaps(
             np.ones((4 * number, 2), dtype=np.float32),
             4 * np.arange(number),
             np.full((number, 2), 2),
             np.full((number, 2), 1e-6),
             np.zeros((0, 4)),
         )
-        caster = RayCaster(scene.mesh.triangles)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def evenly_lit(even_maps):
+    """`evenly_lit(scene, camera)`: a renderer in which every texel has its own colour."""
+
+    def make(scene, camera, light=None):
+        lights, caster = even_maps(scene.mesh.patches), RayCaster(scene.mesh.triangles)
         return Renderer(scene, lights, caster, camera, light or EVEN)
 
     return make

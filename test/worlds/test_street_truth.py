@@ -15,16 +15,16 @@ from semloc_ros.worlds.rendering.scene import Motion
 from semloc_ros.worlds.truth import View, truth_of
 
 pytestmark = pytest.mark.slow
-CONFIG = StreetConfig(loop_m=400.0, texel_mm=200.0, trees=1.0, image_width=128, image_height=96)
+CONFIG = StreetConfig(loop_m=400.0, texel_mm=400.0, trees=1.0, image_width=128, image_height=96)
 FRAMES = 4
 
 
 @pytest.fixture(scope="module")
-def runs():
+def runs(even_maps):
     """Frames of the summer's mapping run and the nearest of the winter's run; their studios."""
     world = StreetWorld(CONFIG, ("winter",))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(street, "_SPACING", 8.0)  # light, which takes its time, is not judged here
+        patch.setattr(street, "bake", even_maps)  # which takes its time, and is not judged here
         studios = [
             Studio(CONFIG, world.cameras, one, world.stage(one)) for one in world.traversals
         ]
