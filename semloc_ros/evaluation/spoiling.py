@@ -99,9 +99,9 @@ def _figure(
     figure = np.zeros((height, width, 3), np.uint8)
 
     def limb(top: float, bottom: float, swing: float, thick: float, color: list[int]) -> None:
-        ends = [(round(middle), round(top * height)),
-                (round(middle + swing * height), round(bottom * height))]  # fmt: skip
-        cv2.line(figure, *ends, color, max(1, round(thick * height)))
+        hip = round(middle), round(top * height)
+        foot = round(middle + swing * height), round(bottom * height)
+        cv2.line(figure, hip, foot, color, max(1, round(thick * height)))
 
     for side in (-1, 1):
         limb(0.5, 0.97, 0.16 * side * stride, 0.1, clothes[1])
@@ -111,7 +111,7 @@ def _figure(
     ):  # fmt: skip
         sizes = [max(1, round(axis * height)) for axis in axes]
         cv2.ellipse(figure, (round(middle), round(centre * height)), sizes, 0, 0, 360, color, -1)
-    mask: Image = (figure.any(axis=2) * 255).astype(np.uint8)
+    mask: Image = np.where(figure.max(axis=2) > 0, 255, 0).astype(np.uint8)
     worn = cv2.resize(pattern, (width, height), interpolation=cv2.INTER_NEAREST)
-    figure = np.clip(figure * (worn[..., None] / 160.0), 0, 255).astype(np.uint8)
-    return figure, mask
+    dressed: Image = np.clip(figure * (worn[..., None] / 160.0), 0, 255).astype(np.uint8)
+    return dressed, mask
