@@ -14,7 +14,9 @@ from semloc_ros.config import StreetConfig
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 from semloc_ros.worlds.rendering.scene import SceneBuilder
 from semloc_ros.worlds.street.conditions import CONDITIONS
+from semloc_ros.worlds.street.design import draw_design, openings
 from semloc_ros.worlds.street.street import build_street
+from semloc_ros.worlds.textures.openings import door
 
 COARSE = StreetConfig(loop_m=400.0, texel_mm=400.0, trees=0.1)
 _CAMERA_HEIGHT = 1.5
@@ -179,3 +181,19 @@ def test_every_condition_has_its_light(name):
     assert (brightness < 0.15) == (name == "night")
     assert (light.wetness > 0) == CONDITIONS[name].wet
     assert (max(light.lamps) > 0) == CONDITIONS[name].lamps_on
+
+
+def test_doors_are_twice_as_tall_as_wide_and_such_are_drawn_in_the_fewest_texels():
+    """The light above a wide low door would have no height."""
+    rng, wide, shapes = np.random.default_rng(0), 24, set()
+    for _ in range(40):
+        design = draw_design(rng, shops=0.5, finer=1.0)
+        for width in (4.0, 7.0, 14.0):
+            doors = [hole for hole in openings(design, width, rng) if hole.kind == "door"]
+            assert doors
+            shapes |= {float(np.ptp(hole.z) / np.ptp(hole.u)) for hole in doors}
+    assert min(shapes) > 2
+    for rows in {round(shape * wide) for shape in shapes}:
+        for seed in range(4):
+            picture = door((rows, wide), np.random.default_rng(seed), (90, 60, 40), lit=seed > 1)
+            assert picture.shape == (rows, wide, 3) and picture.std() > 5
