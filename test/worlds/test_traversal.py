@@ -7,9 +7,7 @@ import pytest
 
 from semloc_ros.config import StreetConfig
 from semloc_ros.errors import ConfigError
-from semloc_ros.worlds.recording.street import Bakery, StreetWorld, check_conditions
-from semloc_ros.worlds.rendering.lighting import Lamp
-from semloc_ros.worlds.rendering.scene import SceneBuilder
+from semloc_ros.worlds.recording.street import StreetWorld, check_conditions
 from semloc_ros.worlds.street.conditions import CONDITIONS
 from semloc_ros.worlds.street.site import LANE, make_site
 
@@ -78,17 +76,3 @@ def test_the_sway_can_be_taken_away():
     still = StreetWorld(dataclasses.replace(CONFIG, sway=0.0), []).traversals[0]
     poses = still.trajectory.map_from_base(still.image_times[:20])
     np.testing.assert_allclose(poses[:, 2, :3], np.tile([0.0, 0, 1], (20, 1)), atol=1e-12)
-
-
-def test_light_maps_are_kept_for_the_same_shape_and_lamps_alone():
-    def box(height):
-        builder = SceneBuilder()
-        surface = builder.add_surface(np.full((4, 4, 3), 9, np.uint8))
-        builder.add_box([0, 0, 0], [1, 1, height], [surface], 1)
-        return builder.build().mesh
-
-    bakery, lamps = Bakery(), [Lamp((0.0, 0.0, 5.0), 3.0)]
-    first = bakery.bake(box(1.0), lamps)[1]
-    assert bakery.bake(box(1.0), lamps)[1] is first
-    assert bakery.bake(box(2.0), lamps)[1] is not first
-    assert bakery.bake(box(2.0), [])[1].values[:, 1].max() == 0.0

@@ -34,7 +34,7 @@ from semloc_ros.worlds.recording.gallery import gallery_renderer, visitors
 from semloc_ros.worlds.recording.pictures import Exposure, Shutter, develop, meter
 from semloc_ros.worlds.recording.recording import Progress
 from semloc_ros.worlds.recording.shots import in_threads
-from semloc_ros.worlds.recording.street import Bakery, build_scenery, check_conditions
+from semloc_ros.worlds.recording.street import build_scenery, check_conditions
 from semloc_ros.worlds.rendering.renderer import Renderer, Rendering
 from semloc_ros.worlds.rendering.scene import Motion, Part, SceneBuilder
 from semloc_ros.worlds.street.clips import clip_views
@@ -105,19 +105,18 @@ def _sets(
 ) -> Iterator[_Set]:  # fmt: skip
     """All that clips are taken of, one at a time; `building` hears what comes next."""
     camera = plans.lens(config.image_width, config.image_height, config.field_of_view_deg)
-    bakery = Bakery()
     for name in conditions:
         building(f"street, {name}")
-        yield _street(config, replace(config.street, seed=config.seed), name, camera, bakery)
+        yield _street(config, replace(config.street, seed=config.seed), name, camera)
     building("gallery")
     yield _gallery(config, replace(config.gallery, seed=config.seed), camera)
 
 
 def _street(
-    config: ClipConfig, street: StreetConfig, name: str, camera: Camera, bakery: Bakery
+    config: ClipConfig, street: StreetConfig, name: str, camera: Camera
 ) -> _Set:
     condition, index = CONDITIONS[name], list(CONDITIONS).index(name)
-    scenery = build_scenery(street, name, index, bakery, swaying=True)
+    scenery = build_scenery(street, name, index, swaying=True)
     rng = plans.stream(street, plans.Stream.TRAFFIC, index, 1)
     moving = scenery.moving(street, None, rng, _FIRST_S + config.seconds)
     flags = [

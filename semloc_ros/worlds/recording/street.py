@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +27,10 @@ from semloc_ros.worlds.recording.traversal import (
     Traversal,
 )
 from semloc_ros.worlds.rendering.light import Light
-from semloc_ros.worlds.rendering.lighting import Lamp, LightMaps, bake
+from semloc_ros.worlds.rendering.lighting import LightMaps, bake
 from semloc_ros.worlds.rendering.raycaster import RayCaster
 from semloc_ros.worlds.rendering.renderer import Renderer
-from semloc_ros.worlds.rendering.scene import Mesh, Part, Scene, SceneBuilder
+from semloc_ros.worlds.rendering.scene import Part, Scene, SceneBuilder
 from semloc_ros.worlds.street.conditions import CONDITIONS, Condition
 from semloc_ros.worlds.street.plan import StreetPlan
 from semloc_ros.worlds.street.site import LANE, make_site
@@ -73,7 +72,6 @@ class StreetWorld:
     def __init__(self, config: StreetConfig, conditions: Sequence[str]) -> None:
         self.config = config
         self.cameras = mounted_cameras(config)
-        self._bakery = Bakery()
         runs = [("mapping", "summer", 0)]
         # Days are those of all conditions: leaving one out leaves the others as they are.
         runs += [(name, name, 1 + list(CONDITIONS).index(name)) for name in conditions]
@@ -82,7 +80,7 @@ class StreetWorld:
     def stage(self, traversal: Traversal) -> Stage:
         """The street in the condition of a traversal, with its traffic."""
         setting, index = traversal.setting, traversal.index
-        scenery = build_scenery(self.config, setting, index, self._bakery)
+        scenery = build_scenery(self.config, setting, index)
         renderers = {one.name: scenery.renderer(one.camera) for one in self.cameras}
         objects = [
             PlannedObject(one.object_id, one.instance, one.corners_map, one.texture)
@@ -126,39 +124,8 @@ class Scenery:
         return lambda time_s, place: traffic.parts(time_s, place) + crowns.parts(time_s)
 
 
-class Bakery:
-    """Bakes light maps, which take most of a street's time; the last are kept for a street of the
-    same shape, as that of the mapping run and of the query run in summer."""
-
-    def __init__(self) -> None:
-        self._last: tuple[str, RayCaster, LightMaps] | None = None
-
-    def bake(self, mesh: Mesh, lamps: Sequence[Lamp]) -> tuple[RayCaster, LightMaps]:
-        """The still mesh ready for rays, and its light maps."""
-        shape = _shape(mesh, lamps)
-        if self._last is None or self._last[0] != shape:
-            self._last = None  # before the next one takes its memory
-            caster = RayCaster(mesh.triangles)
-            maps = bake(mesh.patches, caster, lamps, spacing=_SPACING, reach=_REACH)
-            self._last = shape, caster, maps
-        return self._last[1:]
-
-
-def _shape(mesh: Mesh, lamps: Sequence[Lamp]) -> str:
-    """Hash of all that light maps depend on."""
-    own = mesh.patches
-    arrays = (
-        mesh.triangles, mesh.triangle_patch, own.origins, own.normals, own.texel_axes, own.extents,
-        own.two_sided, np.array([[*one.position, one.power] for one in lamps]),
-    )  # fmt: skip
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
 def build_scenery(
-    config: StreetConfig, name: str, index: int, bakery: Bakery, *, swaying: bool = False
+    config: StreetConfig, name: str, index: int, *, swaying: bool = False
 ) -> Scenery:
     """The street in the condition `name`; sky, leaves and cast are those of traversal `index`. With
     `swaying`, crowns near the cameras of clips move in the wind."""
@@ -169,7 +136,8 @@ def build_scenery(
     flag = make_flag(builder, rng)
     plan = build_street(config, condition, builder, day=index, swaying=swaying)
     scene = builder.build()
-    caster, maps = bakery.bake(scene.mesh, plan.lamps)
+    caster = RayCaster(scene.mesh.triangles)
+    maps = bake(scene.mesh.patches, caster, plan.lamps, spacing=_SPACING, reach=_REACH)
     light = condition.light(plans.stream(config, Stream.LIGHT, index))
     return Scenery(plan, cast, flag, scene, caster, maps, light)
 
