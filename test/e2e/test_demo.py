@@ -89,26 +89,6 @@ def test_the_exit_code_is_the_verdict(
     assert done.returncode == (0 if kept else 1)
 
 
-def test_ctrl_c_leaves_nothing_behind_and_the_world_is_reused(
-    result: tuple[subprocess.CompletedProcess[str], dict[str, Any]], folder: Path
-) -> None:
-    kept = [folder / "world" / "world.json", folder / "map" / "manifest.json"]
-    before = [path.stat().st_mtime_ns for path in kept]
-    predictions = folder / "predictions" / "predictions.jsonl"
-    predictions.unlink()
-    process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    deadline = time.monotonic() + 120
-    while not (predictions.exists() and b'"pose"' in predictions.read_bytes()):
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=40)
-    assert process.returncode == 130
-    assert left_behind(folder) == []
-    assert [path.stat().st_mtime_ns for path in kept] == before
-
-
 def test_the_same_bag_without_ros_is_localized_twice_alike(
     result: tuple[subprocess.CompletedProcess[str], dict[str, Any]], folder: Path
 ) -> None:
@@ -132,6 +112,26 @@ def test_the_same_bag_without_ros_is_localized_twice_alike(
     assert metrics["position_median_m"] <= 0.02
     assert metrics["false_fix_rate"] == 0.0
     assert metrics["frames"] == result[1]["frames"]
+
+
+def test_ctrl_c_leaves_nothing_behind_and_the_world_is_reused(
+    result: tuple[subprocess.CompletedProcess[str], dict[str, Any]], folder: Path
+) -> None:
+    kept = [folder / "world" / "world.json", folder / "map" / "manifest.json"]
+    before = [path.stat().st_mtime_ns for path in kept]
+    predictions = folder / "predictions" / "predictions.jsonl"
+    predictions.unlink()
+    process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 120
+    while not (predictions.exists() and b'"pose"' in predictions.read_bytes()):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=40)
+    assert process.returncode == 130
+    assert left_behind(folder) == []
+    assert [path.stat().st_mtime_ns for path in kept] == before
 
 
 def test_a_broken_map_is_a_failure_that_names_itself(

@@ -182,6 +182,11 @@ class Robot:
         last = self.last()
         return last.get("state") == state and reason in (None, last.get("reason"))
 
+    def was_in(self, state, since):
+        """Whether one of the statuses from number `since` on says that state."""
+        said = ({pair.key: pair.value for pair in one.values} for one in self.statuses[since:])
+        return any(one.get("state") == state for one in said)
+
     def call(self, kind, service, request, timeout_s=15.0, every=None):
         client = self.clients.setdefault(
             service, self.node.create_client(kind, f"/{self.name}/{service}")

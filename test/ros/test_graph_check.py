@@ -156,7 +156,7 @@ def test_two_doctors_and_a_localizer_in_a_namespace(ros_domain: int) -> None:
         named, unnamed = [observe(one) for one in doctors]
     finally:
         localizer.terminate()
-        localizer.wait(timeout=10)
+        localizer.wait(timeout=60)
     assert named["round_trip_ms"] is not None and unnamed["round_trip_ms"] is not None
     assert named["use_sim_time"] is False
     assert unnamed["use_sim_time"] is None
