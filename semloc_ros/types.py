@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+LabelMap = NDArray[np.uint8] | NDArray[np.uint16]  # the largest number of the type is unknown
 CameraModel = Literal["pinhole", "radtan", "fisheye"]
 
 
@@ -51,13 +52,16 @@ class Frame:
     """One image to be localized.
 
     `image` is (H, W, 3) uint8 RGB or (H, W) uint8; `mask`, if given, (H, W) uint8 with
-    255 = dynamic: features under it are not used.
+    255 = dynamic: features under it are not used; `labels`, if given, its label map (H, W);
+    `down_camera`, if known, the unit vector (3,) of gravity in camera axes.
     """
 
     stamp_ns: int
     image: NDArray[np.uint8]
     camera: Camera
     mask: NDArray[np.uint8] | None = None
+    labels: LabelMap | None = None
+    down_camera: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

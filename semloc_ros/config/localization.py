@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from semloc_ros.config.filter import FilterConfig, GravityConsistencyConfig
 from semloc_ros.options import option, section
+
+METHODS = ("pnp", "ssmc", "gsmc", "pfsl", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,16 @@ class LocalizerConfig:
     """Everything `Localizer.localize` needs besides the map."""
 
     seed: int = option(0, "seed of every random choice", low=0, high=2**31 - 1)
+    method: str = option(
+        "auto",
+        "how: features alone; features of the right label; those with gravity; labels on odometry;"
+        " all that is there",
+        choices=METHODS, live=True,
+    )
     features: FeaturesConfig = section(FeaturesConfig)
     matching: MatchingConfig = section(MatchingConfig)
     pnp: PnpConfig = section(PnpConfig)
     covariance: CovarianceConfig = section(CovarianceConfig)
     gate: GateConfig = section(GateConfig)
+    gsmc: GravityConsistencyConfig = section(GravityConsistencyConfig)
+    filter: FilterConfig = section(FilterConfig)

@@ -99,6 +99,18 @@ class LocalizerNodeConfig(LocalizerConfig):
         0.2, "oldest mask that stands in for a missing one", unit="s", low=0.0, high=10.0,
         live=True,
     )
+    labels_wait_ms: float = option(
+        30.0, "longest wait for the label map of an image", unit="ms", low=0.0, high=1000.0,
+        live=True,
+    )
+    labels_max_age: float = option(
+        0.0, "oldest label map that stands in for a missing one", unit="s", low=0.0, high=10.0,
+        live=True,
+    )
+    gravity: str = option(
+        "level", "which way is down: the base stands level, the topic imu, or not known",
+        choices=("level", "imu", "none"),
+    )
     odometry_wait_ms: float = option(
         100.0, "longest wait for odometry at an image's stamp", unit="ms", low=0.0, high=1000.0,
         live=True,

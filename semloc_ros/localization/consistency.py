@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.maps.labelling import NO_LABEL, LabelMap, labels_at
-from semloc_ros.types import Correspondences
+from semloc_ros.maps.labelling import NO_LABEL, labels_at
+from semloc_ros.types import Correspondences, LabelMap
 
 
 def consistent_matches(

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from semloc_ros import classes
 from semloc_ros.errors import MapError, expected
 from semloc_ros.maps.semantic_map import SemanticMap
-from semloc_ros.types import FloatArray
+from semloc_ros.types import FloatArray, LabelMap
 
-LabelMap = NDArray[np.uint8] | NDArray[np.uint16]
 ReadLabels = Callable[[str], LabelMap]  # by the name of a view
 
 NO_LABEL = -1
