@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from semloc_ros.config import FilterConfig
 from semloc_ros.geometry import se3
 from semloc_ros.localization.fix_update import Fix, fused
+from semloc_ros.localization.label_fit import label_fit
 from semloc_ros.localization.label_kernels import pack_table
 from semloc_ros.localization.label_points import LabelPoints
 from semloc_ros.localization.label_update import LabelView, label_log_likelihoods
@@ -81,12 +82,17 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class FilterState:
     """Particles at a stamp; `odometry` is the last known until then, and `weighed_at` that of the
-    last label images that were used (None: none yet)."""
+    last label images that were used (None: none yet).
+
+    `fit` is how well the last label images fitted the best particle: 1 as they should, 0 as if by
+    chance (see `label_fit`); None before the first, or if they showed too little.
+    """
 
     stamp_ns: int
     particles: Particles
     odometry: Odometry | None
     weighed_at: FloatArray | None = None
+    fit: float | None = None
 
 
 class ParticleFilter:
@@ -99,6 +105,7 @@ class ParticleFilter:
         self, points: LabelPoints, table: NDArray[np.float32], config: FilterConfig, seed: int
     ) -> None:
         self._points = points
+        self._log_ratios = table
         self._table = pack_table(table)
         self._config = config
         self._seed = seed
@@ -175,7 +182,7 @@ class ParticleFilter:
         parts, with particles drawn anew and spread between (annealing, Deutscher et al., 2000)."""
         particles, left, config = state.particles, self._newness(state), self._config
         if not left:
-            return state
+            return replace(state, fit=self._fit(particles, labels))
         for last in [False] * (config.stages - 1) + [True]:
             gained = label_log_likelihoods(
                 self._points, self._table, particles, labels.views, config
@@ -189,7 +196,12 @@ class ParticleFilter:
                 break
             particles = drawn_anew(particles, config.particles, rng)
         at = None if state.odometry is None else state.odometry.odom_from_base
-        return replace(state, particles=particles, weighed_at=at)
+        fit = self._fit(particles, labels)
+        return replace(state, particles=particles, weighed_at=at, fit=fit)
+
+    def _fit(self, particles: Particles, labels: Labels) -> float | None:
+        best = particles.poses[particles.log_weights.argmax()]
+        return label_fit(self._points, self._log_ratios, best, labels.views, self._config)
 
     def _newness(self, state: FilterState) -> float:
         """How much of label images is new evidence, 0 to 1.

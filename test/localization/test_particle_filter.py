@@ -277,6 +277,41 @@ def test_the_same_seed_gives_the_same_particles(points) -> None:
     assert clouds[0].shape != clouds[2].shape or not np.array_equal(clouds[0], clouds[2])
 
 
+@pytest.mark.parametrize("wrong", [0.0, 0.3])
+def test_labels_fit_the_right_place_far_better_than_a_wrong_one(points, wrong) -> None:
+    truth = drive(20)
+    steps = steps_of(truth, np.random.default_rng(12), wrong)
+    right, turned = started(points, truth, steps), new_filter(points)
+    turned.start(0, steps[0].odometry, [Fix(truth[0] @ se3.exp([0, 0, 0, 0, 0, 3.1]), SURE)])
+    assert right.state.fit is None
+    fits = np.array([[one.add(step).fit for one in (right, turned)] for step in steps[:14]])
+    assert np.median(fits[:, 0]) > 0.7 and fits[:, 0].min() > 0.5
+    assert fits[:, 1].max() < 0.15
+
+
+def test_a_robot_that_was_carried_off_while_standing_fits_no_more(points) -> None:
+    truth = drive(4)
+    steps = steps_of(truth, np.random.default_rng(13))
+    found = started(points, truth, steps)
+    for step in steps:
+        found.add(step)
+    away = LabelView(label_image(
+        CAMERA, photograph(drive(50)[-1] @ BASE_FROM_CAMERA, np.random.default_rng(14), 0.2),
+        np.ones(LABELS, bool),
+    ), BASE_FROM_CAMERA)
+    before, stamp = found.state, steps[-1].stamp_ns + FRAME_NS
+    after = found.add(Step(stamp, steps[-1].odometry, Labels((away,))))
+    assert after.fit < before.fit / 2
+
+
+def test_nothing_seen_is_no_fit(points) -> None:
+    truth = drive(1)
+    found = new_filter(points)
+    found.start(0, None, [Fix(truth[0], SURE)])
+    blank = label_image(CAMERA, np.full((60, 80), 255, np.uint8), np.ones(LABELS, bool))
+    assert found.add(Step(0, None, Labels((LabelView(blank, BASE_FROM_CAMERA),)))).fit is None
+
+
 def test_its_covariance_is_honest(points) -> None:
     """NEES in the plane over drives: not sure of what is wrong, nor blind to what it knows."""
     values, plane = [], [0, 1, 5]
