@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +15,11 @@ from semloc_ros.datasets.bag_reader import connections, messages, open_bag, stam
 from semloc_ros.datasets.bags import poses
 from semloc_ros.datasets.camera_info import camera_from_info
 from semloc_ros.errors import DatasetError, InputError, SemlocError, expected
+from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, ODOMETRY, Event
 from semloc_ros.geometry.cameras import check_camera
 from semloc_ros.types import Camera
 
-IMAGE, CAMERA, ODOMETRY, MASK = "image", "camera", "odometry", "mask"
 _INFO, _ODOM = "sensor_msgs/msg/CameraInfo", "nav_msgs/msg/Odometry"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One arrival.
-
-    `at_ns` is when it arrives, `stamp_ns` what its header says, both by the robot's clock;
-    `origin_ns` is its stamp in the recording, by which the truth is known, whatever a fault did
-    to the clock. `value` by `kind`: an image (H, W[, 3]) uint8, a `Camera`, `odom_from_base`
-    (4, 4), a mask (H, W) uint8; or the SemlocError that reading it raised. `frame` is that of the
-    header.
-    """
-
-    at_ns: int
-    stamp_ns: int
-    kind: str
-    value: Any
-    origin_ns: int
-    frame: str = ""
 
 
 def image_topic_of(bag: Path, topic: str) -> str:

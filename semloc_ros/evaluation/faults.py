@@ -1,15 +1,17 @@
 """Faults put into a stream of events: `drop=0.2 blackout@10s=3s kidnap@40s`.
 
 A fault is `name`, `name=value`, `name@start` or `name@start=value`; the start counts from the
-first event. They act one after the other, those that carry the robot off first of all. Each has
-random numbers of its own that depend on the seed, on its name, on how many of that name stand
-before it, and on the event alone: the same stream gives the same faults, and `drop=0.2` loses the
-same images whatever else is injected, so that two runs can be compared frame by frame.
+stamp of the first image or odometry. They act one after the other, those that carry the robot off
+first of all. Each has random numbers of its own that depend on the seed, on its name, on how many
+of that name stand before it, and on the event's stamp alone: the same stream gives the same faults
+whenever it arrives, from a bag or on live topics, and `drop=0.2` loses the same images whatever
+else is injected, so that two runs can be compared frame by frame.
 
     FaultLine(parse_faults(["drop=0.2"]), seed).inject(events)
 
-`push` takes one event at a time and gives those that it became, so topics can go through too; an
-event whose `at_ns` is later than now is to be held until then.
+`push` takes one event at a time and gives those that it became, so topics go through too (the node
+`fault_injector`); an event whose `at_ns` is later than now is to be held until then. Only clocks
+jump by the time of arrival, as an arrival cannot be before a jump and after it.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import numpy as np
 
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.evaluation import spoiling
-from semloc_ros.evaluation.events import IMAGE, ODOMETRY, Event
+from semloc_ros.evaluation.stream import IMAGE, ODOMETRY, Event
 from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray
 
@@ -77,17 +79,22 @@ class Fault:
     value: float
 
     def acts(self, seconds: float) -> bool:
-        """Whether it acts at that time after the first event."""
+        """Whether it acts at that time after the first stamp."""
         end = self.start_s + self.value if KINDS[self.name].lasts else np.inf
         return self.start_s <= seconds < end
 
 
-def parse_faults(words: Iterable[str]) -> tuple[Fault, ...]:
+def parse_faults(words: Iterable[str], option: str = "--inject") -> tuple[Fault, ...]:
     """Faults from words, each of which may hold several, apart by blanks or commas.
 
-    Raises ConfigError of one line, for an unknown name with the nearest known one.
+    Raises ConfigError of one line that names the option, for an unknown name with the nearest
+    known one.
     """
-    return tuple(_parse(word) for text in words for word in re.split(r"[\s,]+", text) if word)
+    split = (word for text in words for word in re.split(r"[\s,]+", text) if word)
+    try:
+        return tuple(_parse(word) for word in split)
+    except ConfigError as error:
+        raise ConfigError(f"{option}: {error}") from None
 
 
 class FaultLine:
@@ -102,7 +109,8 @@ class FaultLine:
             for place, name in enumerate(names)
         ]
         self._acted: set[int] = set()  # places of the faults that have changed an event
-        self._first_ns: int | None = None
+        self._first_ns: int | None = None  # stamp of the first image or odometry
+        self._first_at_ns: int | None = None  # arrival of the first event
         self._frozen: dict[int, FloatArray] = {}  # odometry where a kidnap began, by place
         self._carried: dict[int, FloatArray] = {}  # odometry during and after a kidnap
         self._last_odometry: dict[int, FloatArray] = {}
@@ -137,9 +145,12 @@ class FaultLine:
 
     def push(self, event: Event) -> list[Event]:
         """What becomes of an event, before the clocks jump: nothing, itself, or itself changed."""
-        if self._first_ns is None:
-            self._first_ns = event.at_ns
-        seconds = (event.at_ns - self._first_ns) * 1e-9
+        if self._first_at_ns is None:
+            self._first_at_ns = event.at_ns
+        if self._first_ns is None and event.kind in (IMAGE, ODOMETRY):
+            self._first_ns = event.origin_ns
+        first_ns = event.origin_ns if self._first_ns is None else self._first_ns
+        seconds = max((event.origin_ns - first_ns) * 1e-9, 0.0)  # stamps overlap at the beginning
         became: Event | None = event
         for place, fault in enumerate(self._faults):
             if became is not None and fault.name != "clockjump":
@@ -149,11 +160,12 @@ class FaultLine:
         return [] if became is None else [became]
 
     def reclock(self, event: Event) -> Event:
-        """The event by clocks that have jumped."""
-        jumped = 0
+        """The event by clocks that have jumped; before anything was pushed none has."""
+        if self._first_at_ns is None:
+            return event
+        jumped, seconds = 0, (event.at_ns - self._first_at_ns) * 1e-9
         for place, fault in enumerate(self._faults):
-            late = event.at_ns - (self._first_ns or 0) >= fault.start_s * 1e9
-            if fault.name == "clockjump" and late:
+            if fault.name == "clockjump" and fault.acts(seconds):
                 jumped += round(fault.value * 1e9)
                 self._acted.add(place)
         at_ns, stamp_ns = event.at_ns + jumped, event.stamp_ns + jumped
@@ -215,20 +227,20 @@ def _parse(word: str) -> Fault:
     name = found.group(1) if found else re.split(r"[@=]", word)[0]
     if found is None or name not in KINDS:
         near = difflib.get_close_matches(name, KINDS, n=1, cutoff=0.0)[0]
-        raise ConfigError(f"--inject: {name!r}: unknown fault, did you mean {near}?")
+        raise ConfigError(f"{name!r}: unknown fault, did you mean {near}?")
     kind = KINDS[name]
     start = kind.start_s if found.group(2) is None else _number(f"{name}@", found.group(2))
     value = kind.value if found.group(3) is None else _number(f"{name}=", found.group(3))
     if not kind.low <= value <= kind.high:
         wanted = f"{kind.meaning}, {kind.low:g} to {kind.high:g}"
-        raise ConfigError(expected(f"--inject: {name}", wanted, f"{value:g}"))
+        raise ConfigError(expected(name, wanted, f"{value:g}"))
     if start < 0:
-        raise ConfigError(expected(f"--inject: {name}@", "seconds, not negative", f"{start:g}"))
+        raise ConfigError(expected(f"{name}@", "seconds, not negative", f"{start:g}"))
     return Fault(name, start, value)
 
 
 def _number(place: str, text: str) -> float:
     found = _NUMBER.fullmatch(text.strip())
     if found is None:
-        raise ConfigError(expected(f"--inject: {place}", "a number, as 3 or 3s", repr(text)))
+        raise ConfigError(expected(place, "a number, as 3 or 3s", repr(text)))
     return float(found.group(1)) * (0.01 if found.group(2) == "%" else 1.0)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.errors import InputError, SemlocError
-from semloc_ros.evaluation.events import CAMERA, IMAGE, MASK, ODOMETRY, Event
 from semloc_ros.evaluation.recording import PredictionLog
+from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, ODOMETRY, Event
 from semloc_ros.geometry.se3 import check_pose
 from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.localization.reports import draw_overlay, spreads_of

@@ -27,11 +27,12 @@ from semloc_ros.datasets.bag_images import IMAGE_TYPES
 from semloc_ros.datasets.bag_reader import messages, stamp_of, topics
 from semloc_ros.datasets.bags import poses, static_transform
 from semloc_ros.errors import DatasetError, expected
-from semloc_ros.evaluation.events import Event, bag_events, image_topic_of
+from semloc_ros.evaluation.events import bag_events, image_topic_of
 from semloc_ros.evaluation.faults import FaultLine, parse_faults
 from semloc_ros.evaluation.predictions import PREDICTIONS, Drive, Truth, write_reference
 from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.replay import Replay
+from semloc_ros.evaluation.stream import Event
 from semloc_ros.evaluation.tum import read_tum, seconds_text
 from semloc_ros.localization.serving import FrameLocalizer
 from semloc_ros.options import to_mapping

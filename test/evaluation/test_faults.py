@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from semloc_ros.errors import ConfigError, DatasetError
-from semloc_ros.evaluation.events import IMAGE, ODOMETRY, Event
 from semloc_ros.evaluation.faults import KINDS, FaultLine, parse_faults
+from semloc_ros.evaluation.stream import IMAGE, ODOMETRY, Event
 from semloc_ros.geometry import se3
 
 S = 1_000_000_000

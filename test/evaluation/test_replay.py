@@ -11,12 +11,12 @@ import pytest
 
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.errors import DatasetError, InputError
-from semloc_ros.evaluation.events import CAMERA, IMAGE, MASK, ODOMETRY, Event
 from semloc_ros.evaluation.faults import FaultLine, parse_faults
 from semloc_ros.evaluation.judging import judge
 from semloc_ros.evaluation.predictions import Run, Truth, load_run, write_reference
 from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.replay import Replay
+from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, ODOMETRY, Event
 from semloc_ros.geometry import se3
 from semloc_ros.options import from_mapping
 from semloc_ros.types import Camera, Correspondences, NoPose, NoPoseReason, PoseEstimate

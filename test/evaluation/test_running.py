@@ -17,8 +17,9 @@ from rosbags.typesys import Stores, get_typestore
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.errors import ConfigError, DatasetError
 from semloc_ros.evaluation.conditions import load_conditions
-from semloc_ros.evaluation.events import CAMERA, IMAGE, MASK, ODOMETRY, bag_events
+from semloc_ros.evaluation.events import bag_events
 from semloc_ros.evaluation.running import Job, forget_runs, predict
+from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, ODOMETRY
 from semloc_ros.evaluation.tum import write_tum
 from semloc_ros.evaluation.verdict import doubts, verdict
 from semloc_ros.geometry import se3

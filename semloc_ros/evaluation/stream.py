@@ -1,0 +1,27 @@
+"""What arrives at a localizer, one event after the other, wherever it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+IMAGE, CAMERA, ODOMETRY, MASK = "image", "camera", "odometry", "mask"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One arrival.
+
+    `at_ns` is when it arrives, `stamp_ns` what its header says, both by the robot's clock;
+    `origin_ns` is its stamp in the recording, by which the truth is known, whatever a fault did
+    to the clock. `value` by `kind`: an image (H, W[, 3]) uint8, a `Camera`, `odom_from_base`
+    (4, 4), a mask (H, W) uint8; or the SemlocError that reading it raised. `frame` is that of the
+    header.
+    """
+
+    at_ns: int
+    stamp_ns: int
+    kind: str
+    value: Any
+    origin_ns: int
+    frame: str = ""
