@@ -219,6 +219,7 @@ class NoPoseReason(str, Enum):
     DEGENERATE = "degenerate"
     TOO_UNCERTAIN = "too_uncertain"
     AGAINST_PRIOR = "against_prior"
+    NOT_ASKED = "not_asked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,20 @@ class LabelsConfig:
 
     least_votes: int = option(2, "views that labelled a point, at least", low=1, high=1000)
     max_entropy_bits: float = option(
-        1.0, "largest entropy of a point's label votes", unit="bit", low=0.0, high=16.0
+        0.95, "largest entropy of a point's label votes; 1: one vote against one", unit="bit",
+        low=0.0, high=16.0,
     )
     stationary_ratio: float = option(
         0.2, "learned clusters: least share among matches over share among pixels",
         low=0.0, high=10.0,
     )
     error_rate: float = option(
-        0.2, "share of wrong pixel labels where no confusion table was learned",
+        0.2, "share of wrong pixel labels, besides those that a map's confusion table holds",
         low=0.001, high=0.99,
     )
     occluded: float = option(
-        0.2, "share of visible points that something else hides", low=0.001, high=0.99
+        0.2, "share of visible points that something else hides, where there is no such table",
+        low=0.001, high=0.99,
     )
     max_range_factor: float = option(
         1.5, "a point is seen from this much nearer or farther than it was mapped",
@@ -95,6 +97,9 @@ class ParticlesConfig:
 
     least: int = option(400, "particles at least", low=10, high=1_000_000)
     most: int = option(2000, "particles at most", low=10, high=1_000_000)
+    anywhere: int = option(
+        20_000, "particles of the first moment, where nothing is known", low=10, high=10_000_000
+    )
     bin_m: float = option(0.5, "bins that count for the number: position", unit="m", low=0.01,
                           high=100.0)
     bin_deg: float = option(5.0, "and heading", unit="deg", low=0.1, high=90.0)

@@ -43,6 +43,20 @@ class TrackingConfig:
         22.5, "largest squared Mahalanobis distance (6 degrees of freedom) of fixes that agree",
         low=1.0, high=1e4, live=True,
     )
+    labels_spread_m: float = option(
+        0.5, "largest 1-sigma position spread of a pose kept by labels that is published as"
+        " TRACKING", unit="m", low=0.001, high=100.0, live=True,
+    )
+    labels_share: float = option(
+        0.9, "weight of the particles that such a pose has, at least", low=0.0, high=1.0, live=True
+    )
+    labels_fit: float = option(
+        0.5, "agreement of labels with it, at least; 1 is what is expected", low=0.0, high=1.0,
+        live=True,
+    )
+    labels_updates: int = option(
+        3, "label maps that confirm it, at least", low=0, high=1000, live=True
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,29 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.errors import DatasetError, expected
+from semloc_ros.evaluation.evidence import EVIDENCE, Cloud, evidence_of, write_evidence
 from semloc_ros.evaluation.predictions import PREDICTIONS
 from semloc_ros.evaluation.tum import seconds_text
 from semloc_ros.geometry import se3
 from semloc_ros.localization.reports import value_text
-from semloc_ros.localization.session import Fix
+from semloc_ros.localization.outcomes import Fix
 from semloc_ros.localization.states import Standing
-from semloc_ros.types import FloatArray
+from semloc_ros.types import FloatArray, Frame, NoPose, PoseEstimate
 
 POSES, THUMBNAILS = "poses.tum", "thumbnails"
 _JPEG_QUALITY = 70
 
 
 class PredictionLog:
-    """predictions.jsonl, poses.tum and thumbnails/ of a folder; a context that closes them.
+    """predictions.jsonl, poses.tum, thumbnails/ and, if wanted, evidence/ of a folder; a context
+    that closes them.
 
     Raises DatasetError if the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, thumbnail_width: int = 0) -> None:
-        self._folder, self._width = folder, thumbnail_width
+    def __init__(self, folder: Path, thumbnail_width: int = 0, evidence: bool = False) -> None:
+        self._folder, self._width, self._evidence = folder, thumbnail_width, evidence
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for old in (folder / THUMBNAILS).glob("*.jpg"):
+            for old in (*folder.glob(f"{THUMBNAILS}/*.jpg"), *folder.glob(f"{EVIDENCE}/*.npz")):
                 old.unlink()
             self._lines, self._tum = (folder / PREDICTIONS).open("w"), (folder / POSES).open("w")
         except OSError as error:
@@ -103,6 +105,15 @@ class PredictionLog:
         cv2.imwrite(
             str(folder / f"{stamp_ns}.jpg"), cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality
         )
+
+    def evidence(
+        self, stamp_ns: int, frame: Frame, result: PoseEstimate | NoPose, particles: Cloud | None
+    ) -> None:
+        """Keep mask, matches and the particles of a frame, if evidence is wanted."""
+        if self._evidence:
+            folder = self._folder / EVIDENCE
+            folder.mkdir(exist_ok=True)
+            write_evidence(folder / f"{stamp_ns}.npz", evidence_of(frame, result, particles))
 
     def _write(self, kind: str, stamp_ns: int, received_ns: int, **values: Any) -> None:
         line = {"kind": kind, "stamp_ns": stamp_ns, "received_ns": received_ns, **values}

@@ -23,6 +23,7 @@ from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, ODOMETRY, Event
 from semloc_ros.geometry.se3 import check_pose
 from semloc_ros.localization.odometry import OdometryBuffer
+from semloc_ros.localization.outcomes import Sighting
 from semloc_ros.localization.reports import draw_overlay, spreads_of
 from semloc_ros.localization.serving import (
     CLOCK_JUMP_BACK_NS,
@@ -38,7 +39,7 @@ from semloc_ros.localization.serving import (
     refuse,
     serve,
 )
-from semloc_ros.localization.session import Session, Sighting
+from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason, Standing
 from semloc_ros.types import Camera, FloatArray, Frame, Odometry
 
@@ -181,6 +182,7 @@ class Replay:
         ready = time.perf_counter()
         served = serve(self._localizer, self._session, frame, sighting, mask_kind, epoch)
         self._record(event, served, started, prepare_ms=(ready - started) * 1e3)
+        self._log.evidence(event.origin_ns, frame, served.result, None)
         if self._log.wants_thumbnails:
             standing = served.outcome.standing
             drawn = draw_overlay(frame.image, frame.camera, served.result, standing)

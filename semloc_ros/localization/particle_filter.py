@@ -119,13 +119,14 @@ class ParticleFilter:
         return self._states[-1] if self._states else None
 
     def start(
-        self, stamp_ns: int, odometry: Odometry | None, hypotheses: Sequence[Fix]
+        self, stamp_ns: int, odometry: Odometry | None, hypotheses: Sequence[Fix],
+        count: int | None = None,
     ) -> FilterState:
-        """A new generation of particles from hypotheses, each with the same share; what was
-        there is forgotten."""
+        """A new generation of `count` particles (as many as there may be) from hypotheses, each
+        with the same share; what was there is forgotten."""
         self._generation += 1
         rng = self._generator(stamp_ns, _START)
-        poses = _poses_of(hypotheses, self._config.particles.most, rng)
+        poses = _poses_of(hypotheses, count or self._config.particles.most, rng)
         state = FilterState(stamp_ns, equal(poses), odometry)
         self._states, self._steps = [state], []
         return state

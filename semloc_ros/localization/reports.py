@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.cameras import project
 from semloc_ros.localization.belief import position_spread, rotation_spread
+from semloc_ros.localization.outcomes import Outcome
 from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Standing
 from semloc_ros.types import Camera, NoPose, PoseEstimate, State
@@ -27,6 +28,17 @@ def values_of(result: PoseEstimate | NoPose) -> dict[str, object]:
         return {**evidence, "matches": result.num_matches, "detail": "", **stages}
     evidence = {"score": 0.0, "inliers": result.num_inliers}
     return {**evidence, "matches": result.num_matches, "detail": result.detail, **stages}
+
+
+def tracked_values(outcome: Outcome) -> dict[str, object]:
+    """Status values of the particles, where they were asked, and of a jump of the pose."""
+    angle = None if outcome.jump_rad is None else float(np.degrees(outcome.jump_rad))
+    values: dict[str, object] = {"jump_m": outcome.jump_m, "jump_deg": angle}
+    tracked = outcome.tracked
+    if tracked is not None:
+        values |= {"particles": len(tracked.particles), "particles_share": tracked.share}
+        values["labels_fit"] = tracked.fit
+    return values
 
 
 def spreads_of(session: Session) -> dict[str, object]:

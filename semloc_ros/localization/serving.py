@@ -12,8 +12,14 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from semloc_ros.errors import InputError, expected
-from semloc_ros.localization.reports import masked_fraction, spreads_of, values_of
-from semloc_ros.localization.session import Outcome, Session, Sighting
+from semloc_ros.localization.outcomes import Outcome, Sighting
+from semloc_ros.localization.reports import (
+    masked_fraction,
+    spreads_of,
+    tracked_values,
+    values_of,
+)
+from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason
 from semloc_ros.types import Frame, NoPose, NoPoseReason, PoseEstimate, Prior
 
@@ -59,12 +65,15 @@ def serve(
 ) -> Served:
     """Plan, localize, conclude. `epoch` is that of the session when the frame was taken up."""
     plan = session.plan(sighting, epoch)
-    result = localizer.localize(frame, plan.prior)
-    outcome = session.conclude(plan, result)
+    result: PoseEstimate | NoPose = NoPose(frame.stamp_ns, NoPoseReason.NOT_ASKED, "")
+    if plan.wants_pose:
+        result = localizer.localize(frame, plan.prior)
+    outcome = session.conclude(plan, result, frame)
     values = {
         "stamp": frame.stamp_ns,
         **values_of(result),
         "guided": plan.prior is not None,
+        **tracked_values(outcome),
         "mask": mask_kind,
         "masked_fraction": masked_fraction(frame.mask),
         "fix_age_s": outcome.standing.fix_age_s(frame.stamp_ns),
@@ -84,6 +93,7 @@ def refuse(session: Session, untried: Untried, stamp_ns: int, now_ns: int) -> Se
         "mask": "none",
         "masked_fraction": 0.0,
         "fix_age_s": outcome.standing.fix_age_s(now_ns),
+        **tracked_values(outcome),
         **spreads_of(session),
     }
     return Served(nothing, outcome, values)

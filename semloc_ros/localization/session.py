@@ -2,82 +2,55 @@
 
     plan = session.plan(sighting)                       # with a prior, or over the whole map
     result = localizer.localize(frame, plan.prior)
-    outcome = session.conclude(plan, result)            # standing, fix, map_from_odom
+    outcome = session.conclude(plan, result, frame)     # standing, fix, map_from_odom
 
-The node and every replay call these three lines. Methods are quick and thread-safe; the slow
-call stands between them, and what happened meanwhile (a reset, an initial pose) makes its
-result stale instead of being overwritten by it.
+The node and every replay call these three lines. Nothing slow is done under the lock: the slow
+calls stand between, and what happened meanwhile (a reset, an initial pose) makes their result
+stale instead of being overwritten by it.
 
 A fix is believed when it does not contradict the belief and is strong, or lies where a sharp
-belief expects it; and when it agrees with the one before.
+belief expects it; and when it agrees with the one before. Where no fix is believed, labels and
+odometry keep the pose (`label_tracking`); the method `pfsl` asks features only for a start.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 from semloc_ros.config import MotionConfig, TrackingConfig
 from semloc_ros.geometry import se3
 from semloc_ros.localization import belief as beliefs
-from semloc_ros.localization import states
+from semloc_ros.localization import fix_update, states
 from semloc_ros.localization.belief import Belief
+from semloc_ros.localization.label_tracking import LabelTracker, Tracked
+from semloc_ros.localization.outcomes import (
+    Fix,
+    Outcome,
+    Plan,
+    Sighting,
+    Verdict,
+    belief_of,
+    fix_of,
+    fix_of_labels,
+)
 from semloc_ros.localization.states import Reason, Standing
-from semloc_ros.types import FloatArray, NoPose, Odometry, PoseEstimate, Prior, State
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """Circumstances of one frame; `odom_from_base` (4, 4) at its stamp, None if unknown."""
-
-    stamp_ns: int
-    base_from_camera: FloatArray
-    odom_from_base: FloatArray | None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a frame is to be localized; `prior` None means over the whole map."""
-
-    sighting: Sighting
-    prior: Prior | None
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """A believed pose of the base: (4, 4), (6, 6), and what follows for odometry, if known."""
-
-    stamp_ns: int
-    map_from_base: FloatArray
-    covariance: FloatArray
-    spread_m: float
-    map_from_odom: FloatArray | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a frame led to.
-
-    `hypotheses` are poses `map_from_base` that wait for a second one; `is_stale` says that
-    the session was reset while the frame was in work, so that its result counts for nothing.
-    """
-
-    standing: Standing
-    fix: Fix | None = None
-    hypotheses: tuple[FloatArray, ...] = ()
-    is_stale: bool = False
+from semloc_ros.types import FloatArray, Frame, NoPose, Odometry, PoseEstimate, State
 
 
 class Session:
     """State, belief and candidate of one robot; see the top of the file."""
 
     def __init__(
-        self, tracking: TrackingConfig, motion: MotionConfig, expects_odometry: bool
+        self, tracking: TrackingConfig, motion: MotionConfig, expects_odometry: bool,
+        method: str = "pnp", labels: LabelTracker | None = None,
     ) -> None:
         self._tracking = tracking
         self._motion = motion
+        self._method = method
         self._expects_odometry = expects_odometry
+        self._labels = labels  # of the thread that calls `conclude`, as is the next line
+        self._labels_epoch = 0
+        self._follows_labels = False
         self._lock = threading.Lock()
         self._epoch = 0
         self._standing = states.start()
@@ -121,10 +94,22 @@ class Session:
         found = self.covariance
         return None if found is None else beliefs.position_spread(found)
 
-    def adjust(self, tracking: TrackingConfig, motion: MotionConfig) -> None:
-        """New thresholds from now on."""
+    def adjust(
+        self, tracking: TrackingConfig, motion: MotionConfig, method: str | None = None
+    ) -> None:
+        """New thresholds, and another method, from the next frame on."""
         with self._lock:
             self._tracking, self._motion = tracking, motion
+            self._method = method or self._method
+
+    def pose_at(self, newest: Odometry) -> tuple[FloatArray, FloatArray] | None:
+        """The belief carried by a newer odometry: `map_from_base` (4, 4) and covariance (6, 6);
+        None without a belief, or one without odometry."""
+        belief, motion = self._belief, self._motion
+        if belief is None or belief.odom_from_base is None or newest.stamp_ns < belief.stamp_ns:
+            return None
+        carried = beliefs.carry(belief, newest.stamp_ns, newest.odom_from_base)
+        return carried.map_from_base, beliefs.covariance(carried, motion)
 
     def plan(self, sighting: Sighting, epoch: int | None = None) -> Plan:
         """Carry the belief to the frame, and decide whether it guides the search.
@@ -147,19 +132,33 @@ class Session:
                 prior = beliefs.camera_prior(
                     self._belief, sighting.base_from_camera, self._motion
                 )
-            return Plan(sighting, prior, self._epoch)
+            return Plan(sighting, prior, self._epoch, self._wants_pose())
 
-    def conclude(self, plan: Plan, result: PoseEstimate | NoPose) -> Outcome:
-        """Believe the result of the plan or not, and move the state."""
+    def conclude(
+        self, plan: Plan, result: PoseEstimate | NoPose, frame: Frame | None = None
+    ) -> Outcome:
+        """Believe the result of the plan or not, ask the labels of the frame, and move the state.
+
+        To be called by one thread.
+        """
         with self._lock:
             if plan.epoch != self._epoch:
                 return Outcome(self._standing, is_stale=True)
-            if isinstance(result, NoPose):
-                return self._missed(plan.sighting.stamp_ns, result.reason.value)
-            fix = _fix_of(plan.sighting, result)
-            if not self._is_believable(plan, fix, result):
-                return self._hold(plan.sighting, fix)
-            return self._believe(plan.sighting, fix)
+            verdict = self._judge(plan, result)
+            belief = self._belief
+            if self._labels_epoch != plan.epoch and self._labels is not None:
+                self._labels.stop()
+                self._labels_epoch = plan.epoch
+        tracked = None if frame is None else self._follow(plan.sighting, verdict, frame, belief)
+        with self._lock:
+            if plan.epoch != self._epoch:
+                return Outcome(self._standing, is_stale=True)
+            self._follows_labels = tracked is not None and self._is_good(tracked)
+            if verdict.believed and verdict.fix is not None:
+                return self._believe(plan.sighting, verdict.fix)
+            if tracked is not None:
+                return self._by_labels(plan.sighting, verdict, tracked)
+            return self._without_fix(plan.sighting, verdict)
 
     def refuse(self, reason: str, stamp_ns: int | None = None) -> Outcome:
         """A frame that could not even be tried."""
@@ -208,6 +207,7 @@ class Session:
         self._standing = standing
         self._belief = self._carried = self._candidate = self._given = None
         self._misses = 0
+        self._follows_labels = False
 
     def _start_from_given(self, sighting: Sighting) -> None:
         assert self._given is not None
@@ -224,37 +224,128 @@ class Session:
         late = self._misses - self._tracking.global_after
         return late < 0 or late % 2 == 1
 
-    def _missed(self, stamp_ns: int, reason: str) -> Outcome:
-        self._misses += 1
-        self._candidate = None
-        self._standing = states.missed(self._standing, reason, stamp_ns)
-        return Outcome(self._standing)
+    def _wants_pose(self) -> bool:
+        return not (self._method == "pfsl" and self._follows_labels)
 
-    def _hold(self, sighting: Sighting, fix: Fix) -> Outcome:
-        self._misses += 1
-        self._candidate = _belief_of(sighting, fix)
-        self._standing = states.missed(
-            self._standing, Reason.UNCONFIRMED.value, sighting.stamp_ns
+    def _judge(self, plan: Plan, result: PoseEstimate | NoPose) -> Verdict:
+        if isinstance(result, NoPose):
+            return Verdict(reason=result.reason.value)
+        fix = fix_of(plan.sighting, result)
+        agrees = plan.prior is not None or self._belief is None or self._agrees(self._belief, fix)
+        believed = self._is_believable(plan, fix, result, agrees)
+        return Verdict(fix, believed, agrees, Reason.UNCONFIRMED.value)
+
+    def _follow(
+        self, sighting: Sighting, verdict: Verdict, frame: Frame, belief: Belief | None
+    ) -> Tracked | None:
+        """What labels and odometry say where features do not, or are not to; slow, so no lock."""
+        labels, fix = self._labels, verdict.fix
+        if labels is None or self._method not in ("auto", "pfsl"):
+            return None
+        pose = None if fix is None else fix_update.Fix(fix.map_from_base, fix.covariance)
+        if pose is not None and verdict.believed:
+            labels.stop()  # where features fail again it starts from what is believed then
+            if self._method == "pfsl":
+                labels.start(sighting.stamp_ns, sighting.odom_from_base, [pose])
+            return None
+        if not labels.is_running and not self._start_labels(labels, sighting, frame, belief):
+            return None
+        agreeing = pose if verdict.agrees else None
+        rivals = [] if pose is None or verdict.agrees else [pose]
+        return labels.update(
+            frame, sighting.base_from_camera, sighting.odom_from_base, agreeing, rivals
         )
-        return Outcome(self._standing, hypotheses=(fix.map_from_base,))
+
+    def _start_labels(
+        self, labels: LabelTracker, sighting: Sighting, frame: Frame, belief: Belief | None
+    ) -> bool:
+        """From the belief, or from anywhere after some frames without one."""
+        if frame.labels is None:
+            return False
+        stamp, odom_from_base = sighting.stamp_ns, sighting.odom_from_base
+        if belief is not None:
+            spread = beliefs.covariance(belief, self._motion)
+            labels.start(stamp, odom_from_base, [fix_update.Fix(belief.map_from_base, spread)])
+        elif self._misses >= self._tracking.global_after:
+            labels.start_anywhere(stamp, odom_from_base, sighting.base_from_camera)
+        return labels.is_running
+
+    def _is_good(self, tracked: Tracked) -> bool:
+        return self._doubt(tracked) is None
+
+    def _doubt(self, tracked: Tracked) -> Reason | None:
+        """Why what the particles say is not believed."""
+        limits = self._tracking
+        if tracked.fit is None:
+            return Reason.FEW_LABELS
+        if tracked.fit < limits.labels_fit:
+            return Reason.LABELS_DISAGREE
+        if tracked.share < limits.labels_share or tracked.updates < limits.labels_updates:
+            return Reason.UNCONFIRMED
+        if beliefs.position_spread(tracked.covariance) > limits.labels_spread_m:
+            return Reason.UNCERTAIN
+        return None
+
+    def _by_labels(self, sighting: Sighting, verdict: Verdict, tracked: Tracked) -> Outcome:
+        """No fix of features is believed, but the particles were asked."""
+        self._note_miss(sighting, verdict)
+        doubt = self._doubt(tracked)
+        fix = fix_of_labels(sighting, tracked)
+        if doubt is None:
+            flaw = Reason.NO_ODOMETRY if self._lacks_odometry(fix) else None
+            return self._accept(sighting, fix, flaw or Reason.LABELS, tracked)
+        if doubt in (Reason.UNCONFIRMED, Reason.UNCERTAIN) and self._belief is not None:
+            self._belief = self._carried = belief_of(sighting, fix)
+        self._standing = states.missed(self._standing, doubt.value, sighting.stamp_ns)
+        return Outcome(self._standing, hypotheses=tracked.hypotheses, tracked=tracked)
+
+    def _without_fix(self, sighting: Sighting, verdict: Verdict) -> Outcome:
+        self._note_miss(sighting, verdict)
+        self._standing = states.missed(self._standing, verdict.reason, sighting.stamp_ns)
+        held = () if verdict.fix is None else (verdict.fix.map_from_base,)
+        return Outcome(self._standing, hypotheses=held)
+
+    def _note_miss(self, sighting: Sighting, verdict: Verdict) -> None:
+        """A fix that is not believed waits for a second one."""
+        self._misses += 1
+        self._candidate = None if verdict.fix is None else belief_of(sighting, verdict.fix)
 
     def _believe(self, sighting: Sighting, fix: Fix) -> Outcome:
         self._misses = 0
         self._candidate = None
-        self._belief = self._carried = _belief_of(sighting, fix)
+        return self._accept(sighting, fix, self._flaw(fix) or Reason.OK)
+
+    def _accept(
+        self, sighting: Sighting, fix: Fix, reason: Reason, tracked: Tracked | None = None
+    ) -> Outcome:
+        """The fix is the belief from now on."""
+        jump_m, jump_rad = self._jump(fix)
+        self._belief = self._carried = belief_of(sighting, fix)
         if fix.map_from_odom is not None:
             self._map_from_odom = fix.map_from_odom
-        self._standing = states.fixed(self._standing, fix.stamp_ns, self._flaw(fix))
-        return Outcome(self._standing, fix)
+        self._standing = states.fixed(self._standing, fix.stamp_ns, reason)
+        return Outcome(
+            self._standing, fix, tracked=tracked, jump_m=jump_m, jump_rad=jump_rad
+        )
+
+    def _jump(self, fix: Fix) -> tuple[float | None, float | None]:
+        """How far the fix lies from the belief, which odometry has carried to its stamp."""
+        if self._belief is None:
+            return None, None
+        way, angle = se3.pose_error(self._belief.map_from_base, fix.map_from_base)
+        return float(way), float(angle)
+
+    def _lacks_odometry(self, fix: Fix) -> bool:
+        return self._expects_odometry and fix.map_from_odom is None
 
     def _flaw(self, fix: Fix) -> Reason | None:
         if fix.spread_m > self._tracking.max_spread_m:
             return Reason.UNCERTAIN
-        if self._expects_odometry and fix.map_from_odom is None:
-            return Reason.NO_ODOMETRY
-        return None
+        return Reason.NO_ODOMETRY if self._lacks_odometry(fix) else None
 
-    def _is_believable(self, plan: Plan, fix: Fix, result: PoseEstimate) -> bool:
+    def _is_believable(
+        self, plan: Plan, fix: Fix, result: PoseEstimate, agrees: bool
+    ) -> bool:
         """Confirmed by the last frame; or not against the belief, and strong or expected here.
 
         A guided fix is not against the belief: the localizer's gate has compared the two.
@@ -262,7 +353,6 @@ class Session:
         if self._is_confirmed(plan.sighting, fix):
             return True
         belief = self._belief
-        agrees = plan.prior is not None or belief is None or self._agrees(belief, fix)
         expected = belief is not None and self._is_sharp(belief)
         strong = (
             len(result.inliers) >= self._tracking.bootstrap_inliers
@@ -284,18 +374,3 @@ class Session:
         return beliefs.agree(
             belief, fix.map_from_base, fix.covariance, self._motion, self._tracking.agreement_chi2
         )
-
-
-def _fix_of(sighting: Sighting, result: PoseEstimate) -> Fix:
-    map_from_base, covariance = beliefs.base_of_camera(
-        result.camera_from_map, result.covariance, sighting.base_from_camera
-    )
-    map_from_odom = None
-    if sighting.odom_from_base is not None:
-        map_from_odom = map_from_base @ se3.inverse(sighting.odom_from_base)
-    spread = beliefs.position_spread(covariance)
-    return Fix(sighting.stamp_ns, map_from_base, covariance, spread, map_from_odom)
-
-
-def _belief_of(sighting: Sighting, fix: Fix) -> Belief:
-    return Belief(fix.stamp_ns, fix.map_from_base, fix.covariance, sighting.odom_from_base)

@@ -36,12 +36,18 @@ class Reason(str, Enum):
     NO_ODOMETRY = "no_odometry"
     INITIAL_POSE = "initial_pose"
     GLOBAL_LOCALIZATION = "global_localization"
+    LABELS = "labels"
+    LABELS_DISAGREE = "labels_disagree"
+    FEW_LABELS = "few_labels"
     UNCONFIRMED = "unconfirmed"
     UNCERTAIN = "uncertain"
     SPREAD = "spread"
     OLD_FIX = "old_fix"
     CLOCK_JUMP = "clock_jump"
     PAUSED = "paused"
+
+
+_WELL = (Reason.OK, Reason.LABELS)  # reasons of TRACKING: features, or labels on odometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +72,12 @@ def start(reason: Reason = Reason.WAITING_FOR_IMAGE) -> Standing:
     return Standing(State.BOOTSTRAPPING, reason.value)
 
 
-def fixed(standing: Standing, stamp_ns: int, flaw: Reason | None = None) -> Standing:
-    """A fix was believed: TRACKING, or DEGRADED where it has a flaw (UNCERTAIN, NO_ODOMETRY)."""
-    state = State.TRACKING if flaw is None else State.DEGRADED
+def fixed(standing: Standing, stamp_ns: int, reason: Reason = Reason.OK) -> Standing:
+    """A fix was believed: TRACKING, or DEGRADED where the reason is a flaw (UNCERTAIN,
+    NO_ODOMETRY)."""
+    state = State.TRACKING if reason in _WELL else State.DEGRADED
     seen = _latest(standing.last_frame_ns, stamp_ns)
-    return Standing(state, (flaw or Reason.OK).value, stamp_ns, seen)
+    return Standing(state, reason.value, stamp_ns, seen)
 
 
 def heard(standing: Standing, now_ns: int) -> Standing:
@@ -99,7 +106,7 @@ def aged(standing: Standing, now_ns: int, spread_m: float, config: TrackingConfi
         reason = Reason.NO_IMAGE.value
     elif state is State.LOST and spread_m > config.lost_spread_m:
         reason = Reason.SPREAD.value
-    elif state is not State.TRACKING and reason == Reason.OK.value:
+    elif state is not State.TRACKING and reason in [one.value for one in _WELL]:
         reason = Reason.OLD_FIX.value  # images come, but none was done since
     return replace(standing, state=state, reason=reason)
 

@@ -16,7 +16,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from semloc_ros.localization.session import Fix
+from semloc_ros.localization.outcomes import Fix
 from semloc_ros.localization.states import Standing
 from semloc_ros.nodes import messages
 from semloc_ros.types import FloatArray, State

@@ -15,7 +15,8 @@ from std_srvs.srv import SetBool, Trigger
 from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import InputError
 from semloc_ros.localization import belief as beliefs
-from semloc_ros.localization.session import Outcome, Session
+from semloc_ros.localization.outcomes import Outcome
+from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason
 from semloc_ros.nodes.saved_pose import save_pose
 

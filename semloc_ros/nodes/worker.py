@@ -19,6 +19,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import InputError
+from semloc_ros.localization.outcomes import Outcome, Sighting
 from semloc_ros.localization.reports import draw_overlay
 from semloc_ros.localization.serving import (
     FrameLocalizer,
@@ -28,7 +29,7 @@ from semloc_ros.localization.serving import (
     refuse,
     serve,
 )
-from semloc_ros.localization.session import Outcome, Session, Sighting
+from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults

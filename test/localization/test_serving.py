@@ -5,6 +5,7 @@ import pytest
 
 from semloc_ros.config import MotionConfig, TrackingConfig
 from semloc_ros.errors import InputError
+from semloc_ros.localization.outcomes import Sighting
 from semloc_ros.localization.serving import (
     StampCheck,
     Untried,
@@ -13,7 +14,7 @@ from semloc_ros.localization.serving import (
     refuse,
     serve,
 )
-from semloc_ros.localization.session import Session, Sighting
+from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason
 from semloc_ros.types import Camera, Correspondences, Frame, PoseEstimate, State
 

@@ -8,7 +8,8 @@ from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import error_vector, perturb
 from semloc_ros.localization import belief as beliefs
 from semloc_ros.localization.belief import Belief
-from semloc_ros.localization.session import Session, Sighting
+from semloc_ros.localization.outcomes import Sighting
+from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason
 from semloc_ros.types import (
     Correspondences,

@@ -1,0 +1,160 @@
+"""The particle filter as a part of a robot's session: started where it is needed, fed by frames.
+
+While features give fixes, nobody needs it. It starts from the belief when they fail, or from
+anywhere in the map where nothing is believed yet, and follows odometry and label maps from then on
+(Stenborg et al., ICRA 2018; Larsson et al., 2019, section 4: PFSL).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from semloc_ros.config import FilterConfig
+from semloc_ros.errors import InputError
+from semloc_ros.geometry import se3
+from semloc_ros.geometry.uncertainty import error_vector
+from semloc_ros.localization.fix_update import Fix
+from semloc_ros.localization.label_images import label_image
+from semloc_ros.localization.label_update import LabelView
+from semloc_ros.localization.particle_filter import Hypotheses, Labels, ParticleFilter, Step
+from semloc_ros.localization.particles import Particles
+from semloc_ros.localization.semantics import Semantics
+from semloc_ros.types import FloatArray, Frame, Odometry
+
+_HEADINGS = 8  # from which a place of the map is tried
+_THINNED_M = 1.0  # places nearer to each other than that are one
+_RIVALS_SHARE = 0.1  # of the particles, for a fix that was refused
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """What the particles say at a stamp.
+
+    `map_from_base` (4, 4) is the mean of the heaviest cluster, `share` its part of the weight,
+    `covariance` (6, 6) that of all particles about this mean; `fit` (0 to 1) tells how well the
+    frame's label map agrees, see `label_fit`, None if it has none or too few; `hypotheses`
+    are the means of all clusters, heaviest first;
+    `updates` counts the label maps that were used since the start.
+    """
+
+    map_from_base: FloatArray
+    covariance: FloatArray
+    share: float
+    fit: float | None
+    hypotheses: tuple[FloatArray, ...]
+    particles: Particles
+    updates: int
+
+
+class LabelTracker:
+    """One particle filter and what it needs of the map; `view_centres` (V, 3) are the places from
+    which the map was seen. Not thread-safe."""
+
+    def __init__(
+        self, semantics: Semantics, view_centres: FloatArray, config: FilterConfig, seed: int
+    ) -> None:
+        self._semantics, self._centres, self._config = semantics, view_centres, config
+        self._filter = ParticleFilter(semantics.points, semantics.table, config, seed)
+        self._updates = 0
+        self._running = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._running
+
+    def stop(self) -> None:
+        """Forget the particles."""
+        self._running = False
+
+    def start(
+        self, stamp_ns: int, odom_from_base: FloatArray | None, hypotheses: Sequence[Fix]
+    ) -> None:
+        """Begin from poses, each with the same share of the particles."""
+        self._filter.start(stamp_ns, _odometry(stamp_ns, odom_from_base), hypotheses)
+        self._running, self._updates = True, 0
+
+    def start_anywhere(
+        self, stamp_ns: int, odom_from_base: FloatArray | None, base_from_camera: FloatArray
+    ) -> None:
+        """Begin from every place from which the map was seen, in any heading; the base upright."""
+        fixes = [
+            Fix(pose, _wide(_THINNED_M))
+            for centre in thinned(self._centres, _THINNED_M)
+            for pose in _upright(centre, base_from_camera)
+        ]
+        count = self._config.particles.anywhere
+        odometry = _odometry(stamp_ns, odom_from_base)
+        self._filter.start(stamp_ns, odometry, fixes, count)
+        self._running, self._updates = True, 0
+
+    def update(
+        self, frame: Frame, base_from_camera: FloatArray, odom_from_base: FloatArray | None,
+        fix: Fix | None = None, rivals: Sequence[Fix] = (),
+    ) -> Tracked | None:
+        """Move with the odometry, weigh by the frame's labels, then by a fix; None if not started,
+        or for a frame that is too old.
+
+        `rivals` are fixes that were not believed: they get a share, and the evidence decides.
+        """
+        if not self._running:
+            return None
+        odometry = _odometry(frame.stamp_ns, odom_from_base)
+        if rivals:
+            injected = Hypotheses(tuple(rivals), _RIVALS_SHARE)
+            self._filter.add(Step(frame.stamp_ns, odometry, injected))
+        labels = self._labels(frame, base_from_camera)
+        self._updates += labels is not None
+        state = self._filter.add(Step(frame.stamp_ns, odometry, labels))
+        if fix is not None:
+            state = self._filter.add(Step(frame.stamp_ns, odometry, fix))
+        if state is None:
+            return None
+        return self._tracked(state.particles, None if labels is None else state.fit)
+
+    def _labels(self, frame: Frame, base_from_camera: FloatArray) -> Labels | None:
+        """Labels never gate tracking: a map of another size than the camera's is none."""
+        if frame.labels is None:
+            return None
+        try:
+            image = label_image(frame.camera, frame.labels, self._semantics.stationary)
+        except InputError:
+            return None
+        return Labels((LabelView(image, base_from_camera),))
+
+    def _tracked(self, particles: Particles, fit: float | None) -> Tracked:
+        found = self._filter.clusters()
+        best = found[0]
+        errors = error_vector(best.mean, particles.poses)
+        covariance = errors.T * particles.weights @ errors
+        means = tuple(one.mean for one in found)
+        return Tracked(
+            best.mean, covariance, best.share, fit, means, particles, self._updates
+        )
+
+
+def thinned(centres: FloatArray, least_m: float) -> FloatArray:
+    """One of the places (N, 3) in each cell of that width."""
+    _, first = np.unique(np.floor(centres / least_m), axis=0, return_index=True)
+    return np.asarray(centres[np.sort(first)])
+
+
+def _upright(centre: FloatArray, base_from_camera: FloatArray) -> list[FloatArray]:
+    """Poses of an upright base (4, 4) whose camera stands at `centre` (3,)."""
+    angles = np.linspace(0.0, 2.0 * np.pi, _HEADINGS, endpoint=False)
+    turns = [se3.exp(np.r_[np.zeros(5), angle])[:3, :3] for angle in angles]
+    return [se3.make_pose(turn, centre - turn @ base_from_camera[:3, 3]) for turn in turns]
+
+
+def _wide(spread_m: float) -> FloatArray:
+    """(6, 6) of a pose that is one of `_HEADINGS` at a place."""
+    heading = np.pi / _HEADINGS
+    sigmas = [spread_m, spread_m, 0.1, 0.02, 0.02, heading]
+    return np.diag(np.square(sigmas))
+
+
+def _odometry(stamp_ns: int, odom_from_base: FloatArray | None) -> Odometry | None:
+    return None if odom_from_base is None else Odometry(stamp_ns, odom_from_base)
