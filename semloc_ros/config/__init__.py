@@ -34,6 +34,7 @@ from semloc_ros.config.nodes import (
     ReplayConfig,
     TrackingConfig,
 )
+from semloc_ros.config.perception import ClusterLabelsConfig
 from semloc_ros.config.worlds import (
     ClipConfig,
     GalleryConfig,
@@ -45,6 +46,7 @@ from semloc_ros.config.worlds import (
 __all__ = [
     "BagTopicsConfig",
     "ClipConfig",
+    "ClusterLabelsConfig",
     "CovarianceConfig",
     "DemoConfig",
     "DoctorConfig",
