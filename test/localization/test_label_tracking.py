@@ -1,0 +1,199 @@
+"""A session whose features fail: labels on odometry keep the pose, find it, or say that they do not
+know."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import label_room as room
+import numpy as np
+import pytest
+
+from semloc_ros.config import MotionConfig, TrackingConfig
+from semloc_ros.geometry import se3
+from semloc_ros.geometry.uncertainty import perturb
+from semloc_ros.localization import label_statistics
+from semloc_ros.localization.label_tracking import LabelTracker, thinned
+from semloc_ros.localization.outcomes import Sighting
+from semloc_ros.localization.semantics import Semantics
+from semloc_ros.localization.session import Session
+from semloc_ros.types import (
+    Correspondences,
+    Frame,
+    NoPose,
+    NoPoseReason,
+    PoseEstimate,
+    State,
+)
+
+MOUNT = room.BASE_FROM_CAMERA
+SHARP = np.diag([0.02**2] * 3 + [0.003**2] * 3)
+ODOM = se3.exp([5, 2, 0, 0, 0, 1])
+
+
+def estimate(map_from_base, stamp_ns, inliers=100):
+    rows = Correspondences(
+        np.zeros((inliers, 2)), np.zeros((inliers, 3)), np.ones(inliers), np.ones(inliers),
+        np.full(inliers, -1),
+    )
+    camera_from_map = se3.inverse(map_from_base @ MOUNT)
+    return PoseEstimate(stamp_ns, camera_from_map, SHARP, rows, 2 * inliers)
+
+
+@pytest.fixture(scope="module")
+def points():
+    return room.labelled_points()
+
+
+class Robot:
+    """A drive through the room, with label maps of which `wrong` is wrong."""
+
+    def __init__(self, points, method="auto", frames=40, wrong=0.2, seed=3, **tracking):
+        table = label_statistics.assumed_table(
+            label_statistics.label_shares(points), room.CONFIG.labels
+        )
+        of_points = np.empty(0, np.int64)
+        semantics = Semantics(points, table, np.ones(room.LABELS, bool), of_points)
+        self.truth, self.wrong = room.drive(frames), wrong
+        views = (self.truth @ MOUNT)[:, :3, 3]
+        labels = LabelTracker(semantics, views, room.CONFIG, seed)
+        self.session = Session(
+            TrackingConfig(lost_after=30.0, **tracking), MotionConfig(), True, method, labels
+        )
+        self.rng, self.asked, self.step = np.random.default_rng(seed), [], 0
+        self.odometry = room.odometry_of(self.truth, np.random.default_rng(seed + 1))
+
+    def frame(self, pose=None, blind=False, place=None):
+        """One frame; `pose` is what features say of the base, None for nothing, `place` another
+        place at which the label map is taken."""
+        step, self.step = self.step, self.step + 1
+        stamp = step * room.FRAME_NS + 1
+        seen = self.truth[step] if place is None else place
+        labels = room.photograph(seen @ MOUNT, self.rng, self.wrong)
+        shape = (room.CAMERA.height, room.CAMERA.width)
+        frame = Frame(
+            stamp, np.zeros(shape, np.uint8), room.CAMERA, labels=None if blind else labels
+        )
+        odom_from_base = ODOM @ self.odometry[step].odom_from_base
+        plan = self.session.plan(Sighting(stamp, MOUNT, odom_from_base))
+        self.asked.append(plan.wants_pose)
+        result = NoPose(stamp, NoPoseReason.TOO_FEW_INLIERS, "")
+        if pose is not None and plan.wants_pose:
+            result = estimate(pose, stamp)
+        outcome = self.session.conclude(plan, result, frame)
+        self.session.tick(stamp)
+        return outcome
+
+    def error_m(self, outcome):
+        return np.linalg.norm(outcome.fix.map_from_base[:3, 3] - self.truth[self.step - 1][:3, 3])
+
+
+def test_labels_keep_the_pose_where_features_fail(points):
+    robot = Robot(points)
+    first = robot.frame(robot.truth[0])
+    assert first.standing.reason == "ok" and first.tracked is None
+    outcomes = [robot.frame() for _ in range(30)]
+    kept = [one for one in outcomes if one.fix is not None]
+    assert len(kept) >= 25
+    last = outcomes[-1]
+    assert (last.standing.state, last.standing.reason) == (State.TRACKING, "labels")
+    assert robot.error_m(last) < 0.5
+    assert last.tracked.fit > 0.6 and last.tracked.share > 0.9
+    back = robot.frame(robot.truth[31])  # features see again
+    assert back.standing.reason == "ok" and robot.error_m(back) < 1e-9
+    assert 0.0 < back.jump_m < 0.5
+
+
+def test_without_labels_odometry_alone_is_no_fix(points):
+    robot = Robot(points)
+    robot.frame(robot.truth[0])
+    outcomes = [robot.frame(blind=True) for _ in range(15)]
+    assert all(one.fix is None for one in outcomes)
+    assert robot.session.standing.state is State.DEGRADED
+
+
+def test_method_pnp_asks_no_labels_and_can_be_switched_at_run_time(points):
+    robot = Robot(points, "pnp")
+    robot.frame(robot.truth[0])
+    assert robot.frame().tracked is None
+    robot.session.adjust(TrackingConfig(lost_after=30.0), MotionConfig(), "auto")
+    assert [robot.frame() for _ in range(8)][-1].standing.reason == "labels"
+
+
+def test_pfsl_asks_features_only_for_a_start(points):
+    robot = Robot(points, "pfsl")
+    for number in range(20):
+        outcome = robot.frame(robot.truth[number])
+    assert robot.asked[0] and not any(robot.asked[6:])
+    assert outcome.standing.reason == "labels" and robot.error_m(outcome) < 0.5
+
+
+def test_labels_of_another_place_are_said_to_disagree(points):
+    robot = Robot(points, labels_fit=0.5)
+    robot.frame(robot.truth[0])
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        elsewhere = perturb(np.eye(4), [*rng.uniform(-4, 4, 2), 0, 0, 0, rng.uniform(0, 6)])
+        outcome = robot.frame(place=elsewhere)
+    assert outcome.fix is None
+    assert outcome.standing.state is not State.TRACKING
+    assert outcome.standing.reason in ("labels_disagree", "unconfirmed", "uncertain")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_starts_anywhere_by_labels_alone(points, seed):
+    robot = Robot(points, "pfsl", frames=60, wrong=0.1, seed=seed)
+    outcomes = [robot.frame() for _ in range(60)]
+    assert all(one.fix is None for one in outcomes[:3])
+    for step, one in enumerate(outcomes):
+        if one.fix is not None:
+            off = np.linalg.norm(one.fix.map_from_base[:3, 3] - robot.truth[step][:3, 3])
+            assert off < 1.0
+    assert outcomes[-1].fix is not None
+
+
+def test_an_initial_pose_wins_over_the_particles(points):
+    robot = Robot(points, frames=60)
+    robot.frame(robot.truth[20])  # a wrong start
+    for _ in range(3):
+        robot.frame()
+    robot.session.set_pose(robot.truth[4], np.diag([0.04] * 3 + [0.01] * 3))
+    outcomes = [robot.frame() for _ in range(12)]
+    assert outcomes[-1].standing.reason == "labels" and robot.error_m(outcomes[-1]) < 0.5
+
+
+def test_a_reset_while_a_frame_is_in_work_makes_it_stale(points):
+    robot = Robot(points)
+    robot.frame(robot.truth[0])
+    plan = robot.session.plan(Sighting(room.FRAME_NS, MOUNT, ODOM))
+    robot.session.set_pose(np.eye(4), np.eye(6))
+    result = NoPose(room.FRAME_NS, NoPoseReason.TOO_FEW_INLIERS, "")
+    assert robot.session.conclude(plan, result, None).is_stale
+
+
+def test_a_label_map_of_another_size_is_none(points):
+    robot = Robot(points)
+    robot.frame(robot.truth[0])
+    frame = Frame(
+        room.FRAME_NS, np.zeros((60, 80), np.uint8), room.CAMERA,
+        labels=np.zeros((3, 4), np.uint8),
+    )
+    plan = robot.session.plan(Sighting(room.FRAME_NS, MOUNT, ODOM))
+    missed = NoPose(room.FRAME_NS, NoPoseReason.TOO_FEW_INLIERS, "")
+    outcome = robot.session.conclude(plan, missed, frame)
+    assert outcome.fix is None and outcome.standing.reason == "few_labels"
+
+
+def test_places_near_to_each_other_are_one():
+    places = np.array([[0.1, 0.1, 0], [0.2, 0.1, 0], [3.0, 0, 0]])
+    np.testing.assert_array_equal(thinned(places, 1.0), places[[0, 2]])
+
+
+def test_pose_at_carries_the_belief_by_newer_odometry(points):
+    robot = Robot(points)
+    robot.frame(robot.truth[0])
+    newer = dataclasses.replace(robot.odometry[1], odom_from_base=ODOM @ robot.truth[1])
+    pose, covariance = robot.session.pose_at(newer)
+    motion = se3.inverse(robot.odometry[0].odom_from_base) @ robot.truth[1]
+    np.testing.assert_allclose(pose, robot.truth[0] @ motion, atol=1e-9)
+    assert (np.diag(covariance) > np.diag(SHARP)).all()
