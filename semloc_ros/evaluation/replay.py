@@ -49,10 +49,12 @@ _MS = 1_000_000
 
 @dataclass(slots=True)
 class _Waiting:
-    """An image that waits for its mask (until then `mask_ready_ns` is None), then for odometry."""
+    """An image that waits for its mask (until then `mask_ready_ns` is None), then for odometry;
+    times by the robot's clock as it goes now, though it may have jumped since."""
 
     event: Event
     epoch: int
+    came_ns: int
     mask_ready_ns: int | None = None
 
 
@@ -86,12 +88,15 @@ class Replay:
 
     def feed(self, event: Event) -> None:
         """Let time pass until the event, take it in, and serve the images that are ready."""
+        offset_ns = event.stamp_ns - event.origin_ns
         if self._now_ns == 0:
+            self._offset_ns = offset_ns
             self._start_clock(event.at_ns)
-        elif event.at_ns < self._now_ns - CLOCK_JUMP_BACK_NS:
+        elif offset_ns != self._offset_ns:
+            self._set_clock(offset_ns, event.at_ns)
+        elif event.at_ns < self._now_ns - CLOCK_JUMP_BACK_NS:  # of the recording itself
             self._jump_back()
             self._start_clock(event.at_ns)
-        self._offset_ns = event.stamp_ns - event.origin_ns
         self._let_pass(event.at_ns)
         self._take_in(event)
         self._serve_ready()
@@ -99,6 +104,24 @@ class Replay:
     def _start_clock(self, now_ns: int) -> None:
         self._now_ns = now_ns
         self._next_tick_ns = self._next_tf_ns = now_ns
+
+    def _set_clock(self, offset_ns: int, at_ns: int) -> None:
+        """The robot's clock jumps and reads `at_ns` at the next event. Waits and timers are by
+        steady clocks, as in the node: they last as long as they would have without the jump."""
+        jump_ns = offset_ns - self._offset_ns
+        self._let_pass(at_ns - jump_ns)
+        self._offset_ns = offset_ns
+        self._now_ns += jump_ns
+        self._next_tick_ns += jump_ns
+        self._next_tf_ns += jump_ns
+        if self._mask_came_ns is not None:
+            self._mask_came_ns += jump_ns
+        for waiting in self._waiting:
+            waiting.came_ns += jump_ns
+            if waiting.mask_ready_ns is not None:
+                waiting.mask_ready_ns += jump_ns
+        if jump_ns < -CLOCK_JUMP_BACK_NS:
+            self._jump_back()
 
     def _let_pass(self, until_ns: int) -> None:
         """Timers and waits that end until then, in their order."""
@@ -121,7 +144,7 @@ class Replay:
         if event.kind == IMAGE:
             self._image_came_ns = self._now_ns
             self._log.frame(event.origin_ns, self._recorded(self._now_ns))
-            self._waiting.append(_Waiting(event, self._session.epoch))
+            self._waiting.append(_Waiting(event, self._session.epoch, event.at_ns))
         elif event.kind == CAMERA:
             self._camera = event.value
         elif event.kind == ODOMETRY:
@@ -143,8 +166,7 @@ class Replay:
 
     def _serve_ready(self) -> None:
         while self._waiting and self._is_ready(self._waiting[0]):
-            waiting = self._waiting.popleft()
-            self._serve(waiting.event, waiting.epoch)
+            self._serve(self._waiting.popleft())
 
     def _is_ready(self, waiting: _Waiting) -> bool:
         stamp = waiting.event.stamp_ns
@@ -162,14 +184,14 @@ class Replay:
         if waiting.mask_ready_ns is not None:
             wait_ms = 0.0 if self._config.odometry == "none" else self._config.odometry_wait_ms
             return waiting.mask_ready_ns + round(wait_ms * _MS)
-        return waiting.event.at_ns + round(self._config.mask_wait_ms * _MS * self._masks_flow())
+        return waiting.came_ns + round(self._config.mask_wait_ms * _MS * self._masks_flow())
 
     def _masks_flow(self) -> bool:
         came = self._mask_came_ns
         return came is not None and self._now_ns - came < MASKS_FLOW_NS
 
-    def _serve(self, event: Event, epoch: int) -> None:
-        started = time.perf_counter()
+    def _serve(self, waiting: _Waiting) -> None:
+        started, event = time.perf_counter(), waiting.event
         try:
             frame, mask_kind = self._frame(event)
             sighting = self._sighting(event)
@@ -177,11 +199,11 @@ class Replay:
             if untried.reason is Reason.CLOCK_JUMP:
                 self._jump_back()
             served = refuse(self._session, untried, event.stamp_ns, self._now_ns)
-            self._record(event, served, started)
+            self._record(waiting, served, started)
             return
         ready = time.perf_counter()
-        served = serve(self._localizer, self._session, frame, sighting, mask_kind, epoch)
-        self._record(event, served, started, prepare_ms=(ready - started) * 1e3)
+        served = serve(self._localizer, self._session, frame, sighting, mask_kind, waiting.epoch)
+        self._record(waiting, served, started, prepare_ms=(ready - started) * 1e3)
         self._log.evidence(event.origin_ns, frame, served.result, None)
         if self._log.wants_thumbnails:
             standing = served.outcome.standing
@@ -210,11 +232,11 @@ class Replay:
         odom_from_base = self._odometry.at(event.stamp_ns)
         return Sighting(event.stamp_ns, base_from_camera, odom_from_base)
 
-    def _record(self, event: Event, served: Served, started: float, **times: float) -> None:
+    def _record(self, waiting: _Waiting, served: Served, started: float, **times: float) -> None:
         """What would be published; it arrives after the wait and the real computing time."""
-        computed_ms = (time.perf_counter() - started) * 1e3
-        latency_ms = (self._now_ns - event.at_ns) / _MS + computed_ms
-        received_ns = self._recorded(event.at_ns) + round(latency_ms * _MS)
+        event, computed_ms = waiting.event, (time.perf_counter() - started) * 1e3
+        latency_ms = (self._now_ns - waiting.came_ns) / _MS + computed_ms
+        received_ns = self._recorded(waiting.came_ns) + round(latency_ms * _MS)
         if served.outcome.fix is not None:
             self._log.pose(event.origin_ns, received_ns, served.outcome.fix)
         values = {**served.values, **times, "latency_ms": latency_ms}

@@ -215,6 +215,21 @@ def test_clocks_that_jump_back_start_anew_and_are_judged_by_the_recordings_time(
     assert np.all(np.diff(run.poses.stamps_ns) > 0)
 
 
+@pytest.mark.parametrize("jump", ["4s", "0.3s", "-0.05s", "-4s"])
+def test_latency_and_tf_are_by_the_recordings_clock(tmp_path: Path, jump: str) -> None:
+    """The clock jumps while an image waits for odometry, 30 ms after it came."""
+    events = stream(odometry_late_ms=90)
+    run, _, line = replayed(tmp_path, events, f"clockjump@6.03={jump}")
+    assert line.idle == []
+    latencies = judged_of(run).latency_ms
+    lost = jump == "-4s"  # what was waiting is forgotten, as what it waited for is
+    assert len(latencies) == 50 - lost
+    assert latencies[1:].min() >= 70 - 1e-6
+    assert latencies.max() < 350, "the clock's jump is no time that passed"
+    assert np.diff(run.transforms.received_ns).min() >= 0, "no time is lived twice"
+    assert len(run.transforms.stamps_ns) > 350
+
+
 def test_a_kidnapped_robot_is_found_again(tmp_path: Path) -> None:
     run, _, line = replayed(tmp_path, stream(20.0), "kidnap@5s=8s")
     judged = judged_of(run)
