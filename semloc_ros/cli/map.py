@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from semloc_ros.cli import map_label
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.config import MapBuilderConfig
 from semloc_ros.errors import ConfigError, expected
@@ -150,33 +151,7 @@ def view(
     Console().print(f"{picture}: written", highlight=False)
 
 
-@app.command()
-def label(
-    folder: Path,
-    labels: Path = typer.Option(..., help="Folder of label maps: PNG, named as the views."),
-    count: int = typer.Option(19, min=1, max=65534, help="How many labels there are."),
-    out: Path = typer.Option(None, help="Folder of the labelled map; the default is the map."),
-) -> None:
-    """Give the map's points the labels of its images, through their tracks.
-
-    Label maps hold one 8-bit or 16-bit number per pixel, the largest (255 or 65535) for unknown;
-    that of the view a/b.jpg is LABELS/a/b.png.
-    """
-    from semloc_ros.maps import labelling
-    from semloc_ros.maps.image_files import read_labels
-    from semloc_ros.maps.storage import load_map, save_map
-
-    with _bar() as bar:
-        task = bar.add_task("label maps")
-        labelled = labelling.label_map(
-            load_map(folder), lambda name: read_labels((labels / name).with_suffix(".png")),
-            count, labels.name, lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    save_map(labelled, out or folder)
-    voted = (labelling.mode(labelled.label_histogram) != labelling.NO_LABEL).sum()
-    Console().print(
-        f"{out or folder}: {voted} of {labelled.num_points} points labelled", highlight=False
-    )
+app.command()(map_label.label)
 
 
 def _build(

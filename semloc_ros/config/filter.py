@@ -42,6 +42,13 @@ class LabelsConfig:
 class GravityConsistencyConfig:
     """Geometric-semantic match consistency: scores of matches by the poses they allow."""
 
+    sampler: str = option(
+        "ordered", "how scores are used: the best matches first, or samples drawn by them",
+        choices=("ordered", "weighted"),
+    )
+    most_matches: int = option(
+        600, "matches that are scored, those with the clearest descriptors", low=15, high=100_000
+    )
     angles: int = option(360, "poses tried around a point", low=4, high=10_000)
     finalists: int = option(
         6, "poses of a match, best by a part of the map, that are counted on all of it",

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,11 @@ from semloc_ros import classes
 from semloc_ros.datasets.kapture import read_kapture_set
 from semloc_ros.datasets.label_files import lookup_table, read_table_labels
 from semloc_ros.errors import DatasetError, expected
-from semloc_ros.types import LabelledImage, PosedImage
+from semloc_ros.geometry import se3
+from semloc_ros.maps.semantic_map import SemanticMap
+from semloc_ros.types import FloatArray, LabelledImage, PosedImage
+
+ReadView = Callable[[], NDArray[np.uint8]]
 
 _WORLD, _FRAMES, _TRUTH, _LABELS = "world.json", "frames", "truth", ".labels.png"
 _TRAIN_IDS = lookup_table({one: one for one in (*range(len(classes.NAMES)), classes.UNKNOWN)})
@@ -52,6 +57,37 @@ def read_world_labels(folder: Path) -> dict[str, list[LabelledImage]]:
         if labelled:
             found[traversal.name] = labelled
     return found
+
+
+def read_view_labels(folder: Path, semantic_map: SemanticMap) -> dict[str, ReadView]:
+    """By the name of each view of a map of this world: what reads its labels (H, W).
+
+    Views are known by their stamps and poses: maps of a bag name them otherwise. DatasetError, in
+    one line, for a view that is none of the world's, or has no truth.
+    """
+    near: dict[int, list[tuple[PosedImage, Path]]] = {}
+    for traversal in _traversals(folder):
+        for image in read_kapture_set(traversal).mapping:
+            path = (traversal / _TRUTH / image.name).with_suffix(_LABELS)
+            near.setdefault(image.stamp_ns, []).append((image, path))
+    found: dict[str, ReadView] = {}
+    for view, name in enumerate(semantic_map.view_names):
+        here = near.get(int(semantic_map.view_stamps_ns[view]), [])
+        pose = semantic_map.camera_from_map[view]
+        paths = [path for image, path in here if _same_place(image.camera_from_map, pose)]
+        if len(paths) != 1 or not paths[0].is_file():
+            wanted = f"a picture with truth taken when and where view {name} was"
+            raise DatasetError(expected(str(folder), wanted, "none"))
+        found[name] = partial(_read_labels, paths[0])
+    return found
+
+
+def _same_place(one: FloatArray, other: FloatArray) -> bool:
+    """Whether two `camera_from_map` are of the same camera: less than 20 cm and some 6° apart."""
+    difference = one @ se3.inverse(other)
+    return bool(
+        np.linalg.norm(difference[:3, 3]) < 0.2 and np.trace(difference[:3, :3]) > 2.99
+    )
 
 
 def _read_labels(path: Path) -> NDArray[np.uint8]:

@@ -56,11 +56,8 @@ class LabelPoints:
         if histogram.shape[1] != len(stationary):
             wanted = f"points labelled with {len(stationary)} labels (semloc map label)"
             raise MapError(expected("map", wanted, f"{histogram.shape[1]} labels"))
-        label = labelling.mode(histogram)
-        good = (label != labelling.NO_LABEL) & stationary[label]
-        good &= np.asarray(histogram.sum(1)) >= config.least_votes
-        good &= labelling.entropy(histogram) <= config.max_entropy_bits
-        rows = np.flatnonzero(good)
+        label = labelling.sure_labels(histogram, config.least_votes, config.max_entropy_bits)
+        rows = np.flatnonzero((label != labelling.NO_LABEL) & stationary[label])
         nearest, farthest = semantic_map.viewing_range[rows].T
         factor = config.max_range_factor
         return from_arrays(

@@ -4,11 +4,16 @@ The ratio is against what a pixel shows anywhere, log p(b | a) / p(b): a point o
 nothing is known then says nothing. From each row its expectation at the true pose is taken, the
 Kullback-Leibler divergence of p(b | a) from p(b): a pose must gain nothing by looking where labels
 are rare or sure.
+
+What was counted was counted on the map's own day: other days have the errors of another light and
+season, and other things stand before the points. So a counted row is mixed with what stands
+anywhere, by the share of pixels that are assumed to be wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +52,16 @@ def count_confusion(
     return counts[:, :-1]
 
 
-def learned_table(counts: FloatArray) -> NDArray[np.float32]:
-    """Log ratios (L, L + 1) from counts (L, L); the last column, for the unknown, is 0."""
-    anywhere = (counts.sum(0) + 1.0) / (counts.sum() + len(counts))
-    each = counts.sum(1, keepdims=True)
-    shares = (counts + _SMOOTHING * anywhere) / (each + _SMOOTHING)
-    return _table(shares, anywhere)
+def learned_table(counts: NDArray[Any], changed: float = 0.0) -> NDArray[np.float32]:
+    """Log ratios (L, L + 1) from counts (L, L); the last column, for the unknown, is 0.
+
+    `changed`: share of the points under which another day shows anything.
+    """
+    numbers = np.asarray(counts, np.float64)
+    anywhere = (numbers.sum(0) + 1.0) / (numbers.sum() + len(numbers))
+    each = numbers.sum(1, keepdims=True)
+    shares = (numbers + _SMOOTHING * anywhere) / (each + _SMOOTHING)
+    return _table((1.0 - changed) * shares + changed * anywhere, anywhere)
 
 
 def assumed_table(shares_of_labels: FloatArray, config: LabelsConfig) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from semloc_ros.maps import points
 from semloc_ros.maps.manifest import Manifest
-from semloc_ros.maps.semantic_map import SemanticMap
+from semloc_ros.maps.semantic_map import NO_CONFUSION, NO_STATIONARY, SemanticMap
 from semloc_ros.maps.tracks import Tracks
 from semloc_ros.types import Features, PosedImage
 
@@ -47,6 +47,8 @@ def assemble(
         viewing_direction=directions,
         point_sigma=sigmas,
         label_histogram=np.zeros((len(tracks), 0), np.uint16),
+        label_confusion=NO_CONFUSION,
+        label_stationary=NO_STATIONARY,
         track_offsets=tracks.offsets,
         track_views=tracks.views,
         track_features=_feature_rows(tracks, kept, offsets),

@@ -45,8 +45,11 @@ def _check_size(name: str, wanted: str | int, size: int, counts: dict[str, int])
     if isinstance(wanted, int):
         known = wanted
     else:
-        letter, extra = re.fullmatch(r"(\w)(\+1)?", wanted).groups()  # type: ignore[union-attr]
-        known = counts.setdefault(letter, size - bool(extra)) + bool(extra)
+        letter, extra = re.fullmatch(r"(\w)(\+1|\?)?", wanted).groups()  # type: ignore[union-attr]
+        if extra == "?" and size == 0:
+            return
+        more = int(extra == "+1")
+        known = counts.setdefault(letter, size - more) + more
     if size != known:
         raise MapError(expected(f"{name} shape", f"{wanted} = {known} rows", size))
 

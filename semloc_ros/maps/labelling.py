@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from semloc_ros import classes
 from semloc_ros.errors import MapError, expected
-from semloc_ros.maps.semantic_map import SemanticMap
+from semloc_ros.maps.semantic_map import NO_CONFUSION, NO_STATIONARY, SemanticMap
 from semloc_ros.types import FloatArray, LabelMap
 
 ReadLabels = Callable[[str], LabelMap]  # by the name of a view
+# Which labels (L,) stay, by how often each stands at matches (L,) and in all pixels (L,).
+ChooseStationary = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 
 NO_LABEL = -1
 STATIC_CLASSES = tuple(sorted(set(range(len(classes.NAMES))) - set(classes.MOVABLE)))
@@ -30,23 +32,36 @@ _MOST_VOTES = np.iinfo(np.uint16).max
 def label_map(
     semantic_map: SemanticMap, read_labels: ReadLabels, num_labels: int, source: str = "",
     tell: Callable[[int, int], None] = lambda done, total: None,
+    choose_stationary: ChooseStationary | None = None,
 ) -> SemanticMap:
     """The map with a histogram (P, num_labels) of the labels that its views gave each point.
 
     `read_labels(name)` is the label map (H, W) of a view, the largest number of its type for
-    unknown. `source` is noted in the manifest; `tell(done, total)` hears of each view.
+    unknown. `choose_stationary` says which labels stay; without it the map does not know. Counts
+    of a confusion made of older labels are dropped. `source` is noted in the manifest;
+    `tell(done, total)` hears of each view.
     Raises MapError for a label map of another size or a label beyond `num_labels`.
     """
     histogram = np.zeros((semantic_map.num_points, num_labels), np.uint16)
+    in_matches, in_pixels = np.zeros((2, num_labels), np.int64)
     for view, name in enumerate(semantic_map.view_names):
-        points, labels = _votes(semantic_map, view, read_labels(name), num_labels)
+        image = read_labels(name)
+        points, labels = votes_of(semantic_map, view, image, num_labels)
         rows, votes = np.unique(points.astype(np.int64) * num_labels + labels, return_counts=True)
         flat = histogram.reshape(-1)
         flat[rows] = np.minimum(flat[rows] + votes, _MOST_VOTES)
+        in_matches += np.bincount(labels, minlength=num_labels)
+        in_pixels += np.bincount(image.ravel(), minlength=num_labels)[:num_labels]
         tell(view + 1, semantic_map.num_views)
     report = {**semantic_map.manifest.build, "labels": {"count": num_labels, "source": source}}
-    manifest = dataclasses.replace(semantic_map.manifest, build=report)
-    return dataclasses.replace(semantic_map, manifest=manifest, label_histogram=histogram)
+    return dataclasses.replace(
+        semantic_map,
+        manifest=dataclasses.replace(semantic_map.manifest, build=report),
+        label_histogram=histogram,
+        label_confusion=NO_CONFUSION,
+        label_stationary=choose_stationary(in_matches, in_pixels) if choose_stationary
+        else NO_STATIONARY,
+    )
 
 
 def mode(histogram: NDArray[Any]) -> NDArray[np.int64]:
@@ -65,6 +80,15 @@ def entropy(histogram: NDArray[Any]) -> FloatArray:
     logs = np.log2(np.where(shares > 0, shares, 1.0))
     bits: FloatArray = np.where(total > 0, -(shares * logs).sum(1), np.inf)
     return bits
+
+
+def sure_labels(
+    histogram: NDArray[Any], least_votes: int, max_entropy_bits: float
+) -> NDArray[np.int64]:
+    """The label (P,) of a histogram (P, L), `NO_LABEL` where votes are too few or disagree."""
+    sure = np.asarray(histogram.sum(1)) >= least_votes
+    sure &= entropy(histogram) <= max_entropy_bits
+    return np.where(sure, mode(histogram), NO_LABEL)
 
 
 def stationary_classes(num_labels: int) -> NDArray[np.bool_]:
@@ -100,10 +124,10 @@ def labels_at(labels: LabelMap, pixels: NDArray[Any]) -> NDArray[np.int64]:
     return found
 
 
-def _votes(
+def votes_of(
     semantic_map: SemanticMap, view: int, labels: LabelMap, num_labels: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Point and label (N,) of each labelled observation of one view."""
+    """Point and label (N,) of each labelled observation of one view; MapError as `label_map`."""
     name, camera = semantic_map.view_names[view], semantic_map.camera_of(view)
     if labels.shape != (camera.height, camera.width):
         wanted = f"{camera.width}x{camera.height} as its view"

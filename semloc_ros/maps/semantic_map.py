@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from semloc_ros.maps.manifest import Manifest
 from semloc_ros.types import Camera, Features, FloatArray
 
-# name → (allowed dtypes, dimensions); a letter is a count that must agree in all arrays.
+# name → (allowed dtypes, dimensions); a letter is a count that must agree in all arrays,
+# with "?" behind it 0 will do as well.
 ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str | int, ...]]] = {
     "points_map": (("float64",), ("P", 3)),
     "colors_rgb": (("uint8",), ("P", 3)),
@@ -29,6 +30,8 @@ ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str | int, ...]]] = {
     "viewing_direction": (("float32",), ("P", 3)),
     "point_sigma": (("float32",), ("P",)),
     "label_histogram": (("uint16",), ("P", "L")),
+    "label_confusion": (("uint32",), ("L?", "L?")),
+    "label_stationary": (("bool",), ("L?",)),
     "track_offsets": (("int64",), ("P+1",)),
     "track_views": (("int32",), ("T",)),
     "track_features": (("int32",), ("T",)),
@@ -41,6 +44,8 @@ ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str | int, ...]]] = {
     "descriptors": (("uint8", "float32"), ("F", "D")),
     "feature_points": (("int32",), ("F",)),
 }
+NO_CONFUSION = np.zeros((0, 0), np.uint32)  # what a map is given that was never labelled
+NO_STATIONARY = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,10 @@ class SemanticMap:
     `viewing_range` is the smallest and largest distance (m) from which a point was seen,
     `viewing_direction` the mean unit vector from the point to its cameras, `point_sigma` the
     1-sigma position uncertainty (m) along its least certain axis, `label_histogram` the votes
-    per label (L = 0 until the map is labelled). `track_features` are rows of the map's features.
+    per label (L = 0 until the map is labelled), `label_confusion` how often pixels of a label
+    (column) were seen where points of a label (row) are, (0, 0) if that was not counted,
+    `label_stationary` which labels stay where they are over the seasons, (0,) if not known.
+    `track_features` are rows of the map's features.
     """
 
     manifest: Manifest
@@ -62,6 +70,8 @@ class SemanticMap:
     viewing_direction: NDArray[np.float32]
     point_sigma: NDArray[np.float32]
     label_histogram: NDArray[np.uint16]
+    label_confusion: NDArray[np.uint32]
+    label_stationary: NDArray[np.bool_]
     track_offsets: NDArray[np.int64]
     track_views: NDArray[np.int32]
     track_features: NDArray[np.int32]

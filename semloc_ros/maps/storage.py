@@ -27,10 +27,14 @@ from semloc_ros.maps.manifest import (
     read_manifest,
     to_json,
 )
-from semloc_ros.maps.semantic_map import ARRAYS, SemanticMap
+from semloc_ros.maps.semantic_map import ARRAYS, NO_CONFUSION, NO_STATIONARY, SemanticMap
 from semloc_ros.types import Camera
 
 VIEWS_FILE = "views.json"
+CACHE_FOLDER = "label_points"  # made of the map by the localizer; goes with the map it is of
+_LATER: dict[str, NDArray[Any]] = {  # arrays that older maps of this schema do not have
+    "label_confusion": NO_CONFUSION, "label_stationary": NO_STATIONARY,
+}  # fmt: skip
 
 
 def save_map(semantic_map: SemanticMap, folder: Path) -> None:
@@ -59,12 +63,16 @@ def load_map(folder: Path, verify: bool = True) -> SemanticMap:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    for name in (*map(_array_file, ARRAYS), VIEWS_FILE):
+    older = {name for name in _LATER if _array_file(name) not in manifest.files}
+    for name in (*(_array_file(one) for one in ARRAYS if one not in older), VIEWS_FILE):
         _check_listed(folder, name, manifest)
     if verify:
         for name, entry in manifest.files.items():
             _check_seal(folder / name, entry)
-    arrays = {name: _load_array(folder, name, manifest) for name in ARRAYS}
+    arrays = {
+        name: _LATER[name] if name in older else _load_array(folder, name, manifest)
+        for name in ARRAYS
+    }
     counts = check_layout(arrays)
     if counts != manifest.counts:
         raise MapError(expected(f"{folder / FILE_NAME} counts", counts, manifest.counts))
@@ -104,7 +112,10 @@ def check_replaceable(folder: Path) -> None:
     if not folder.exists():
         return
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
-    foreign = sorted(found - files_of_map(folder))
+    known = files_of_map(folder)
+    if known:
+        known |= {name for name in found if name.lstrip(".").split(".new-")[0] == CACHE_FOLDER}
+    foreign = sorted(found - known)
     if foreign:
         got = f"{foreign[0]} (delete or move it first)"
         raise MapError(expected(str(folder), "a map or nothing", got))
