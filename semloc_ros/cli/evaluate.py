@@ -71,6 +71,7 @@ def evaluate(
     _check_before(out, baseline, rerun)
     if predictions is None:
         predictions = out / "predictions"
+        options = replace(options, evidence=options.evidence or rerun is not None)
         _predict(_bags(bag), truth or _TRUTH, tuple(inject), options, predictions)
     elif bag or inject or truth:
         wanted = "no --bag, no --truth and no --inject beside it"

@@ -73,6 +73,9 @@ class EvaluateConfig(LocalizerNodeConfig):
     thumbnail_width: int = option(
         320, "width of the overlays kept of each frame; 0 keeps none", unit="px", low=0, high=4096
     )
+    evidence: bool = option(
+        False, "keep mask, matches and particles of each frame, as --rerun does"
+    )
     topics: BagTopicsConfig = section(BagTopicsConfig)
     evaluation: EvaluationConfig = section(EvaluationConfig)
 

@@ -17,8 +17,8 @@ from semloc_ros.evaluation.evidence import EVIDENCE, Cloud, evidence_of, write_e
 from semloc_ros.evaluation.predictions import PREDICTIONS
 from semloc_ros.evaluation.tum import seconds_text
 from semloc_ros.geometry import se3
-from semloc_ros.localization.reports import value_text
 from semloc_ros.localization.outcomes import Fix
+from semloc_ros.localization.reports import value_text
 from semloc_ros.localization.states import Standing
 from semloc_ros.types import FloatArray, Frame, NoPose, PoseEstimate
 

@@ -5,16 +5,26 @@
     map/base/camera   the camera and its image,                           1-sigma ellipsoid
                       with inliers and reprojections
     status            state and reason of each frame       errors/…, evidence/…   curves
+
+and, where the run kept its evidence (`evidence`), at each frame:
+
+    map/base/camera/mask        what moves                 map/matches    points of the inliers
+    map/base/camera/matches     inliers, and lines from    map/particles  the filter's, an arrow
+    map/base/camera/residuals   there to the reprojection                 along the base's x each
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from semloc_ros.evaluation.conditions import Condition
+from semloc_ros.evaluation.evidence import EVIDENCE, NO_EVIDENCE, Evidence, read_evidence
 from semloc_ros.evaluation.figures import STATE_COLORS
 from semloc_ros.evaluation.recording import THUMBNAILS
 from semloc_ros.geometry import se3
@@ -22,6 +32,11 @@ from semloc_ros.types import FloatArray
 
 _TIMELINE = "stamp"
 _SHADE = (150, 158, 170)
+_GOOD, _BAD = np.array((0, 200, 0)), np.array((230, 30, 30))  # colors of inliers
+_BAD_PX = 3.0  # residuals from here on are as bad as can be
+_LIGHT, _HEAVY = np.array((190, 205, 225)), np.array((20, 60, 160))  # colors of particles
+_ARROW_M = 0.3
+_MASK_COLOR, _MASK_OPACITY = (230, 30, 30), 0.4
 _EVIDENCE = ("inliers", "matches", "latency_ms", "spread_m", "masked_fraction")
 
 
@@ -38,6 +53,8 @@ def write_rerun(path: Path, one: Condition, points_map: FloatArray | None = None
         _log_pose(rerun, stream, one, row)
     for status in one.run.statuses:
         _log_status(rerun, stream, one, status)
+    if (one.folder / EVIDENCE).is_dir():
+        _log_evidence(rerun, stream, one)
     stream.flush()
     stream.disconnect()
 
@@ -64,10 +81,10 @@ def _log_mount(rerun: Any, stream: Any, one: Condition) -> None:
         stream.log("map/base/camera", _transform(rerun, base_from_camera), static=True)
         lens = one.about.get("cameras", {}).get(frame)
         if lens:
-            scale = lens["thumbnail_width"] / lens["width"] if lens["thumbnail_width"] else 1.0
+            scale = _scale_of(lens)
             stream.log("map/base/camera", rerun.Pinhole(
                 focal_length=(scale * lens["fx"], scale * lens["fy"]),
-                principal_point=(scale * lens["cx"], scale * lens["cy"]),
+                principal_point=_shown(np.array([lens["cx"], lens["cy"]]), scale),
                 resolution=(scale * lens["width"], scale * lens["height"]),
                 image_plane_distance=0.5,
             ), static=True)  # fmt: skip
@@ -105,6 +122,71 @@ def _log_status(rerun: Any, stream: Any, one: Condition, status: Any) -> None:
     photo = one.folder / THUMBNAILS / f"{status.stamp_ns}.jpg"
     if photo.exists():
         stream.log("map/base/camera/image", rerun.EncodedImage(path=photo))
+
+
+def _log_evidence(rerun: Any, stream: Any, one: Condition) -> None:
+    """Of every frame; what one frame lacks, of the frame before it does not stay."""
+    classes = [(0, "stands", (0, 0, 0, 0)), (255, "moves", _MASK_COLOR)]
+    stream.log("map/base/camera", rerun.AnnotationContext(classes), static=True)
+    scale = next((_scale_of(lens) for lens in one.about.get("cameras", {}).values()), 1.0)
+    for stamp in one.run.frames_ns.tolist():
+        path = one.folder / EVIDENCE / f"{stamp}.npz"
+        evidence = read_evidence(path) if path.exists() else NO_EVIDENCE
+        _set_time(stream, stamp)
+        _log_mask(rerun, stream, evidence.mask, scale)
+        _log_matches(rerun, stream, evidence, scale)
+        _log_particles(rerun, stream, evidence)
+
+
+def _log_mask(rerun: Any, stream: Any, mask: NDArray[np.uint8] | None, scale: float) -> None:
+    shown: Any = rerun.Clear(recursive=False)
+    if mask is not None:
+        size = (max(1, round(scale * mask.shape[1])), max(1, round(scale * mask.shape[0])))
+        small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+        shown = rerun.SegmentationImage(small, opacity=_MASK_OPACITY)
+    stream.log("map/base/camera/mask", shown)
+
+
+def _log_matches(rerun: Any, stream: Any, evidence: Evidence, scale: float) -> None:
+    lengths = np.nan_to_num(np.linalg.norm(evidence.residuals, axis=1), nan=_BAD_PX)
+    colors = _between(_GOOD, _BAD, lengths / _BAD_PX)
+    starts = _shown(evidence.pixels, scale)
+    ends = _shown(evidence.pixels + np.nan_to_num(evidence.residuals), scale)
+    lines = np.stack([starts, ends], axis=1)
+    camera = "map/base/camera"
+    stream.log(f"{camera}/matches", rerun.Points2D(starts, colors=colors, radii=1.5))
+    stream.log(f"{camera}/residuals", rerun.LineStrips2D(lines, colors=colors))
+    stream.log("map/matches", rerun.Points3D(evidence.points_map, colors=colors, radii=0.03))
+    if len(lengths):
+        stream.log("evidence/residual_px", rerun.Scalars(float(np.median(lengths))))
+
+
+def _log_particles(rerun: Any, stream: Any, evidence: Evidence) -> None:
+    if not len(evidence.particles):
+        stream.log("map/particles", rerun.Clear(recursive=False))
+        return
+    poses = se3.from_quaternion_xyzw(evidence.particles[:, :3], evidence.particles[:, 3:])
+    shares = evidence.weights / max(float(evidence.weights.max()), 1e-12)
+    stream.log("map/particles", rerun.Arrows3D(
+        origins=poses[:, :3, 3], vectors=_ARROW_M * poses[:, :3, 0],
+        colors=_between(_LIGHT, _HEAVY, shares),
+    ))  # fmt: skip
+
+
+def _between(first: Any, last: Any, shares: NDArray[Any]) -> NDArray[np.uint8]:
+    """Colors (N, 3) on the way from one to the other."""
+    parts = np.clip(shares, 0.0, 1.0)[:, None]
+    return np.asarray(first + parts * (last - first)).astype(np.uint8)
+
+
+def _scale_of(lens: Mapping[str, Any]) -> float:
+    """Width of the image in the recording by that of the camera's."""
+    return float(lens["thumbnail_width"] / lens["width"]) if lens["thumbnail_width"] else 1.0
+
+
+def _shown(pixels: NDArray[Any], scale: float) -> NDArray[Any]:
+    """Pixels as the viewer counts them: (0, 0) is the corner of the first pixel."""
+    return (pixels + 0.5) * scale
 
 
 def _transform(rerun: Any, parent_from_child: FloatArray) -> Any:

@@ -5,6 +5,7 @@
     config.yaml      every parameter that the run had
     run.json         bag, map, faults, processor time and memory
     thumbnails/      a small overlay of each image, by its stamp
+    evidence/        mask, matches and particles of each image, if wanted; see `evidence`
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
         return mounts[frame]
 
     began, used = time.perf_counter(), time.process_time()
-    with PredictionLog(folder, config.thumbnail_width) as log:
+    with PredictionLog(folder, config.thumbnail_width, config.evidence) as log:
         events = _noting(bag_events(job.bag, config), cameras)
         Replay(localizer, config, mount, log).run(line.inject(events))
     about = {

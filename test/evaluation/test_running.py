@@ -18,6 +18,7 @@ from semloc_ros.config import EvaluateConfig
 from semloc_ros.errors import ConfigError, DatasetError
 from semloc_ros.evaluation.conditions import load_conditions
 from semloc_ros.evaluation.events import bag_events
+from semloc_ros.evaluation.evidence import read_evidence
 from semloc_ros.evaluation.running import Job, forget_runs, predict
 from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, ODOMETRY
 from semloc_ros.evaluation.tum import write_tum
@@ -285,3 +286,14 @@ def test_earlier_runs_are_not_judged_with_later_ones(bag: Path, tmp_path: Path) 
     forget_runs(tmp_path / "out")
     with pytest.raises(DatasetError, match="predictions"):
         load_conditions(tmp_path / "out", config().evaluation)
+
+
+def test_evidence_is_kept_of_each_image_when_it_is_wanted(bag: Path, tmp_path: Path) -> None:
+    wanted = config(evidence=True, **{"topics.mask": "/mask"})
+    predict(Job(bag, "/ground_truth/pose"), Oracle(), wanted, tmp_path / "out")
+    for number in range(COUNT):
+        one = read_evidence(tmp_path / "out" / "evidence" / f"{START + number * S // 5}.npz")
+        assert one.pixels.shape == (99, 2)
+        assert (one.mask is None) == (number == 0)  # none is waited for before the first came
+    predict(Job(bag, "/ground_truth/pose"), Oracle(), config(), tmp_path / "out")
+    assert not list((tmp_path / "out" / "evidence").iterdir())
