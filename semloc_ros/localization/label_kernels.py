@@ -110,6 +110,12 @@ def pack_table(log_ratios: NDArray[np.float32]) -> NDArray[np.int32]:
     return np.ascontiguousarray(whole).ravel()
 
 
+def unpack_table(table: NDArray[np.int32], num_labels: int) -> NDArray[np.float64]:
+    """The log ratios (L, L) of a packed table, without the column for the unknown."""
+    whole = table.reshape(num_labels, num_labels + 1)[:, :-1]
+    return np.asarray((whole - _COUNT) / _UNITS)
+
+
 @numba.njit(cache=True, nogil=True, parallel=True)  # type: ignore[misc, untyped-decorator, unused-ignore]
 def pixels_of(
     poses: Any, points: Any, least_cosine2: Any, width: int, height: int

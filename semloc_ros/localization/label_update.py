@@ -8,6 +8,7 @@ fall into the same cell of the image (see `covariance`): an effective number of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,13 @@ from numpy.typing import NDArray
 from semloc_ros.config import FilterConfig
 from semloc_ros.localization.covariance import assumed_effect
 from semloc_ros.localization.label_images import LabelImage, kernel_poses
-from semloc_ros.localization.label_kernels import pixels_of, sum_log_ratios
+from semloc_ros.localization.label_kernels import pixels_of, sum_log_ratios, unpack_table
 from semloc_ros.localization.label_points import LabelPoints
 from semloc_ros.localization.particles import Particles
 from semloc_ros.types import FloatArray
 
 _REPRESENTATIVES = 12  # particles of a group whose views choose its points
-_SILENT = 0.1  # of the points that the best pose sees
+_LEAST_SEEN = 0.1  # of the points that the best pose sees
 _SCATTER = np.int64(2654435761)  # Knuth's multiplicative hash: a fixed order without any pattern
 
 
@@ -38,22 +39,48 @@ def label_log_likelihoods(
     views: tuple[LabelView, ...], config: FilterConfig,
 ) -> FloatArray:
     """Log likelihoods (N,) up to a constant, over all cameras; `table` of `pack_table`."""
-    gained = np.zeros(len(particles))
-    for group in _groups(particles.poses[:, :3, 3], config.group_m):
+    groups = _groups(particles.poses[:, :3, 3], config.group_m)
+    return sum(
+        (_of_view(points, table, particles, groups, view, config) for view in views),
+        start=np.zeros(len(particles)),
+    )
+
+
+def _of_view(
+    points: LabelPoints, table: NDArray[np.int32], particles: Particles,
+    groups: list[NDArray[np.int64]], view: LabelView, config: FilterConfig,
+) -> FloatArray:
+    """Log likelihoods (N,) by one camera; where no point can be seen, those of a chance place."""
+    gained, blind, most = np.zeros(len(particles)), [], 0.0
+    for group in groups:
         poses = particles.poses[group]
         origin = poses[:, :3, 3].mean(0)
         rows = points.near(origin, config.range_m + config.group_m / 2, config.near_points)
         some = _representatives(particles.log_weights[group])
-        for view in views:
-            from_camera = poses @ view.base_from_camera
-            chosen, witnesses = _choose(
-                points, rows, from_camera[some], view.image, origin, config
-            )
-            if len(chosen):
-                gained[group] += witnesses * _mean_log_ratios(
-                    points, chosen, from_camera, view.image, origin, table, config
-                )
+        from_camera = poses @ view.base_from_camera
+        chosen, witnesses = _choose(points, rows, from_camera[some], view.image, origin, config)
+        if not len(chosen):
+            blind.append(group)
+            continue
+        most = max(most, witnesses)
+        gained[group] = witnesses * _mean_log_ratios(
+            points, chosen, from_camera, view.image, origin, table, config
+        )
+    for group in blind:
+        gained[group] = most * by_chance(table, points.labels, view.image)
     return gained
+
+
+def by_chance(
+    table: NDArray[np.int32], labels: NDArray[Any], image: LabelImage
+) -> float:
+    """Mean log ratio of points of these labels (N,) on pixels that have nothing to do with them."""
+    count = image.num_labels
+    ratios = unpack_table(table, count)
+    of_points = np.bincount(labels, minlength=count)[:count]
+    of_pixels = np.bincount(image.labels[:-1], minlength=count)[:count]
+    total = float(of_points.sum()) * float(of_pixels.sum())
+    return float(of_points @ ratios @ of_pixels) / max(total, 1.0)
 
 
 def _mean_log_ratios(
@@ -62,16 +89,20 @@ def _mean_log_ratios(
 ) -> FloatArray:
     """Mean log ratio (N,) of the points that a pose sees.
 
-    The mean, since a sum would favour poses that see more points: those farther back. Some points
-    that say nothing are added, so that a pose is not judged by the few it sees.
+    The mean, since a sum would favour poses that see more points: those farther back. A pose that
+    sees far fewer than others is given points that agree as if by chance, so that it is not judged
+    by the few it sees, and one that sees none is no good one.
     """
     blocks, own = points.packed(chosen, origin)
+    chance = by_chance(table, own.ravel()[: len(chosen)], image)
     sums, counts = sum_log_ratios(
         kernel_poses(image, map_from_camera, origin), blocks,
         own * np.int32(points.num_labels + 1), image.labels, table, least_cosine2(config),
         image.width, image.height,
     )
-    return np.asarray(sums / (counts + max(_SILENT * counts.max(initial=0), 1.0)))
+    least = max(_LEAST_SEEN * counts.max(initial=0), 1.0)
+    missing = np.maximum(least - counts, 0.0)
+    return np.asarray((sums + missing * chance) / (counts + missing))
 
 
 def least_cosine2(config: FilterConfig) -> np.float32:

@@ -243,12 +243,12 @@ class Session:
         if labels is None or self._method not in ("auto", "pfsl"):
             return None
         pose = None if fix is None else fix_update.Fix(fix.map_from_base, fix.covariance)
-        if pose is not None and verdict.believed:
+        if pose is not None and verdict.believed and self._method == "auto":
             labels.stop()  # where features fail again it starts from what is believed then
-            if self._method == "pfsl":
-                labels.start(sighting.stamp_ns, sighting.odom_from_base, [pose])
             return None
-        if not labels.is_running and not self._start_labels(labels, sighting, frame, belief):
+        if pose is not None and verdict.believed and not verdict.agrees:
+            labels.start(sighting.stamp_ns, sighting.odom_from_base, [pose])
+        elif not labels.is_running and not self._start_labels(labels, sighting, frame, belief):
             return None
         agreeing = pose if verdict.agrees else None
         rivals = [] if pose is None or verdict.agrees else [pose]

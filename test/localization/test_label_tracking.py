@@ -133,7 +133,9 @@ def test_labels_of_another_place_are_said_to_disagree(points):
     robot.frame(robot.truth[0])
     rng = np.random.default_rng(0)
     for _ in range(20):
-        elsewhere = perturb(np.eye(4), [*rng.uniform(-4, 4, 2), 0, 0, 0, rng.uniform(0, 6)])
+        elsewhere = perturb(
+            np.eye(4), np.array([*rng.uniform(-4, 4, 2), 0, 0, 0, rng.uniform(0, 6)])
+        )
         outcome = robot.frame(place=elsewhere)
     assert outcome.fix is None
     assert outcome.standing.state is not State.TRACKING
