@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from semloc_ros.cli import map_label
+from semloc_ros.cli import map_clusters, map_label
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.config import MapBuilderConfig
 from semloc_ros.errors import ConfigError, expected
@@ -152,6 +152,7 @@ def view(
 
 
 app.command()(map_label.label)
+app.command()(map_clusters.clusters)
 
 
 def _build(
