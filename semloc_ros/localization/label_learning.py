@@ -3,8 +3,8 @@
 A view that takes part in a point's label agrees with it for that reason alone. So each view is
 compared with what the other views say: its own votes are taken back before the point's label is
 read, and a point of which the others are not sure is left out. All points near by are looked up,
-not only those that the view observed as features: what hides a point, and how far labels of neighbours
-reach over edges, is counted as it will be met in use.
+not only those that the view observed as features: what hides a point, and how far labels reach
+over edges, is counted as it will be met in use.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from semloc_ros.cli.map import app
-from semloc_ros.errors import ConfigError, MapError
+from semloc_ros.errors import ConfigError, MapError, SemlocError
 from semloc_ros.geometry import se3
 from semloc_ros.maps.storage import load_map
 
@@ -124,12 +125,57 @@ def test_the_program_itself_prints_one_line_and_exits_1(tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_label_takes_the_label_maps_of_a_folder(built, tmp_path):
-    out, labels = tmp_path / "map", tmp_path / "labels"
+@pytest.fixture()
+def labels(built, tmp_path):
+    """Label maps of all views, of one label."""
     for name in load_map(built).view_names:
-        file = (labels / name).with_suffix(".png")
+        file = (tmp_path / "labels" / name).with_suffix(".png")
         file.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(file), np.full((240, 320), 2, np.uint8))
+    return tmp_path / "labels"
+
+
+@pytest.mark.parametrize(
+    ("how", "count", "stay"),
+    [("cityscapes", 19, range(11)), ("all", 4, range(4)), ("learned", 4, [2]), ("file", 3, [0, 2])],
+)
+def test_label_says_which_labels_stay(how, count, stay, built, labels, tmp_path):
+    flags = json.dumps({"names": ["a", "b", "c"], "stationary": [True, False, True],
+                        "parents": [0, 1, 255]})
+    (labels / "labels.json").write_text(flags)
+    run("label", built, "--labels", labels, "--out", tmp_path / "map", "--count", count,
+        "--stationary", how)
+    labelled = load_map(tmp_path / "map")
+    assert np.flatnonzero(labelled.label_stationary).tolist() == list(stay)
+    assert labelled.label_confusion.shape == (count, count)
+    assert labelled.label_confusion[2, 2] == labelled.label_confusion.sum() > 0
+    assert (tmp_path / "map" / "label_points" / "seal.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('{"names": ["a"], "stationary": [true], "parents": [0]}', "19 labels, got 1"),
+        ('{"names": ["a"], "stationary": [1], "parents": [0]}', "names, stationary, parents"),
+        ('{"names": ["a"], "stationary": [], "parents": [0]}', "as many of each"),
+        ("[", "names, stationary, parents"),
+        (None, "19 labels, got none"),
+    ],
+)
+def test_flags_that_do_not_fit_are_one_line(content, line, built, labels, tmp_path):
+    if content is not None:
+        (labels / "labels.json").write_text(content)
+    result = run("label", built, "--labels", labels, "--out", tmp_path / "map", "--count", 19,
+                 "--stationary", "file")
+    with pytest.raises(SemlocError, match="labels.json: expected") as caught:
+        raise result.exception
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_label_takes_the_label_maps_of_a_folder(built, labels, tmp_path):
+    out = tmp_path / "map"
+    file = (labels / load_map(built).view_names[-1]).with_suffix(".png")
     found = run("label", built, "--labels", labels, "--out", out)
     labelled = load_map(out)
     assert f"{labelled.num_points} of {labelled.num_points}" in found.output

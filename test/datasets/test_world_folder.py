@@ -1,11 +1,18 @@
 """A tiny dataset folder of a world, as `semloc world make` lays it out."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
 
 from semloc_ros.datasets.catalog import format_of
-from semloc_ros.datasets.world_folder import read_world_images, read_world_labels, recognize
+from semloc_ros.datasets.world_folder import (
+    read_view_labels,
+    read_world_images,
+    read_world_labels,
+    recognize,
+)
 from semloc_ros.errors import DatasetError
 
 
@@ -39,6 +46,27 @@ def test_images_and_labels_of_a_traversal(folder, known_pose):
     (labelled,) = read_world_labels(folder)["summer"]
     assert labelled.name == "left/000001.jpg"
     assert (labelled.read_labels() == 10).all()
+
+
+def map_of(images):
+    """Only what tells views apart."""
+    return SimpleNamespace(
+        view_names=[f"topic/{image.stamp_ns}" for image in images],
+        view_stamps_ns=np.array([image.stamp_ns for image in images]),
+        camera_from_map=np.stack([image.camera_from_map for image in images]),
+    )
+
+
+def test_views_of_a_map_find_their_truth_by_stamp_and_pose(folder):
+    (images,) = read_world_images(folder).values()
+    (read,) = read_view_labels(folder, map_of(images[1:])).values()
+    assert (read() == 10).all()
+    with pytest.raises(DatasetError, match="taken when and where view topic/5 was, got none"):
+        read_view_labels(folder, map_of(images))  # the first has no truth
+    turned = map_of(images[1:])
+    turned.camera_from_map = turned.camera_from_map[:, [1, 2, 0, 3]]
+    with pytest.raises(DatasetError, match="taken when and where view topic/6 was, got none"):
+        read_view_labels(folder, turned)
 
 
 def test_the_folder_of_one_traversal(folder):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,35 @@ def test_wrong_label_maps_are_refused_by_name(synthetic_map: SemanticMap) -> Non
     nine = np.full((camera.height, camera.width), 9, np.uint8)
     with pytest.raises(MapError, match="less than 8, got 9"):
         labelling.label_map(synthetic_map, lambda name: nine, 8)
+
+
+def test_stationary_labels_are_chosen_by_matches_and_pixels(synthetic_map: SemanticMap) -> None:
+    read = halves(synthetic_map)
+    told = []
+
+    def choose(in_matches: np.ndarray, in_pixels: np.ndarray) -> np.ndarray:
+        told.extend([in_matches, in_pixels])
+        return in_matches > 0
+
+    labelled = labelling.label_map(synthetic_map, read, 8, choose_stationary=choose)
+    assert np.flatnonzero(labelled.label_stationary).tolist() == [LEFT, RIGHT]
+    assert np.array_equal(told[0], labelled.label_histogram.sum(0))
+    pixels = np.concatenate([read(name).ravel() for name in synthetic_map.view_names])
+    assert np.array_equal(told[1], np.bincount(pixels, minlength=256)[:8])
+
+
+def test_counts_of_older_labels_are_dropped(synthetic_map: SemanticMap) -> None:
+    older = dataclasses.replace(
+        synthetic_map, label_confusion=np.ones((3, 3), np.uint32), label_stationary=np.ones(3, bool)
+    )
+    labelled = labelling.label_map(older, halves(synthetic_map), 8)
+    assert labelled.label_confusion.size == labelled.label_stationary.size == 0
+
+
+def test_votes_that_are_few_or_disagree_give_no_label() -> None:
+    histogram = np.array([[4, 0], [1, 0], [1, 1], [2, 1], [0, 0]], np.uint16)
+    assert labelling.sure_labels(histogram, 2, 0.95).tolist() == [0, -1, -1, 0, -1]
+    assert labelling.sure_labels(histogram, 1, 0.5).tolist() == [0, 0, -1, -1, -1]
 
 
 def test_mode_and_entropy() -> None:
