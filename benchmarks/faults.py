@@ -20,7 +20,7 @@ from semloc_ros.evaluation.metrics import compute_metrics
 from semloc_ros.evaluation.outages import outages
 from semloc_ros.evaluation.predictions import Run
 from semloc_ros.evaluation.running import Job, predict
-from semloc_ros.localization.localizer import Localizer
+from semloc_ros.localization.parts import make_localizer
 from semloc_ros.maps.storage import load_map
 from semloc_ros.options import from_mapping
 
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for number, fault in enumerate(bar.track(FAULTS, description="faults")):
             folder = given.work / "faults" / str(number)
             job = Job(given.bag, given.truth, (fault,))
-            predict(job, Localizer(semantic_map, config), config, folder)
+            predict(job, make_localizer(semantic_map, config), config, folder)
             rows.append([fault or "none", *_numbers(folder, config, fault)])
     report(f"faults, {given.bag.name}", COLUMNS, rows, given.json)
 

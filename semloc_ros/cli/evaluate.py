@@ -175,7 +175,7 @@ def _predict(
     from semloc_ros.evaluation.faults import parse_faults
     from semloc_ros.evaluation.metrics import recall_thresholds
     from semloc_ros.evaluation.running import Job, forget_runs, predict
-    from semloc_ros.localization.localizer import Localizer
+    from semloc_ros.localization.parts import make_localizer
     from semloc_ros.maps.storage import load_map
 
     if not options.map:
@@ -187,7 +187,7 @@ def _predict(
     forget_runs(folder)
     for name, bag in bags.items():
         with _console.status(f"{name}: {bag}"):
-            localizer = Localizer(semantic_map, options)
+            localizer = make_localizer(semantic_map, options)
             predict(Job(bag, truth, faults, mapped), localizer, options, folder / name)
 
 

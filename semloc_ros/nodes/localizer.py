@@ -22,6 +22,7 @@ from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import ConfigError, SemlocError, expected
 from semloc_ros.localization.localizer import Localizer
 from semloc_ros.localization.odometry import OdometryBuffer
+from semloc_ros.localization.parts import make_localizer, make_session
 from semloc_ros.localization.reports import spreads_of
 from semloc_ros.localization.serving import CLOCK_JUMP_BACK_NS, TICK_NS, FrameLocalizer
 from semloc_ros.localization.session import Session
@@ -52,7 +53,7 @@ def load_localizer(config: LocalizerNodeConfig) -> FrameLocalizer:
     """The localizer of the configured map; SemlocError if the map or the options do not do."""
     if not config.map:
         raise ConfigError(expected("map", "the folder of a map", "''"))
-    return Localizer(load_map(Path(config.map).expanduser()), config)
+    return make_localizer(load_map(Path(config.map).expanduser()), config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
     def _make_active(self) -> Active:
         assert self._localizer is not None
         config = self.config
-        session = Session(config.tracking, config.motion, config.odometry != "none")
+        session = make_session(self._localizer, config)
         if self._start_pose is not None:
             session.set_pose(*self._start_pose)
             self._start_pose = None  # later activations find the robot elsewhere
@@ -271,9 +272,11 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         self._say(stages.session.standing)
 
     def _adjust(self, config: LocalizerNodeConfig) -> None:
+        if isinstance(self._localizer, Localizer):
+            self._localizer.method = config.method
         session = self._session()
         if session is not None:
-            session.adjust(config.tracking, config.motion)
+            session.adjust(config.tracking, config.motion, config.method)
 
     def _session(self) -> Session | None:
         active = self._active
