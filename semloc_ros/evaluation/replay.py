@@ -1,61 +1,49 @@
 """A stream of events through the localizer that the node runs, without ROS and without a clock.
 
-Time is that of the events. Images wait for their mask and for odometry as they do in the node
-(`mask_wait_ms`, then `odometry_wait_ms`); computing takes no time, so every image is served.
-What would be published goes to a `PredictionLog`. Same events, same seed: same poses, bit for
-bit.
+Time is that of the events. Images wait for their mask and labels and for odometry as they do in
+the node (`mask_wait_ms` and `labels_wait_ms`, then `odometry_wait_ms`); computing takes no time, so
+every image is served. What would be published goes to a `PredictionLog`. Same events, same seed:
+same poses, bit for bit.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from semloc_ros.config import EvaluateConfig
-from semloc_ros.errors import InputError, SemlocError
+from semloc_ros.evaluation.arrivals import Arrivals, Mount
 from semloc_ros.evaluation.recording import PredictionLog
-from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, ODOMETRY, Event
-from semloc_ros.geometry.se3 import check_pose
-from semloc_ros.localization.odometry import OdometryBuffer
-from semloc_ros.localization.outcomes import Sighting
+from semloc_ros.evaluation.stream import IMAGE, Event
+from semloc_ros.localization.parts import make_session
 from semloc_ros.localization.reports import draw_overlay, spreads_of
 from semloc_ros.localization.serving import (
     CLOCK_JUMP_BACK_NS,
-    MASKS_FLOW_NS,
-    MASKS_KEPT,
     TICK_NS,
     FrameLocalizer,
     Served,
     StampCheck,
     Untried,
-    check_not_ahead,
-    fitting_mask,
     refuse,
     serve,
 )
-from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason, Standing
-from semloc_ros.types import Camera, FloatArray, Frame, Odometry
 
-Mount = Callable[[str], FloatArray]
 _MS = 1_000_000
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """An image that waits for its mask (until then `mask_ready_ns` is None), then for odometry;
-    times by the robot's clock as it goes now, though it may have jumped since."""
+    """An image that waits for its mask and labels (until then `joined_ns` is None), then for
+    odometry; times by the robot's clock as it goes now, though it may have jumped since."""
 
     event: Event
     epoch: int
     came_ns: int
-    mask_ready_ns: int | None = None
+    joined_ns: int | None = None
 
 
 class Replay:
@@ -65,13 +53,10 @@ class Replay:
     def __init__(
         self, localizer: FrameLocalizer, config: EvaluateConfig, mount: Mount, log: PredictionLog
     ) -> None:
-        self._localizer, self._config, self._mount, self._log = localizer, config, mount, log
-        self._session = Session(config.tracking, config.motion, config.odometry != "none")
-        self._odometry = OdometryBuffer(config.odometry_max_gap)
+        self._localizer, self._config, self._log = localizer, config, log
+        self._session = make_session(localizer, config)
+        self._arrivals = Arrivals(config, mount)
         self._stamps = StampCheck()
-        self._camera: Camera | SemlocError | None = None
-        self._masks: deque[tuple[int, NDArray[np.uint8]]] = deque(maxlen=MASKS_KEPT)
-        self._mask_came_ns: int | None = None
         self._image_came_ns: int | None = None
         self._waiting: deque[_Waiting] = deque()
         self._now_ns = 0
@@ -114,12 +99,10 @@ class Replay:
         self._now_ns += jump_ns
         self._next_tick_ns += jump_ns
         self._next_tf_ns += jump_ns
-        if self._mask_came_ns is not None:
-            self._mask_came_ns += jump_ns
         for waiting in self._waiting:
             waiting.came_ns += jump_ns
-            if waiting.mask_ready_ns is not None:
-                waiting.mask_ready_ns += jump_ns
+            if waiting.joined_ns is not None:
+                waiting.joined_ns += jump_ns
         if jump_ns < -CLOCK_JUMP_BACK_NS:
             self._jump_back()
 
@@ -145,92 +128,52 @@ class Replay:
             self._image_came_ns = self._now_ns
             self._log.frame(event.origin_ns, self._recorded(self._now_ns))
             self._waiting.append(_Waiting(event, self._session.epoch, event.at_ns))
-        elif event.kind == CAMERA:
-            self._camera = event.value
-        elif event.kind == ODOMETRY:
-            self._add_odometry(event)
-        elif event.kind == MASK and not isinstance(event.value, SemlocError):
-            self._masks.append((event.stamp_ns, event.value))
-            self._mask_came_ns = self._now_ns
-
-    def _add_odometry(self, event: Event) -> None:
-        """A broken sample is none, as in the node."""
-        if isinstance(event.value, SemlocError):
-            return
-        try:
-            pose = check_pose("odom", event.value)
-            check_not_ahead("odom", event.stamp_ns, self._now_ns)
-        except InputError:
-            return
-        self._odometry.add(Odometry(event.stamp_ns, pose))
+        else:
+            self._arrivals.take_in(event, self._now_ns, self._recorded(self._now_ns))
 
     def _serve_ready(self) -> None:
         while self._waiting and self._is_ready(self._waiting[0]):
             self._serve(self._waiting.popleft())
 
     def _is_ready(self, waiting: _Waiting) -> bool:
-        stamp = waiting.event.stamp_ns
-        if waiting.mask_ready_ns is None:
-            late = self._now_ns >= self._deadline_ns(waiting)
-            if not late and not any(mask >= stamp for mask, _ in self._masks):
+        if waiting.joined_ns is None:
+            if self._now_ns < self._deadline_ns(waiting):
                 return False
-            waiting.mask_ready_ns = self._now_ns
-        newest = self._odometry.newest
-        reached = newest is not None and newest.stamp_ns >= stamp
+            waiting.joined_ns = self._now_ns
+        newest = self._arrivals.odometry.newest
+        reached = newest is not None and newest.stamp_ns >= waiting.event.stamp_ns
         return reached or self._now_ns >= self._deadline_ns(waiting)
 
     def _deadline_ns(self, waiting: _Waiting) -> int:
         """When the wait that the image is in now ends."""
-        if waiting.mask_ready_ns is not None:
+        if waiting.joined_ns is not None:
             wait_ms = 0.0 if self._config.odometry == "none" else self._config.odometry_wait_ms
-            return waiting.mask_ready_ns + round(wait_ms * _MS)
-        return waiting.came_ns + round(self._config.mask_wait_ms * _MS * self._masks_flow())
-
-    def _masks_flow(self) -> bool:
-        came = self._mask_came_ns
-        return came is not None and self._now_ns - came < MASKS_FLOW_NS
+            return waiting.joined_ns + round(wait_ms * _MS)
+        since, now = self._recorded(waiting.came_ns), self._recorded(self._now_ns)
+        stamp, companions = waiting.event.stamp_ns, self._arrivals.companions
+        return self._offset_ns + companions.wait_until_ns(stamp, since, now, self._config)
 
     def _serve(self, waiting: _Waiting) -> None:
         started, event = time.perf_counter(), waiting.event
         try:
-            frame, mask_kind = self._frame(event)
-            sighting = self._sighting(event)
+            self._stamps.check(event.stamp_ns, self._now_ns)
+            frame, kinds = self._arrivals.frame(event)
+            sighting = self._arrivals.sighting(event)
         except Untried as untried:
             if untried.reason is Reason.CLOCK_JUMP:
                 self._jump_back()
             served = refuse(self._session, untried, event.stamp_ns, self._now_ns)
             self._record(waiting, served, started)
             return
+        frame = self._arrivals.with_gravity(frame, sighting)
         ready = time.perf_counter()
-        served = serve(self._localizer, self._session, frame, sighting, mask_kind, waiting.epoch)
+        served = serve(self._localizer, self._session, frame, sighting, kinds, waiting.epoch)
         self._record(waiting, served, started, prepare_ms=(ready - started) * 1e3)
         self._log.evidence(event.origin_ns, frame, served.result, None)
         if self._log.wants_thumbnails:
             standing = served.outcome.standing
             drawn = draw_overlay(frame.image, frame.camera, served.result, standing)
             self._log.thumbnail(event.origin_ns, drawn)
-
-    def _frame(self, event: Event) -> tuple[Frame, str]:
-        self._stamps.check(event.stamp_ns, self._now_ns)
-        if isinstance(event.value, SemlocError):
-            raise Untried(Reason.BAD_IMAGE, str(event.value))
-        if self._camera is None:
-            text = "camera_info: expected a message, got none yet"
-            raise Untried(Reason.NO_CAMERA_INFO, text)
-        if isinstance(self._camera, SemlocError):
-            raise Untried(Reason.BAD_CAMERA_INFO, str(self._camera))
-        image = event.value
-        masks = [pair for pair in self._masks if pair[1].shape == image.shape[:2]]
-        mask, kind = fitting_mask(event.stamp_ns, masks, self._config.mask_max_age)
-        return Frame(event.stamp_ns, image, self._camera, mask), kind
-
-    def _sighting(self, event: Event) -> Sighting:
-        try:
-            base_from_camera = self._mount(event.frame)
-        except SemlocError as error:
-            raise Untried(Reason.MISSING_TRANSFORM, str(error)) from None
-        odom_from_base = self._odometry.at(event.stamp_ns)
-        return Sighting(event.stamp_ns, base_from_camera, odom_from_base)
 
     def _record(self, waiting: _Waiting, served: Served, started: float, **times: float) -> None:
         """What would be published; it arrives after the wait and the real computing time."""
@@ -244,7 +187,9 @@ class Replay:
         self._log.status(event.origin_ns, received_ns, self._said, values)
 
     def _tick(self) -> None:
-        standing = self._session.tick(self._now_ns, self._odometry.newest, self._image_came_ns)
+        standing = self._session.tick(
+            self._now_ns, self._arrivals.odometry.newest, self._image_came_ns
+        )
         if (standing.state, standing.reason) != (self._said.state, self._said.reason):
             self._say(standing)
 
@@ -267,10 +212,9 @@ class Replay:
     def _jump_back(self) -> None:
         """As the node does when its clock or the images' stamps are set back."""
         self._waiting.clear()
-        self._masks.clear()
-        self._image_came_ns = self._mask_came_ns = None
+        self._image_came_ns = None
         self._session.reset(Reason.CLOCK_JUMP)
-        self._odometry.clear()
+        self._arrivals.clear()
         self._stamps.forget()
 
     def _recorded(self, now_ns: int) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-IMAGE, CAMERA, ODOMETRY, MASK = "image", "camera", "odometry", "mask"
+from semloc_ros.localization.companions import LABELS, MASK
+
+IMAGE, CAMERA, ODOMETRY, IMU = "image", "camera", "odometry", "imu"
+__all__ = ["CAMERA", "IMAGE", "IMU", "LABELS", "MASK", "ODOMETRY", "Event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +18,8 @@ class Event:
     `at_ns` is when it arrives, `stamp_ns` what its header says, both by the robot's clock;
     `origin_ns` is its stamp in the recording, by which the truth is known, whatever a fault did
     to the clock. `value` by `kind`: an image (H, W[, 3]) uint8, a `Camera`, `odom_from_base`
-    (4, 4), a mask (H, W) uint8; or the SemlocError that reading it raised. `frame` is that of the
-    header.
+    (4, 4), a mask (H, W) uint8, a label map (H, W), an `ImuSample`; or the SemlocError that reading
+    it raised. `frame` is that of the header.
     """
 
     at_ns: int

@@ -15,7 +15,7 @@ from semloc_ros.localization.belief import position_spread, rotation_spread
 from semloc_ros.localization.outcomes import Outcome
 from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Standing
-from semloc_ros.types import Camera, NoPose, PoseEstimate, State
+from semloc_ros.types import Camera, LabelMap, NoPose, PoseEstimate, State
 
 _GREEN, _RED = (0, 220, 0), (230, 30, 30)
 
@@ -25,9 +25,12 @@ def values_of(result: PoseEstimate | NoPose) -> dict[str, object]:
     stages = {f"{stage}_ms": float(ms) for stage, ms in result.stage_ms.items()}
     if isinstance(result, PoseEstimate):
         evidence = {"score": float(result.score), "inliers": len(result.inliers)}
-        return {**evidence, "matches": result.num_matches, "detail": "", **stages}
-    evidence = {"score": 0.0, "inliers": result.num_inliers}
-    return {**evidence, "matches": result.num_matches, "detail": result.detail, **stages}
+        labels = {"found_by": result.method, "labels_agree": result.labels_agree}
+    else:
+        evidence = {"score": 0.0, "inliers": result.num_inliers}
+        labels = {"found_by": "", "labels_agree": None}
+    said = {"matches": result.num_matches, "detail": result.detail}
+    return {**evidence, **said, **labels, **stages}
 
 
 def tracked_values(outcome: Outcome) -> dict[str, object]:
@@ -53,6 +56,13 @@ def spreads_of(session: Session) -> dict[str, object]:
 def masked_fraction(mask: NDArray[np.uint8] | None) -> float:
     """Share of the pixels of a mask (H, W) that are dynamic; 0 without a mask."""
     return 0.0 if mask is None else float(np.count_nonzero(mask)) / mask.size
+
+
+def labelled_fraction(labels: LabelMap | None) -> float:
+    """Share of the pixels of a label map (H, W) whose label is known; 0 without one."""
+    if labels is None:
+        return 0.0
+    return float(np.count_nonzero(labels != np.iinfo(labels.dtype).max)) / labels.size
 
 
 def value_text(value: object) -> str:

@@ -1,19 +1,21 @@
 """From a frame to what is published of it: the part of a robot's loop that is no ROS.
 
 The node's worker and the replay of a bag call the same `serve`, check stamps by the same
-`StampCheck`, and choose masks by the same `fitting_mask`; so a bag is judged with what the
+`StampCheck`, and join masks and labels by the same `Companions`; so a bag is judged with what the
 robot runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from semloc_ros.errors import InputError, expected
+from semloc_ros.localization.companions import LABELS, MASK
 from semloc_ros.localization.outcomes import Outcome, Sighting
 from semloc_ros.localization.reports import (
+    labelled_fraction,
     masked_fraction,
     spreads_of,
     tracked_values,
@@ -23,13 +25,14 @@ from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason
 from semloc_ros.types import Frame, NoPose, NoPoseReason, PoseEstimate, Prior
 
-MASKS_KEPT = 10  # while an image waits or is in work, those of later ones come
-MASKS_FLOW_NS = 2_000_000_000  # without a mask for longer, none is waited for
 TICK_NS = 200_000_000  # how often time is let pass when nothing else happens
 CLOCK_JUMP_BACK_NS = 100_000_000  # less is jitter of a clock's publisher
 _STAMP_JUMP_BACK_NS = 1_000_000_000
 _MAX_AHEAD_NS = 1_000_000_000  # the clocks of a robot's machines differ by less
-_Mask = TypeVar("_Mask")
+_NOTHING_BESIDE: Mapping[str, object] = {
+    "mask": "none", "masked_fraction": 0.0, "labels": "none", "labelled_fraction": 0.0,
+    "gravity": False,
+}  # fmt: skip
 
 
 class FrameLocalizer(Protocol):
@@ -60,10 +63,11 @@ def serve(
     session: Session,
     frame: Frame,
     sighting: Sighting,
-    mask_kind: str,
+    kinds: Mapping[str, str],
     epoch: int | None = None,
 ) -> Served:
-    """Plan, localize, conclude. `epoch` is that of the session when the frame was taken up."""
+    """Plan, localize, conclude. `kinds` says which MASK and LABELS the frame has; `epoch` is that
+    of the session when the frame was taken up."""
     plan = session.plan(sighting, epoch)
     result: PoseEstimate | NoPose = NoPose(frame.stamp_ns, NoPoseReason.NOT_ASKED, "")
     if plan.wants_pose:
@@ -74,8 +78,7 @@ def serve(
         **values_of(result),
         "guided": plan.prior is not None,
         **tracked_values(outcome),
-        "mask": mask_kind,
-        "masked_fraction": masked_fraction(frame.mask),
+        **_about(frame, kinds),
         "fix_age_s": outcome.standing.fix_age_s(frame.stamp_ns),
         **spreads_of(session),
     }
@@ -90,8 +93,7 @@ def refuse(session: Session, untried: Untried, stamp_ns: int, now_ns: int) -> Se
     values = {
         "stamp": stamp_ns,
         **values_of(nothing),
-        "mask": "none",
-        "masked_fraction": 0.0,
+        **_NOTHING_BESIDE,
         "fix_age_s": outcome.standing.fix_age_s(now_ns),
         **tracked_values(outcome),
         **spreads_of(session),
@@ -133,17 +135,12 @@ def check_not_ahead(name: str, nanoseconds: int, now_ns: int) -> None:
         )
 
 
-def fitting_mask(
-    stamp_ns: int, masks: Iterable[tuple[int, _Mask]], max_age_s: float
-) -> tuple[_Mask | None, str]:
-    """Of masks (stamp, mask) in the order of arrival the one for an image, and which it is.
-
-    "exact" (of the same stamp), "last" (of an earlier image, not warped) or "none"; never that
-    of a later image. Of equal stamps the one that came last counts.
-    """
-    ages = [(stamp_ns - stamp, mask) for stamp, mask in reversed(list(masks))]
-    fitting = [pair for pair in ages if 0 <= pair[0] <= max_age_s * 1e9]
-    if not fitting:
-        return None, "none"
-    age, mask = min(fitting, key=lambda pair: pair[0])
-    return mask, "exact" if age == 0 else "last"
+def _about(frame: Frame, kinds: Mapping[str, str]) -> dict[str, object]:
+    """Status values of what a frame has besides its image."""
+    return {
+        "mask": kinds.get(MASK, "none"),
+        "masked_fraction": masked_fraction(frame.mask),
+        "labels": kinds.get(LABELS, "none"),
+        "labelled_fraction": labelled_fraction(frame.labels),
+        "gravity": frame.down_camera is not None,
+    }

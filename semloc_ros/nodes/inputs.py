@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry as OdometryMessage
-from numpy.typing import NDArray
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 
 from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import InputError
+from semloc_ros.localization.companions import LABELS, MASK, Companions, Joined
+from semloc_ros.localization.gravity import ImuGravity, imu_sample
 from semloc_ros.localization.odometry import OdometryBuffer
-from semloc_ros.localization.serving import (
-    MASKS_FLOW_NS,
-    MASKS_KEPT,
-    check_not_ahead,
-    fitting_mask,
-)
+from semloc_ros.localization.serving import check_not_ahead
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
 from semloc_ros.types import FloatArray
@@ -66,8 +61,8 @@ class Inputs:
         self._changed = threading.Condition()
         self._image: Arrival | None = None
         self.image_came_ns: int | None = None  # by the node's clock
-        self._masks: deque[Image] = deque(maxlen=MASKS_KEPT)
-        self._mask_came_s = -np.inf
+        self._companions = Companions()
+        self.imu = ImuGravity()
         self.camera_info: CameraInfo | None = None
         self._subscriptions: list[Any] = []
         self._subscribe()
@@ -79,18 +74,15 @@ class Inputs:
             image, self._image = self._image, None
             return image
 
-    def mask_for(
-        self, stamp_ns: int, wait_s: float, max_age_s: float
-    ) -> tuple[NDArray[np.uint8] | None, str]:
-        """The mask of an image and which one it is: "exact", "last" (of an earlier image, not
-        warped) or "none"; never that of a later image. Waits only while masks are flowing.
-        InputError for a broken one."""
+    def companions_of(self, stamp_ns: int, config: LocalizerNodeConfig) -> dict[str, Joined]:
+        """By name the messages that are the mask and the labels of an image, and which they are.
+        Waits for them, but only while they are flowing."""
+        began = now = time.monotonic_ns()
         with self._changed:
-            if time.monotonic() - self._mask_came_s < MASKS_FLOW_NS * 1e-9:
-                self._changed.wait_for(lambda: self._has_masks_to(stamp_ns), wait_s)
-            masks = [(_stamp_ns(mask), mask) for mask in self._masks]
-        mask, kind = fitting_mask(stamp_ns, masks, max_age_s)
-        return None if mask is None else messages.mask_from(mask), kind
+            while now < (end := self._companions.wait_until_ns(stamp_ns, began, now, config)):
+                self._changed.wait((end - now) * 1e-9)
+                now = time.monotonic_ns()
+            return self._companions.join(stamp_ns, config)
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -102,13 +94,17 @@ class Inputs:
         """Forget what was received, as after a jump of the clock."""
         with self._changed:
             self._image = self.image_came_ns = None
-            self._masks.clear()
+            self._companions.clear()
+        self.imu.clear()
 
     def _subscribe(self) -> None:
         compressed = self._config.image_transport == "compressed"
         self._on("image", CompressedImage if compressed else Image, self._store_image, NEWEST)
         self._on("camera_info", CameraInfo, self._store_camera_info, NEWEST)
-        self._on("mask", Image, self._store_mask, NEWEST)
+        for name in (MASK, LABELS):
+            self._on(name, Image, partial(self._store_companion, name), NEWEST)
+        if self._config.gravity == "imu":
+            self._on("imu", Imu, self._store_imu, qos_profile_sensor_data)
         self._on("initialpose", PoseWithCovarianceStamped, self._store_initial_pose, CLICKED)
         if self._odometry is not None:
             # every sample counts for interpolation, so the newest alone would not do
@@ -126,11 +122,19 @@ class Inputs:
             self.image_came_ns = self._now_ns()
             self._changed.notify_all()
 
-    def _store_mask(self, message: Image) -> None:
+    def _store_companion(self, name: str, message: Image) -> None:
+        stamp = messages.stamp_ns(message.header.stamp)
         with self._changed:
-            self._masks.append(message)
-            self._mask_came_s = time.monotonic()
+            self._companions.add(name, stamp, message, time.monotonic_ns())
             self._changed.notify_all()
+
+    def _store_imu(self, message: Imu) -> None:
+        stamp = messages.stamp_ns(message.header.stamp)
+        try:
+            check_not_ahead("imu", stamp, self._now_ns())
+            self.imu.add(stamp, imu_sample(message))
+        except InputError as error:
+            self._faults.say("imu", str(error))
 
     def _store_camera_info(self, message: CameraInfo) -> None:
         self.camera_info = message
@@ -157,10 +161,3 @@ class Inputs:
 
     def _now_ns(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
-
-    def _has_masks_to(self, stamp_ns: int) -> bool:
-        return any(_stamp_ns(mask) >= stamp_ns for mask in self._masks)
-
-
-def _stamp_ns(mask: Image) -> int:
-    return messages.stamp_ns(mask.header.stamp)

@@ -31,12 +31,17 @@ from std_msgs.msg import Header
 from semloc_ros.errors import InputError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.cameras import check_camera
+from semloc_ros.localization.companions import MASK
 from semloc_ros.localization.reports import value_text
-from semloc_ros.types import Camera, CameraModel, FloatArray, Odometry
+from semloc_ros.types import Camera, CameraModel, FloatArray, LabelMap, Odometry
 
 GRAY_ENCODINGS = ("mono8", "8UC1")
+LABEL_ENCODINGS = (*GRAY_ENCODINGS, "mono16", "16UC1")
 COLOR_ENCODINGS = ("rgb8", "bgr8", "rgba8", "bgra8", "8UC3")
-_BYTES_PER_PIXEL = {"mono8": 1, "8UC1": 1, "rgb8": 3, "bgr8": 3, "8UC3": 3, "rgba8": 4, "bgra8": 4}
+_BYTES_PER_PIXEL = {
+    "mono8": 1, "8UC1": 1, "mono16": 2, "16UC1": 2, "rgb8": 3, "bgr8": 3, "8UC3": 3, "rgba8": 4,
+    "bgra8": 4,
+}  # fmt: skip
 _MODELS: dict[str, CameraModel] = {
     "plumb_bob": "radtan",
     "rational_polynomial": "radtan",
@@ -77,13 +82,12 @@ def image_from(message: Image | CompressedImage) -> NDArray[np.uint8]:
     return np.asarray(_BRIDGE.imgmsg_to_cv2(message, "rgb8"))
 
 
-def mask_from(message: Image) -> NDArray[np.uint8]:
-    """(H, W) uint8, 255 = dynamic, 0 = static; any other value is an InputError."""
-    _check_layout("mask", message, GRAY_ENCODINGS)
-    mask = np.asarray(_BRIDGE.imgmsg_to_cv2(message, "passthrough"))
-    if not np.isin(mask, (0, 255)).all():
-        raise InputError(expected("mask", "0 and 255 only", np.unique(mask)[:6].tolist()))
-    return mask
+def companion_from(name: str, message: Image) -> LabelMap:
+    """A mask (H, W) uint8 or a label map (H, W) uint8 or uint16; InputError for other encodings
+    and torn images. Their values are looked at by `check_companion`."""
+    _check_layout(name, message, GRAY_ENCODINGS if name == MASK else LABEL_ENCODINGS)
+    pixels: LabelMap = np.asarray(_BRIDGE.imgmsg_to_cv2(message, "passthrough"))
+    return pixels
 
 
 def camera_from(message: CameraInfo, rectified: bool = False) -> Camera:
@@ -206,9 +210,11 @@ def to_transform(pose: FloatArray, parent: str, child: str, nanoseconds: int) ->
     return message
 
 
-def to_image(image: NDArray[np.uint8], header: Header) -> Image:
-    """The message of a (H, W, 3) RGB or (H, W) image, under the header of its source."""
-    encoding = "mono8" if image.ndim == 2 else "rgb8"
+def to_image(image: LabelMap, header: Header) -> Image:
+    """The message of a (H, W, 3) RGB or (H, W) image or label map, under the header of its
+    source."""
+    gray = "mono16" if image.dtype == np.uint16 else "mono8"
+    encoding = gray if image.ndim == 2 else "rgb8"
     message = _BRIDGE.cv2_to_imgmsg(image, encoding)
     message.header = header
     return message

@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,15 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import InputError
+from semloc_ros.localization.companions import (
+    LABELS,
+    MASK,
+    NOTHING,
+    Joined,
+    check_companion,
+    kinds_of,
+)
+from semloc_ros.localization.gravity import down_camera
 from semloc_ros.localization.outcomes import Outcome, Sighting
 from semloc_ros.localization.reports import draw_overlay
 from semloc_ros.localization.serving import (
@@ -36,7 +45,7 @@ from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Arrival, Inputs
 from semloc_ros.nodes.outputs import Outputs
 from semloc_ros.nodes.transforms import MapBroadcaster, OdometrySource, TransformReader
-from semloc_ros.types import Camera, Frame, NoPose
+from semloc_ros.types import Camera, FloatArray, Frame, NoPose
 
 _POLL_S = 0.2
 
@@ -108,11 +117,12 @@ class Worker:
 
     def _serve(self, arrival: Arrival, epoch: int) -> None:
         started = time.monotonic()
-        frame, mask_kind = self._frame(arrival.message)
+        frame, kinds = self._frame(arrival.message)
         sighting = self._sighting(arrival.message, frame.stamp_ns)
+        frame = self._with_gravity(frame, sighting)
         ready = time.monotonic()
         stages = self._stages
-        served = serve(stages.localizer, stages.session, frame, sighting, mask_kind, epoch)
+        served = serve(stages.localizer, stages.session, frame, sighting, kinds, epoch)
         if self._stopping.is_set():
             return
         self._publish(frame, served.outcome)
@@ -124,15 +134,17 @@ class Worker:
         self._on_outcome(served.outcome, str(served.values["detail"]))
         self._draw(arrival, frame, served)
 
-    def _frame(self, message: Image | CompressedImage) -> tuple[Frame, str]:
+    def _frame(self, message: Image | CompressedImage) -> tuple[Frame, dict[str, str]]:
         stamp = self._checked_stamp(message)
         try:
             image = messages.image_from(message)
         except InputError as error:
             raise Untried(Reason.BAD_IMAGE, str(error)) from None
         camera = self._camera(image)
-        mask, kind = self._mask(stamp, image)
-        return Frame(stamp, image, camera, mask), kind
+        found = self._stages.inputs.companions_of(stamp, self._config())
+        joined = {name: self._read(name, one, image) for name, one in found.items()}
+        frame = Frame(stamp, image, camera, joined[MASK].value, joined[LABELS].value)
+        return frame, kinds_of(joined)
 
     def _checked_stamp(self, message: Image | CompressedImage) -> int:
         stamp = messages.stamp_ns(message.header.stamp)
@@ -157,20 +169,31 @@ class Worker:
             raise Untried(Reason.BAD_CAMERA_INFO, str(error)) from None
         return camera
 
-    def _mask(
-        self, stamp_ns: int, image: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.uint8] | None, str]:
-        config = self._config()
+    def _read(self, name: str, joined: Joined, image: NDArray[np.uint8]) -> Joined:
+        """The pixels of a mask or label map; a broken one is none, as it never gates tracking."""
+        if joined.value is None:
+            return NOTHING
         try:
-            mask, kind = self._stages.inputs.mask_for(
-                stamp_ns, config.mask_wait_ms / 1e3, config.mask_max_age
-            )
-            if mask is not None and mask.shape != image.shape[:2]:
-                raise InputError(f"mask: expected shape {image.shape[:2]}, got {mask.shape}")
-        except InputError as error:  # masks never gate tracking
-            self._faults.say("mask", str(error))
-            return None, "none"
-        return mask, kind
+            pixels = messages.companion_from(name, joined.value)
+            check_companion(name, pixels, image)
+        except InputError as error:
+            self._faults.say(name, str(error))
+            return NOTHING
+        return Joined(pixels, joined.kind)
+
+    def _with_gravity(self, frame: Frame, sighting: Sighting) -> Frame:
+        """The frame, and which way is down in it; that the IMU cannot tell holds up nothing."""
+        config, stages = self._config(), self._stages
+
+        def mount(imu_frame: str) -> FloatArray:
+            return stages.transforms.lookup(config.base_frame, imu_frame, frame.stamp_ns, 0.0)
+
+        try:
+            down = down_camera(config.gravity, sighting, stages.inputs.imu, mount)
+        except InputError as error:
+            self._faults.say("gravity", f"gravity: {error}")
+            return frame
+        return replace(frame, down_camera=down)
 
     def _sighting(self, message: Image | CompressedImage, stamp_ns: int) -> Sighting:
         config = self._config()

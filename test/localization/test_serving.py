@@ -1,4 +1,6 @@
-"""The loop that the node and the replay share: stamps, masks, and what is said of a frame."""
+"""The loop that the node and the replay share: stamps, and what is said of a frame."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +12,6 @@ from semloc_ros.localization.serving import (
     StampCheck,
     Untried,
     check_not_ahead,
-    fitting_mask,
     refuse,
     serve,
 )
@@ -45,19 +46,30 @@ def test_a_frame_is_planned_localized_and_told_of():
     mask = np.zeros((48, 64), np.uint8)
     mask[:24] = 255
     robot, sure = session(), Sure()
-    first = serve(sure, robot, frame(S, mask), Sighting(S, np.eye(4), None), "exact")
+    first = serve(sure, robot, frame(S, mask), Sighting(S, np.eye(4), None), {"mask": "exact"})
     assert first.outcome.standing.state is State.TRACKING and first.outcome.fix is not None
     assert first.values["masked_fraction"] == 0.5 and first.values["mask"] == "exact"
     assert first.values["guided"] is False and first.values["pnp_ms"] == 1.5
-    second = serve(sure, robot, frame(2 * S), Sighting(2 * S, np.eye(4), None), "none")
+    second = serve(sure, robot, frame(2 * S), Sighting(2 * S, np.eye(4), None), {})
     assert second.values["guided"] is True and sure.prior is not None
+
+
+def test_labels_and_gravity_are_told_of():
+    labels = np.full((48, 64), 65535, np.uint16)
+    labels[:12] = 300
+    known = replace(frame(S), labels=labels, down_camera=np.array([0.0, 1.0, 0.0]))
+    sighting = Sighting(S, np.eye(4), None)
+    told = serve(Sure(), session(), known, sighting, {"labels": "last"}).values
+    assert (told["labels"], told["labelled_fraction"], told["gravity"]) == ("last", 0.25, True)
+    told = serve(Sure(), session(), frame(S), sighting, {}).values
+    assert (told["labels"], told["labelled_fraction"], told["gravity"]) == ("none", 0.0, False)
 
 
 def test_a_frame_taken_up_before_a_reset_counts_for_nothing():
     robot = session()
     epoch = robot.epoch
     robot.reset(Reason.CLOCK_JUMP)
-    served = serve(Sure(), robot, frame(S), Sighting(S, np.eye(4), None), "none", epoch)
+    served = serve(Sure(), robot, frame(S), Sighting(S, np.eye(4), None), {}, epoch)
     assert served.outcome.is_stale and served.outcome.fix is None
 
 
@@ -66,7 +78,7 @@ def test_a_refused_frame_has_the_same_values_and_its_reason():
     served = refuse(robot, Untried(Reason.BAD_IMAGE, "image: torn"), S, S)
     assert served.values["detail"] == "image: torn"
     assert served.outcome.standing.reason == "bad_image"
-    done = serve(Sure(), robot, frame(S), Sighting(S, np.eye(4), None), "none")
+    done = serve(Sure(), robot, frame(S), Sighting(S, np.eye(4), None), {})
     assert set(served.values) == set(done.values) - {"pnp_ms", "guided"}
 
 
@@ -92,11 +104,3 @@ def test_a_stamp_of_no_time_or_of_the_future_is_refused_and_forgotten():
     with pytest.raises(InputError, match="2.0 s ahead"):
         check_not_ahead("odom", 12 * S, 10 * S)
     check_not_ahead("odom", 12 * S, 0)
-
-
-def test_the_fitting_mask_is_the_images_own_or_the_last_before():
-    masks = [(10, "a"), (11, "b"), (12, "c"), (11, "d")]
-    assert fitting_mask(11, masks, 1.0) == ("d", "exact")
-    assert fitting_mask(13, masks, 1.0) == ("c", "last")
-    assert fitting_mask(9, masks, 1.0) == (None, "none")
-    assert fitting_mask(2 * S, masks, 1.0) == (None, "none")

@@ -82,13 +82,28 @@ def test_bad_images_are_refused_in_one_line(message, words):
     assert "\n" not in str(caught.value)
 
 
-def test_masks_are_0_and_255():
+def test_masks_are_of_8_bits_and_label_maps_of_8_or_16():
     mask = np.where(GRAY > 128, 255, 0).astype(np.uint8)
-    np.testing.assert_array_equal(messages.mask_from(raw(mask, "mono8")), mask)
-    with pytest.raises(InputError, match="mask: expected 0 and 255 only"):
-        messages.mask_from(raw(mask // 255, "mono8"))
+    np.testing.assert_array_equal(messages.companion_from("mask", raw(mask, "mono8")), mask)
+    with pytest.raises(InputError, match="mask.encoding: expected mono8 or 8UC1, got 'rgb8'"):
+        messages.companion_from("mask", raw(COLOR, "rgb8"))
+    fine = (GRAY.astype(np.uint16) * 257)
     with pytest.raises(InputError, match="mask.encoding"):
-        messages.mask_from(raw(COLOR, "rgb8"))
+        messages.companion_from("mask", raw(fine, "mono16"))
+    for encoding in ("mono16", "16UC1"):
+        labels = messages.companion_from("labels", raw(fine, encoding))
+        assert labels.dtype == np.uint16
+        np.testing.assert_array_equal(labels, fine)
+    swapped = raw(fine.byteswap(), "mono16")
+    swapped.is_bigendian = 1
+    np.testing.assert_array_equal(messages.companion_from("labels", swapped), fine)
+    torn = raw(fine, "mono16")
+    torn.data = torn.data[:-1]
+    with pytest.raises(InputError, match="labels.data: expected"):
+        messages.companion_from("labels", torn)
+    sent = messages.to_image(fine, messages.header("camera", 5))
+    assert sent.encoding == "mono16"
+    np.testing.assert_array_equal(messages.companion_from("labels", sent), fine)
 
 
 def k_of(fx=500.0, fy=510.0, cx=320.0, cy=240.0):

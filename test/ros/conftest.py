@@ -94,6 +94,7 @@ class Robot:
         self.image_pub = make(Image, "image", 5)
         self.info_pub = make(CameraInfo, "camera_info", 5)
         self.mask_pub = make(Image, "mask", 5)
+        self.labels_pub = make(Image, "labels", 5)
         self.odom_pub = make(Odometry, "odom", 20)
         self.initial_pub = make(PoseWithCovarianceStamped, "initialpose", 5)
         self.statuses, self.poses, self.hypotheses, self.transforms = [], [], [], []
