@@ -252,7 +252,7 @@ def _print(metrics: Mapping[str, Any], changes: list[Change]) -> None:
     from semloc_ros.evaluation.metrics import recall_words
     from semloc_ros.evaluation.verdict import doubts
 
-    table = Table(box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0))  # all columns within 80 characters
     keys = [key for key in metrics["all"] if key.startswith("recall_")][:_RECALLS]
     recalls = [(key, f"{recall_words(key)} %".replace(", ", "\n"), 100.0) for key in keys]
     columns = (*_COLUMNS[:2], *recalls, *_COLUMNS[2:])

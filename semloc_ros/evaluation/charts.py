@@ -15,7 +15,7 @@ from scipy.stats import chi2
 
 from semloc_ros.evaluation.association import poses_at
 from semloc_ros.evaluation.conditions import Condition
-from semloc_ros.evaluation.figures import STATE_COLORS, focus, map_points, new_figure
+from semloc_ros.evaluation.figures import STATE_COLORS, WIDTH, focus, map_points, new_figure
 from semloc_ros.evaluation.judging import claimed_nees
 from semloc_ros.types import FloatArray
 
@@ -26,7 +26,7 @@ _STAGE_COLORS = {"p50_ms": "#2b6cb0", "p95_ms": "#7fa8d6", "p99_ms": "#c9dbef"}
 
 def error_cdfs(conditions: Sequence[Condition]) -> Figure:
     """Share of ALL frames of each condition with at most an error, on a logarithmic scale."""
-    figure = Figure(figsize=(5.2, 5.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
     upper, lower = figure.subplots(2, 1)
     for one, color in zip(conditions, _colors(len(conditions)), strict=True):
         frames = len(one.run.frames_ns)
@@ -72,14 +72,14 @@ def stage_bars(metrics: Mapping[str, Any]) -> Figure:
                   fontsize=8)  # fmt: skip
     axes.set_yticks(range(len(rows)), labels=list(rows))
     axes.invert_yaxis()
-    axes.set_xlabel("milliseconds: median (written), 95 %, 99 %")
+    axes.set_xlabel("ms: median (written), 95 %, 99 %")
     axes.set_xlim(right=1.12 * max((times["p99_ms"] or 0.0) for times in rows.values()) or 1.0)
     return figure
 
 
 def path_by_state(one: Condition, points_map: FloatArray | None) -> Figure:
     """The true path over the map, each frame in the color of the state it led to."""
-    figure, axes = new_figure(height=4.6)
+    figure, axes = new_figure(height=4.2)
     if points_map is not None and len(points_map):
         map_points(axes, points_map)
     run = one.run

@@ -23,13 +23,14 @@ STATE_COLORS = {
     "UNINITIALIZED": "#b8bec9",
     "NO_STATUS": "#444444",
 }
+WIDTH = 4.2  # inches: on a phone of 400 px a point of the text is then more than a pixel
 _INK, _BLUE, _ORANGE, _FAINT = "#222222", "#2b6cb0", "#c2571a", "#aab2bf"
 _CROWDED_POINTS = 20_000  # more map points than this only make the figure heavy
 
 
 def trajectory(run: Run, judged: Judged, points_map: FloatArray | None = None) -> Figure:
     """The true path over the map seen from above, fixes coloured by their position error."""
-    figure, axes = new_figure(5.2, 4.6)
+    figure, axes = new_figure(height=4.2)
     if points_map is not None and len(points_map):
         map_points(axes, points_map)
     path = run.truth.map_from_base[:, :3, 3]
@@ -57,7 +58,7 @@ def error_cdf(run: Run, judged: Judged) -> Figure:
 
 def errors_over_time(run: Run, judged: Judged) -> Figure:
     """Position and rotation error of each fix over the run, above the states."""
-    figure = Figure(figsize=(5.2, 4.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     heights = {"height_ratios": [4, 4, 0.8]}
     upper, middle, lower = figure.subplots(3, 1, sharex=True, gridspec_kw=heights)
     seconds = _seconds(run)
@@ -112,9 +113,9 @@ FIGURES: dict[str, tuple[str, Callable[[Run, Judged], Figure]]] = {
 _THIN = {"linewidth": 0.6, "markersize": 3}
 
 
-def new_figure(width: float = 5.2, height: float = 3.6) -> tuple[Figure, Axes]:
-    """A figure with one plain pair of axes, sizes in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+def new_figure(height: float = 3.2) -> tuple[Figure, Axes]:
+    """A figure with one plain pair of axes, its height in inches."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots()
     _plain(axes)
     return figure, axes

@@ -40,6 +40,7 @@ _TILES = (  # key, label, scale, unit; the coverage stands beside errors
     ("latency_p95_ms", "image to answer, 95 %", 1.0, "ms"),
     ("peak_memory_mb", "peak memory", 1.0, "MB"),
 )
+_SOURCES = ("bag", "map", "truth")  # of run.json
 _OF_FIXES = ("position_", "rotation_", "ate_")
 _PATH_ERRORS = (
     ("ate_rmse_m", "ATE (cm)", 100.0),
@@ -97,7 +98,7 @@ def write_overview(
 def _summary(
     conditions: Sequence[Condition], metrics: Mapping[str, Any], changes: Sequence[Change]
 ) -> str:
-    names = ", ".join(html.escape(_named(one)) for one in conditions)
+    names = html.escape(_named(conditions))
     faults = sorted({fault for one in conditions for fault in one.about.get("faults", [])})
     injected = f" Faults: {html.escape(' '.join(faults))}." if faults else ""
     line = (
@@ -115,10 +116,18 @@ def _summary(
     return f'{_compared(changes)}{warned}<p>{line}</p><div class="tiles">{tiles}</div>'
 
 
-def _named(one: Condition) -> str:
-    """A condition, and what it was made of where run.json says so."""
-    sources = [f"{key} {one.about[key]}" for key in ("bag", "map", "truth") if key in one.about]
-    return f"{one.name} ({', '.join(sources)})" if sources else one.name
+def _named(conditions: Sequence[Condition]) -> str:
+    """The conditions, and what run.json says that they were made of: what all share once."""
+    told = [
+        [f"{key} {one.about[key]}" for key in _SOURCES if one.about.get(key, one.name) != one.name]
+        for one in conditions
+    ]
+    shared = [source for source in told[0] if all(source in sources for sources in told)]
+    names = []
+    for one, sources in zip(conditions, told, strict=True):
+        own = ", ".join(source for source in sources if source not in shared)
+        names.append(f"{one.name} ({own})" if own else one.name)
+    return ", ".join(names) + (f"; {', '.join(shared)}" if shared else "")
 
 
 def _compared(changes: Sequence[Change]) -> str:
@@ -161,7 +170,7 @@ def _interval(metrics: Mapping[str, Any], key: str, scale: float) -> str:
 def _recalls(rows: Mapping[str, Mapping[str, Any]]) -> str:
     keys = [key for key in next(iter(rows.values())) if key.startswith("recall_")]
     header = ["condition", "frames", "fixes %", *(f"{recall_words(key)} %" for key in keys),
-              "median cm", "p95 cm", "median °", "p95 °", "errors of %"]  # fmt: skip
+              "median cm", "p95 cm", "median °", "p95 °", "known %"]  # fmt: skip
     shown = []
     for name, metrics in rows.items():
         shares = [_with_interval(metrics, key, 100.0) for key in ("availability", *keys)]
@@ -226,8 +235,11 @@ def _worst(conditions: Sequence[Condition]) -> str:
         for name in ("position_m", "rotation_deg")
     )
     owners = [(one, row) for one in conditions for row in range(len(one.run.frames_ns))]
-    cards = "".join(_card(*owners[frame]) for frame in worst_frames(position, rotation))
-    explained = "Some without a fix, from all over the runs, then those of the largest error."
+    worst = worst_frames(position, rotation)
+    cards = "".join(_card(*owners[frame]) for frame in worst)
+    explained = "Those of the largest error."
+    if any(np.isnan(position[frame]) for frame in worst):
+        explained = "Some without a fix, from all over the runs, then those of the largest error."
     return f'<h2>Worst frames</h2><p>{explained}</p><div class="worst">{cards}</div>'
 
 

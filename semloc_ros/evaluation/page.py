@@ -105,13 +105,15 @@ h1 { font-size: 1.5rem; margin: .2rem 0 .6rem; } h2 { font-size: 1.15rem; margin
 .grid.wide { grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); }
 figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; padding: .6rem; }
 figcaption { font-weight: 600; margin-bottom: .3rem; } img { width: 100%; height: auto; }
+.grid img { display: block; margin: 0 auto; max-width: 470px; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; }
-th, td { padding: .3rem .7rem .3rem 0; text-align: left; white-space: nowrap;
+th, td { padding: .3rem .6rem .3rem 0; text-align: left; white-space: nowrap;
   border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
 .worst { display: grid; gap: .8rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 220px), 1fr)); }
 .worst figcaption { font-weight: 400; font-size: .82rem; margin: .3rem 0 0; }
-td small { color: var(--soft); }
+th:first-child, td:first-child { position: sticky; left: 0; background: #fff; }
+td small { color: var(--soft); font-size: .74rem; }
 summary { cursor: pointer; font-weight: 600; margin: 1.4rem 0 .5rem; }
 """
 
