@@ -43,7 +43,8 @@ class Surface:
     `texture` index; `label` Cityscapes train id (`semloc_ros.classes`), 255 = unknown; `object_id`
     planar object of interest whose reference image is the texture, 0 = none; `motion`; `glow` own
     light (1 shows the texture as it is); `gloss` share of light reflected as by a mirror at
-    grazing view, 0-1; `two_sided` seen and lit from both sides (leaves).
+    grazing view, 0-1; `two_sided` seen and lit from both sides (leaves); `part` says what it is of
+    a thing ("door"), for finer labels: nothing that is rendered asks for it.
     """
 
     texture: int
@@ -53,6 +54,7 @@ class Surface:
     glow: float = 0.0
     gloss: float = 0.0
     two_sided: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

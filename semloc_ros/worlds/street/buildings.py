@@ -113,7 +113,7 @@ def _portal(works: Works, side: Side, name: str) -> None:
     Front(works, side, design, instance, name).build([*upper, passage])
     wall = _shell(works, side, design, instance, name, "lr")
     Roof(works, side, design, _DEPTH, wall, instance, name).build()
-    bed = works.plain((104, 102, 98), classes.ROAD)
+    bed = works.plain((104, 102, 98), classes.ROAD, "rail bed")
     span = (half - KERB, half + KERB)
     level(works.builder, side, span, (-_PASSAGE, works.site.walk), SIDEWALK_HEIGHT + 0.004, bed,
           instance)  # fmt: skip
@@ -171,7 +171,7 @@ def _shell(
     picture = facades.wall(style, size, rng, works.scale * finer, np.array(design.color) * 0.93)
     facades.weather(picture, rng, works.scale * finer, ())
     works.weather(picture, works.scale * finer, side, "shell", name)
-    wall = works.surface(picture, classes.BUILDING)
+    wall = works.surface(picture, classes.BUILDING, part=f"{style} flank")
     depth = _CORNER if "r" not in faces else _DEPTH
     whole, tall = (0.0, side.length), (0.0, design.height)
     box(works.builder, side, whole, (-depth, 0.0), tall, wall, instance, faces=faces)
@@ -214,7 +214,7 @@ def _far_house(
     design = draw_design(rng, shops=0.0, finer=0.2)
     grid = works.size(wide, tall, 0.2)
     picture = facades.far_front(grid, rng, works.scale * 0.2, design.color)
-    wall = works.surface(picture, classes.BUILDING)
+    wall = works.surface(picture, classes.BUILDING, part="far house")
     corner = np.array([middle[0] - wide / 2, middle[1] - deep / 2, 0.0])
     side = Side(corner, np.array([1.0, 0.0, 0.0]), wide)
     box(works.builder, side, (0, wide), (-deep, 0), (0, tall), wall, instance, faces="fklr")

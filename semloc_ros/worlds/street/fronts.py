@@ -40,10 +40,10 @@ class Front:
         self._wall(holes)
         stock = _Stock(self.works, self.design, self.name)
         dark = tuple(0.8 * c for c in self.design.color)
-        reveal = self.works.plain(dark, _BUILDING)
-        trim = self.works.plain(self.design.trim, _BUILDING)
+        reveal = self.works.plain(dark, _BUILDING, "reveal")
+        trim = self.works.plain(self.design.trim, _BUILDING, "trim")
         looks = self.works.rng("lit", self.name)
-        base = self.works.plain(tuple(0.68 * c for c in self.design.trim), _BUILDING)
+        base = self.works.plain(tuple(0.68 * c for c in self.design.trim), _BUILDING, "plinth")
         for hole in holes:
             lit = looks.uniform() < self.works.condition.windows_lit * (
                 2.2 if hole.kind == "shop" else 1.0
@@ -83,7 +83,7 @@ class Front:
             area = (left, height - 1.6, left + rng.uniform(1, 2.4), height - 0.7)
             facades.graffiti(picture, rng, scale, area)
         works.weather(picture, scale, side, "wall", self.name)
-        wall = works.surface(picture, _BUILDING)
+        wall = works.surface(picture, _BUILDING, part=f"{design.style} wall")
         corner, across = side.point(0, height), side.length * side.right
         down = np.array([0.0, 0.0, -height])
         pieces = _around(side.length, height, areas)
@@ -137,7 +137,7 @@ class Front:
             base = (0.0, SIDEWALK_HEIGHT + 0.55)
             for span in _gaps(whole, [h.u for h in holes if h.kind in ("door", "portal")]):
                 box(builder, side, span, (0, 0.05), base, plinth, instance, faces="flrt")
-        pipe = works.plain((94, 96, 94), _BUILDING)
+        pipe = works.plain((94, 96, 94), _BUILDING, "pipe")
         at, tall = side.length - 0.16, (0.2, height - 0.28)
         box(builder, side, (at - 0.05, at + 0.05), (0.02, 0.12), tall, pipe, instance, faces="flr")
 
@@ -148,7 +148,7 @@ class Front:
         head = windows[0].z[1]
         tall = min(0.7, SIDEWALK_HEIGHT + self.design.ground_m - head - 0.2)
         z = (head + 0.12, head + 0.12 + tall)
-        trim = works.plain(self.design.trim, _BUILDING)
+        trim = works.plain(self.design.trim, _BUILDING, "shop board")
         box(works.builder, side, (u0, u1), (0, 0.12), z, trim, self.instance, faces="lrtb")
         size = works.picture_size(u1 - u0, tall, 1.8)
         picture = signs.board(size, rng, len(works.objects))
@@ -173,7 +173,7 @@ class Front:
             face = side.turned(u, start, 0.7, left=left)
             picture = signs.board(size, rng, len(works.objects))
             works.add_object(face, (0, 0.7), (z, z + 0.7), 0.03, picture, classes.BUILDING, glow)
-        iron = works.plain((44, 44, 46), _BUILDING)
+        iron = works.plain((44, 44, 46), _BUILDING, "shop board")
         box(works.builder, side, (u - 0.03, u + 0.03), (0, 0.9), (z - 0.02, z + 0.72), iron,
             self.instance, faces="ftb")  # fmt: skip
 
@@ -200,7 +200,7 @@ class _Stock:
             size = self._works.picture_size(0.5, 1.5, 1.5)
             rng = self._works.rng("shutter", self._name)
             picture = panes.shutter(size, rng, self._design.door)
-            self._made[("shutter",)] = self._works.surface(picture, _BUILDING)
+            self._made[("shutter",)] = self._works.surface(picture, _BUILDING, part="shutter")
         return self._made[("shutter",)]
 
     def _make(self, kind: str, wide: float, tall: float, variant: int, lit: bool) -> Surface:
@@ -211,7 +211,7 @@ class _Stock:
         finer = 1.3 if design.finer > 0.8 else 0.7
         size = works.picture_size(wide, tall, finer * (0.75 if kind == "shop" else 1.0))
         if kind == "portal":
-            return works.plain((14, 14, 16), _BUILDING)
+            return works.plain((14, 14, 16), _BUILDING, "portal")
         if kind == "shop":
             picture = panes.shop(size, rng, design.frame, lit=lit)
         elif kind == "door":
@@ -219,9 +219,10 @@ class _Stock:
         else:
             picture = panes.window(design.kind, size, rng, design.frame, lit=lit)
         if kind == "door":
-            return works.surface(picture, _BUILDING)
+            return works.surface(picture, _BUILDING, part="door")
         mirrored = 0.0 if works.condition.lamps_on else _SKY_IN_GLASS
-        return works.surface(picture, _BUILDING, glow=_GLOW if lit else mirrored)
+        part = "shop" if kind == "shop" else f"{design.kind} {kind}"
+        return works.surface(picture, _BUILDING, glow=_GLOW if lit else mirrored, part=part)
 
 
 def _balcony(
@@ -230,7 +231,7 @@ def _balcony(
     builder = works.builder
     box(builder, side, u, (0, deep), (z - 0.16, z), trim, instance)
     works.snow_on(side, u, (0, deep), z, instance)
-    iron = works.plain((40, 42, 44), _BUILDING, two_sided=True)
+    iron = works.plain((40, 42, 44), _BUILDING, "balcony", two_sided=True)
     rail = (z + 0.98, z + 1.03)
     box(builder, side, u, (deep - 0.06, deep), rail, iron, instance)
     for at in (u[0], u[1] - 0.04):
@@ -253,7 +254,7 @@ def _awning(
     stripes = (np.arange(size[1]) // max(2, round(0.22 * works.scale))) % 2
     cloth = np.where(stripes[None, :, None] == 1, color, np.array([226, 220, 206]))
     picture = np.repeat(cloth, size[0], axis=0) * np.linspace(1, 0.85, size[0])[:, None, None]
-    striped = works.surface(picture, _BUILDING, two_sided=True)
+    striped = works.surface(picture, _BUILDING, two_sided=True, part="awning")
     deep, drop = float(rng.uniform(0.9, 1.2)), 0.55
     across, down = (u[1] - u[0]) * side.right, deep * side.out - np.array([0, 0, drop])
     works.builder.add_rectangle(side.point(u[0], z + 0.1, 0.12), across, down, striped, instance)

@@ -92,14 +92,14 @@ def _street_tree(
     earth = ground.asphalt(works.size(1.2, 1.2), rng, works.scale) * np.array([1.0, 0.82, 0.64])
     if works.condition.snow:
         earth = earth * 0.4 + 136
-    pit = works.surface(earth, classes.TERRAIN)
+    pit = works.surface(earth, classes.TERRAIN, part="tree pit")
     across, out = (u - 0.6, u + 0.6), (_BEHIND - 0.85, _BEHIND + 0.3)
     level(works.builder, side, across, out, _BASE + 0.006, pit, instance)
 
 
 def _street_lamp(works: Works, side: Side, u: float) -> None:
     """A pole with an arm over the carriageway."""
-    instance, iron = works.builder.new_instance(), works.plain(_IRON, classes.POLE)
+    instance, iron = works.builder.new_instance(), works.plain(_IRON, classes.POLE, "lamp")
     foot, top = side.point(u, _BASE, _BEHIND), side.point(u, 6.3, _BEHIND)
     bar(works.builder, foot, foot + [0, 0, 0.9], (0.11, 0.1), iron, instance, 8)
     bar(works.builder, foot + [0, 0, 0.9], top, (0.075, 0.05), iron, instance, 8)
@@ -109,7 +109,7 @@ def _street_lamp(works: Works, side: Side, u: float) -> None:
     box(works.builder, side, (u - 0.14, u + 0.14), head, under, iron, instance, faces="flrtk")
     lit = works.condition.lamps_on
     glass = works.plain((255, 226, 170) if lit else (190, 190, 184), classes.POLE,
-                        glow=1.3 if lit else 0.0)  # fmt: skip
+                        "lamp head", glow=1.3 if lit else 0.0)  # fmt: skip
     box(works.builder, side, (u - 0.13, u + 0.13), (1.03, 1.72), (6.67, 6.8), glass, instance,
         faces="bflr")  # fmt: skip
     works.snow_on(side, (u - 0.14, u + 0.14), head, under[1], instance, classes.POLE)
@@ -119,7 +119,7 @@ def _street_lamp(works: Works, side: Side, u: float) -> None:
 
 
 def _pole(works: Works, side: Side, u: float, top: float, instance: int) -> None:
-    steel = works.plain(_STEEL, classes.POLE)
+    steel = works.plain(_STEEL, classes.POLE, "post")
     bar(works.builder, side.point(u, _BASE, _BEHIND), side.point(u, top, _BEHIND), (0.035, 0.035),
         steel, instance, 6)  # fmt: skip
 
@@ -134,8 +134,8 @@ def _sign(
     for k, kind in enumerate(kinds):
         wide, tall = (1.1, 0.28) if kind == "name" else (0.64, 0.64)
         picture = signs.traffic(kind, works.picture_size(wide, tall, 2.5), rng)
-        front = works.builder.add_surface(picture, label=classes.TRAFFIC_SIGN)
-        back = works.plain((140, 142, 144), classes.TRAFFIC_SIGN)
+        front = works.builder.add_surface(picture, label=classes.TRAFFIC_SIGN, part=kind)
+        back = works.plain((140, 142, 144), classes.TRAFFIC_SIGN, "back")
         outline, high = _outline(kind), top - 0.04 - 0.72 * k
         for left, surface in ((False, front), (True, back)):
             start = _BEHIND + (wide / 2 if not left else -wide / 2)
@@ -159,7 +159,7 @@ def _signal(works: Works, side: Side, u: float, rng: np.random.Generator) -> Non
     """A traffic light; what shows is drawn once and is the same in all conditions."""
     builder, instance = works.builder, works.builder.new_instance()
     _pole(works, side, u, 3.6, instance)
-    casing = works.plain((30, 32, 32), classes.TRAFFIC_LIGHT)
+    casing = works.plain((30, 32, 32), classes.TRAFFIC_LIGHT, "casing")
     shows = int(rng.choice([0, 2]))
     high, out = 3.5, _BEHIND
     flank = (out - 0.16, out + 0.16)
@@ -170,7 +170,7 @@ def _signal(works: Works, side: Side, u: float, rng: np.random.Generator) -> Non
     for k, color in enumerate(((255, 40, 30), (255, 190, 40), (60, 255, 130))):
         on = k == shows
         tone = np.array(color) * (1.0 if on else 0.22)
-        lens = works.plain(tuple(tone), classes.TRAFFIC_LIGHT, glow=0.9 if on else 0.0)
+        lens = works.plain(tuple(tone), classes.TRAFFIC_LIGHT, "lens", glow=0.9 if on else 0.0)
         middle = high - 0.18 - 0.3 * k
         corner, down = face.point(0, middle + 0.11), np.array([0, 0, -0.22])
         across = 0.22 * face.right
@@ -178,10 +178,10 @@ def _signal(works: Works, side: Side, u: float, rng: np.random.Generator) -> Non
 
 
 def _bin(works: Works, side: Side, u: float) -> None:
-    instance, green = works.builder.new_instance(), works.plain(_GREEN, classes.UNKNOWN)
+    instance, green = works.builder.new_instance(), works.plain(_GREEN, classes.UNKNOWN, "bin")
     foot, out = side.point(u, _BASE, _BEHIND), (_BEHIND - 0.2, _BEHIND + 0.2)
     bar(works.builder, foot, foot + [0, 0, 0.85], (0.2, 0.24), green, instance, 8)
-    dark = works.plain((24, 26, 26), classes.UNKNOWN)
+    dark = works.plain((24, 26, 26), classes.UNKNOWN, "bin")
     level(works.builder, side, (u - 0.2, u + 0.2), out, _BASE + 0.85, dark, instance)
     works.snow_on(side, (u - 0.2, u + 0.2), out, _BASE + 0.85, instance, classes.UNKNOWN)
 
@@ -189,7 +189,7 @@ def _bin(works: Works, side: Side, u: float) -> None:
 def add_bench(works: Works, side: Side, u: float, out: float) -> None:
     """A bench whose back stands at `out`, facing the street."""
     builder, instance = works.builder, works.builder.new_instance()
-    wood, iron = (works.plain(c, classes.UNKNOWN) for c in ((128, 88, 52), _IRON))
+    wood, iron = (works.plain(c, classes.UNKNOWN, "bench") for c in ((128, 88, 52), _IRON))
     whole = (u - 0.85, u + 0.85)
     for k in range(3):
         plank = (out + 0.06 + 0.15 * k, out + 0.18 + 0.15 * k)
@@ -207,7 +207,7 @@ def add_bench(works: Works, side: Side, u: float, out: float) -> None:
 def _stand(works: Works, side: Side, u: float, rng: np.random.Generator) -> None:
     """A poster in a frame on both sides, at right angles to the street."""
     instance = works.builder.new_instance()
-    frame = works.plain((60, 64, 66), classes.UNKNOWN)
+    frame = works.plain((60, 64, 66), classes.UNKNOWN, "stand")
     out = (_BEHIND - 1.3, _BEHIND - 0.02)
     box(works.builder, side, (u - 0.1, u + 0.1), out, (_BASE + 0.3, _BASE + 2.35), frame, instance,
         faces="fklrtb")  # fmt: skip
@@ -232,24 +232,25 @@ def _cabinet(works: Works, side: Side, u: float, rng: np.random.Generator) -> No
         y, x = (rng.uniform(0.05, 0.75, 2) * size).astype(int)
         high, wide = rng.integers(4, max(6, size[0] // 6), 2)
         picture[y : y + high, x : x + wide] = rng.uniform(20, 255, 3)
-    grey, instance = works.surface(picture, classes.UNKNOWN), works.builder.new_instance()
+    grey = works.surface(picture, classes.UNKNOWN, part="cabinet")
+    instance = works.builder.new_instance()
     out = (-works.site.walk + 0.05, -works.site.walk + 0.42)
     box(works.builder, side, (u - 0.45, u + 0.45), out, (_BASE, _BASE + 1.2), grey, instance)
     works.snow_on(side, (u - 0.45, u + 0.45), out, _BASE + 1.2, instance, classes.UNKNOWN)
 
 
 def _bollard(works: Works, side: Side, u: float) -> None:
-    instance, iron = works.builder.new_instance(), works.plain(_IRON, classes.POLE)
+    instance, iron = works.builder.new_instance(), works.plain(_IRON, classes.POLE, "bollard")
     foot = side.point(u, _BASE, -0.3)
     bar(works.builder, foot, foot + [0, 0, 0.9], (0.06, 0.055), iron, instance, 6)
-    band = works.plain((214, 210, 200), classes.POLE)
+    band = works.plain((214, 210, 200), classes.POLE, "bollard")
     bar(works.builder, foot + [0, 0, 0.68], foot + [0, 0, 0.8], (0.062, 0.062), band, instance, 6)
 
 
 def _shelter(works: Works, side: Side, u: float, rng: np.random.Generator) -> None:
     """A shelter of a bus stop: posts, a roof, a glass back, a bench, a poster at its end."""
     builder, instance = works.builder, works.builder.new_instance()
-    steel = works.plain((70, 76, 80), classes.BUILDING)
+    steel = works.plain((70, 76, 80), classes.BUILDING, "shelter")
     u0, u1, back, front = u - 1.7, u + 1.7, -2.1, -0.75
     for at in (u0, u1 - 0.08):
         for out in (back, front):
@@ -261,7 +262,7 @@ def _shelter(works: Works, side: Side, u: float, rng: np.random.Generator) -> No
     for z in (0.45, 1.35, 2.4):
         box(builder, side, (u0, u1), (back, back + 0.05), (z, z + 0.06), steel, instance,
             faces="fkt")  # fmt: skip
-    yellow: Surface = works.plain((226, 178, 30), classes.TRAFFIC_SIGN)
+    yellow: Surface = works.plain((226, 178, 30), classes.TRAFFIC_SIGN, "stop band")
     sign = builder.new_instance()
     rectangle(builder, side, (u0, u1), (2.505, 2.615), front + 0.305, yellow, sign)
     add_bench(works, side, u + 0.4, back + 0.1)
@@ -269,6 +270,6 @@ def _shelter(works: Works, side: Side, u: float, rng: np.random.Generator) -> No
     picture = signs.poster(works.picture_size(1.2, 1.8, 2.2), rng, len(works.objects))
     glow = 0.7 if works.condition.lamps_on else 0.0
     works.add_object(face, (0.08, 1.28), (0.5, 2.3), 0.0, picture, classes.UNKNOWN, glow)
-    far = works.plain((66, 70, 74), classes.UNKNOWN)
+    far = works.plain((66, 70, 74), classes.UNKNOWN, "stand")
     other = side.turned(u0 + 0.05, front - 1.3, 1.3, left=True)
     rectangle(builder, other, (0.0, 1.3), (0.45, 2.35), 0.0, far, instance)

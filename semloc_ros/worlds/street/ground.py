@@ -48,7 +48,8 @@ def grass(works: Works, width: float, height: float, name: str, coarser: float =
         cover = ground.snow(size, wear, scale) * ground.footprints(size, wear, scale, 4)[..., None]
         bare = fractal_noise(size, wear, 1.5 * scale, 5, 0.7)
         picture = ground.mix(picture, cover, np.clip(2.4 - bare, 0.0, 1))
-    return works.surface(picture * (0.72 if works.condition.wet else 1.0), classes.TERRAIN)
+    wetness = 0.72 if works.condition.wet else 1.0
+    return works.surface(picture * wetness, classes.TERRAIN, part="lawn")
 
 
 def _carriageway(works: Works, stretch: Stretch, index: int, instance: int) -> None:
@@ -63,7 +64,8 @@ def _carriageway(works: Works, stretch: Stretch, index: int, instance: int) -> N
     for _ in range(int(length / 14)):
         _manhole(picture, rng, scale, length)
     picture = _weathered(works, picture, scale, f"road {index}", along=True)
-    road = works.surface(picture, classes.ROAD, gloss=_GLOSS if works.condition.wet else 0.0)
+    gloss = _GLOSS if works.condition.wet else 0.0
+    road = works.surface(picture, classes.ROAD, gloss=gloss, part="carriageway")
     level(works.builder, stretch.side, (0, length), (0, width), 0.0, road, instance)
 
 
@@ -121,7 +123,8 @@ def _crossing(works: Works, node: FloatArray, index: int, instance: int) -> None
     if abs(node[1] + works.site.half[1]) < 1e-6:
         _rails(picture, works.scale)
     picture = _weathered(works, picture, works.scale, f"crossing {index}", along=False)
-    road = works.surface(picture, classes.ROAD, gloss=_GLOSS if works.condition.wet else 0.0)
+    gloss = _GLOSS if works.condition.wet else 0.0
+    road = works.surface(picture, classes.ROAD, gloss=gloss, part="crossing")
     side = Side(np.array([node[0] - KERB, node[1] + KERB, 0.0]), np.array([1.0, 0, 0]), width)
     level(works.builder, side, (0, width), (0, width), 0.0, road, instance)
 
@@ -167,7 +170,7 @@ def _sidewalk(works: Works, side: Side, index: int, instance: int) -> None:
     near = float(np.max(np.abs(middle) - works.site.half)) < KERB + 1
     slabs = _paved(works, end - start, walk, f"walk {index}", finer=1.0 if near else 0.5)
     level(builder, side, (start, end), (-walk, 0), SIDEWALK_HEIGHT, slabs, instance)
-    stone = works.plain((168, 166, 160), classes.SIDEWALK)
+    stone = works.plain((168, 166, 160), classes.SIDEWALK, "kerb")
     ends = [walk if convex else _BEND for convex in side.convex]
     _kerb(works, side.point(ends[0]), side.point(side.length - ends[1]), stone, instance)
     corner = (0.0, walk) if side.convex[0] else (0.0, _BEND)
@@ -187,7 +190,7 @@ def _corner(
         road = ground.asphalt(works.size(wide, wide), works.rng("corner", index), works.scale)
         road = _weathered(works, road, works.scale, f"corner {index}", along=False)
         gloss = _GLOSS if works.condition.wet else 0.0
-        below = works.surface(road, classes.ROAD, gloss=gloss)
+        below = works.surface(road, classes.ROAD, gloss=gloss, part="crossing")
         level(works.builder, side, u, out, 0.0, below, instance)
     else:
         arc = np.stack([1 - np.sin(turn), 1 - np.cos(turn)], axis=1)
@@ -235,7 +238,8 @@ def _paved(works: Works, width: float, height: float, name: str, finer: float) -
         mask = np.clip(trodden + 0.25 * fractal_noise(size, wear, 0.7 * scale, 5, 0.7), 0.3, 1)
         cover = ground.snow(size, wear, scale) * ground.footprints(size, wear, scale, 7)[..., None]
         picture = ground.mix(picture * 0.75, cover, mask)
-    return works.surface(picture, classes.SIDEWALK, gloss=0.35 if condition.wet else 0.0)
+    gloss = 0.35 if condition.wet else 0.0
+    return works.surface(picture, classes.SIDEWALK, gloss=gloss, part="slabs")
 
 
 def _plain(works: Works) -> None:

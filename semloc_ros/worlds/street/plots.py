@@ -61,8 +61,8 @@ def _wall(works: Works, side: Side, u: Span, rng: np.random.Generator, name: str
         left = rng.uniform(0, u[1] - u[0] - 2)
         facades.graffiti(picture, rng, works.scale, (left, 0.6, left + 1.8, 1.4))
     works.weather(picture, works.scale, side, "wall", name)
-    face = works.surface(picture, classes.WALL)
-    top = works.plain((150, 146, 138), classes.WALL)
+    face = works.surface(picture, classes.WALL, part=f"{style} wall")
+    top = works.plain((150, 146, 138), classes.WALL, "coping")
     box(works.builder, side, u, (-0.28, 0.0), (0.0, tall), face, instance, faces="fklr")
     box(works.builder, side, u, (-0.33, 0.05), (tall, tall + 0.1), top, instance, faces="fklrt")
     works.snow_on(side, u, (-0.33, 0.05), tall + 0.1, instance, classes.WALL)
@@ -76,8 +76,8 @@ def _wall(works: Works, side: Side, u: Span, rng: np.random.Generator, name: str
 def _fence(works: Works, side: Side, u: Span, tall: float) -> None:
     """Iron pales between posts on a low plinth."""
     builder, instance = works.builder, works.builder.new_instance()
-    iron = works.plain((44, 50, 48), classes.FENCE, two_sided=True)
-    stone = works.plain((152, 148, 140), classes.FENCE)
+    iron = works.plain((44, 50, 48), classes.FENCE, "pales", two_sided=True)
+    stone = works.plain((152, 148, 140), classes.FENCE, "plinth")
     box(builder, side, u, (-0.2, 0.0), (0, _BASE + 0.25), stone, instance, faces="fklrt")
     works.snow_on(side, u, (-0.2, 0.0), _BASE + 0.25, instance, classes.FENCE)
     for z in (_BASE + 0.35, _BASE + tall - 0.15):
@@ -100,7 +100,7 @@ def _hedge(works: Works, side: Side, u: Span, tall: float, name: str) -> None:
     if works.condition.snow:
         dust = 0.5 * np.clip(rng.normal(0.2, 0.6, (*size, 1)), 0, 1)
         picture = (picture * (1 - dust) + 226 * dust).astype(np.float32)
-    leaves = works.surface(picture, classes.VEGETATION)
+    leaves = works.surface(picture, classes.VEGETATION, part="hedge")
     high = (_BASE - 0.02, tall)
     box(works.builder, side, u, (-0.9, -0.15), high, leaves, instance, faces="fklrt")
     works.snow_on(side, u, (-0.88, -0.17), tall, instance, classes.VEGETATION)
@@ -130,7 +130,7 @@ def _park(works: Works, forester: Forester) -> None:
         picture = picture * np.array([1.75, 1.55, 1.25])
         if works.condition.snow:
             picture = picture * 0.25 + 160
-        path = works.surface(picture, classes.SIDEWALK)
+        path = works.surface(picture, classes.SIDEWALK, part="path")
         z = _BASE + (0.002 if wide > tall else 0.004)
         level(works.builder, park, u, way, z, path, instance)
     for k in range(round(17 * works.config.trees)):
@@ -144,7 +144,7 @@ def _park(works: Works, forester: Forester) -> None:
 
 
 def _monument(works: Works, park: Side, instance: int) -> None:
-    stone = works.plain((172, 166, 152), classes.BUILDING)
+    stone = works.plain((172, 166, 152), classes.BUILDING, "monument")
     middle = PARK / 2
     for half, z in ((1.5, (0.0, 0.5)), (1.1, (0.5, 0.9)), (0.75, (0.9, 2.9)), (0.95, (2.9, 3.1)),
                     (0.35, (3.1, 5.6))):  # fmt: skip

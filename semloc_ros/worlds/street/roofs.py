@@ -68,7 +68,8 @@ class Roof:
             bare = fractal_noise(size, rng, 1.2 * scale, 4)
             cover = ground.snow(size, rng, scale)
             picture = ground.mix(picture, cover, np.clip(1.9 - bare, 0, 1))
-        return works.surface(picture * (0.7 if works.condition.wet else 1.0), _BUILDING)
+        wetness = 0.7 if works.condition.wet else 1.0
+        return works.surface(picture * wetness, _BUILDING, part=f"{style} roof")
 
     def _slope(
         self, corner: FloatArray, across: FloatArray, down: FloatArray, tiles: Surface,
@@ -78,12 +79,12 @@ class Roof:
 
     def _flat(self) -> None:
         works, side, height = self.works, self.side, self.design.height
-        trim = works.plain(self.design.trim, _BUILDING)
+        trim = works.plain(self.design.trim, _BUILDING, "parapet")
         whole, top = (0.0, side.length), (height, height + 0.55)
         box(works.builder, side, whole, (-0.25, 0.02), top, self.wall, self.instance, top=trim,
             faces="fklrt")  # fmt: skip
         works.snow_on(side, whole, (-0.25, 0.02), top[1], self.instance)
-        gravel = works.plain((120, 116, 110), _BUILDING)
+        gravel = works.plain((120, 116, 110), _BUILDING, "flat roof")
         box(works.builder, side, whole, (-self.depth, -0.25), (0, height + 0.1), gravel,
             self.instance, faces="t")  # fmt: skip
 
@@ -160,10 +161,10 @@ class Roof:
         """Windows with roofs of their own; `lean` metres that the slope goes back per metre."""
         works, side = self.works, self.side
         number = max(1, int(side.length / 3.4))
-        cheeks = works.plain(self.design.trim, _BUILDING)
+        cheeks = works.plain(self.design.trim, _BUILDING, "dormer")
         back = -(foot - self.design.height + tall + 0.3) * lean - 0.3
         front = -(foot - self.design.height) * lean + 0.05
-        roof, pane = works.plain((104, 104, 106), _BUILDING), self._pane(1.0, tall)
+        roof, pane = works.plain((104, 104, 106), _BUILDING, "dormer"), self._pane(1.0, tall)
         for k in range(number):
             at = (k + 0.5) * side.length / number
             span = (at - 0.65, at + 0.65)
@@ -181,11 +182,11 @@ class Roof:
         lit = bool(rng.uniform() < works.condition.windows_lit)
         kind = "casement" if self.design.kind == "wide" else self.design.kind
         picture = panes.window(kind, size, rng, self.design.frame, lit=lit)
-        return works.surface(picture, _BUILDING, glow=0.85 if lit else 0.0)
+        return works.surface(picture, _BUILDING, glow=0.85 if lit else 0.0, part="dormer window")
 
     def _chimneys(self, top: float, rng: np.random.Generator) -> None:
         works, side = self.works, self.side
-        brick = works.plain((136, 82, 62), _BUILDING)
+        brick = works.plain((136, 82, 62), _BUILDING, "chimney")
         for _ in range(int(rng.integers(1, 4))):
             at, out = side.length * rng.uniform(0.3, 0.62), -self.depth * rng.uniform(0.35, 0.6)
             u: Span = (float(at), float(at) + rng.uniform(0.45, 1.1))

@@ -113,7 +113,7 @@ def make_forester(works: Works, swaying_before: tuple[ClipView, ...] = ()) -> Fo
     for kind, tone in enumerate(((104, 92, 76), (124, 116, 102), (84, 72, 60))):
         rng = works.rng("bark", kind)
         picture = foliage.bark(works.size(0.8, 2.0), rng, tone)
-        bark.append(works.surface(picture, classes.VEGETATION))
+        bark.append(works.surface(picture, classes.VEGETATION, part=f"tree {kind}"))
         colors = (_ORANGES if works.condition.foliage == "autumn" else _GREENS)[kind]
         looks = works.rng("leaves", kind)
         painted = [foliage.leaves((72, 72), looks, colors) for _ in range(_TEXTURES)]

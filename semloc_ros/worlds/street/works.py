@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -79,13 +79,15 @@ class Works:
         """A surface with a texture of its own."""
         return self.builder.add_surface(to_image(image), label=label, **about)
 
-    def plain(self, color: Sequence[float], label: int, **about: object) -> Surface:
+    def plain(
+        self, color: Sequence[float], label: int, part: str = "", **about: object
+    ) -> Surface:
         """A surface of one slightly uneven colour; equal ones share their texture."""
         key = (tuple(color), label, tuple(sorted(about.items())))
         if key not in self._plain:
             grain = self.rng("plain", *(int(c) for c in color)).normal(1, 0.035, (16, 16, 1))
             self._plain[key] = self.surface(grain * np.asarray(color, float), label, **about)
-        return self._plain[key]
+        return replace(self._plain[key], part=part)
 
     def later(self, task: Callable[[], None]) -> None:
         """Runs `task` when all else is built: for what only some conditions have."""
