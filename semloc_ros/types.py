@@ -219,6 +219,7 @@ class NoPoseReason(str, Enum):
     DEGENERATE = "degenerate"
     TOO_UNCERTAIN = "too_uncertain"
     AGAINST_PRIOR = "against_prior"
+    NO_GRAVITY = "no_gravity"
     NOT_ASKED = "not_asked"
 
 
@@ -228,7 +229,9 @@ class PoseEstimate:
 
     `camera_from_map` (4, 4); `covariance` (6, 6) of map_from_camera (see top); `inliers` the
     correspondences that support it; `num_matches` how many were offered; `stage_ms` wall time
-    by stage, in milliseconds.
+    by stage, in milliseconds. `method` is the one that found it (pnp, ssmc or gsmc);
+    `labels_agree` the share of the matches that fit the pose, whatever their label, whose pixel
+    has the label of the point, None without labels; `detail` why labels were not used.
     """
 
     stamp_ns: int
@@ -237,6 +240,9 @@ class PoseEstimate:
     inliers: Correspondences
     num_matches: int
     stage_ms: Mapping[str, float] = field(default_factory=dict)
+    method: str = "pnp"
+    labels_agree: float | None = None
+    detail: str = ""
 
     @property
     def score(self) -> float:

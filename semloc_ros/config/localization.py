@@ -32,6 +32,9 @@ class MatchingConfig:
         0.9, "the same where a pose predicts the pixel and so leaves few rivals",
         low=0.1, high=1.0,
     )
+    labelled_ratio: float = option(
+        0.9, "the same where labels sort out what the ratio lets through", low=0.1, high=1.0
+    )
     voting_features: int = option(
         400, "features that vote for the views to be matched", low=10, high=100_000
     )

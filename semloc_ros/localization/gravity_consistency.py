@@ -32,13 +32,13 @@ class Gravity:
     """Which way is down, and how high the camera is.
 
     `down_camera`, `down_map` (3,) unit vectors; `height_m` of the camera along -down_map in map
-    coordinates, `height_sigma_m` its standard deviation.
+    coordinates, `height_sigma_m` its standard deviation: one for all matches, or each its own (N,).
     """
 
     down_camera: FloatArray
     down_map: FloatArray
-    height_m: float
-    height_sigma_m: float
+    height_m: float | FloatArray
+    height_sigma_m: float | FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,8 @@ def circle_starts(
     horizontal = np.abs(sink) < np.sin(np.radians(config.least_elevation_deg))
     refused = horizontal | ~np.isfinite(sink)
     safe = np.where(refused, 1.0, sink)
-    heights = gravity.height_m + gravity.height_sigma_m * np.array([-1.0, 0.0, 1.0])
+    spread = np.multiply.outer(gravity.height_sigma_m, [-1.0, 0.0, 1.0])
+    heights = np.asarray(gravity.height_m)[..., None] + spread
     point_heights = -(matches.points_map @ gravity.down_map)
     distances = (heights - point_heights[:, None]) / safe[:, None]
     fits = (distances > 0) & (distances < config.max_distance_m)
@@ -148,6 +149,20 @@ def height_from_views(
     middle = float(np.median(heights))
     spread = 1.4826 * float(np.median(np.abs(heights - middle)))
     return middle, max(spread, config.least_height_sigma_m)
+
+
+def heights_from_tracks(
+    semantic_map: SemanticMap, point_ids: NDArray[np.int64], down_map: FloatArray,
+    config: GravityConsistencyConfig,
+) -> tuple[FloatArray, FloatArray]:
+    """Height (N,) m along -down_map of a camera that sees a point again, and its standard
+    deviation (N,): mean and spread of the views that saw each point, wherever on the map it is."""
+    centres = se3.inverse(np.asarray(semantic_map.camera_from_map))[:, :3, 3]
+    heights = -(centres @ down_map)
+    tracks = [semantic_map.track_views[semantic_map.track_of(int(one))] for one in point_ids]
+    middle = np.array([heights[views].mean() for views in tracks])
+    spread = np.array([heights[views].std() for views in tracks])
+    return middle, np.maximum(spread, config.least_height_sigma_m)
 
 
 @dataclass(frozen=True, slots=True)

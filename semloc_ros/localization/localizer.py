@@ -1,10 +1,24 @@
-"""One image against one map: the pose with its evidence, or the reason why there is none."""
+"""One image against one map: the pose with its evidence, or the reason why there is none.
+
+Four methods (Larsson et al., "Fine-Grained Segmentation Networks", 2019, section 4):
+
+- pnp: matches of features, P3P in RANSAC, matches again around the pose;
+- ssmc: the same with the matches only that labels do not speak against;
+- gsmc: all matches, tried in the order, or with the weights, that labels and gravity give them;
+- auto: ssmc; where it finds none, or fewer than half of the labels agree with its pose, pnp too,
+  and of the two the pose with more inliers; gsmc where both found none.
+
+So bad labels cost `auto` time, and hardly ever a pose. The method `pfsl` asks for a start by ssmc.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from semloc_ros.config import LocalizerConfig
+from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import rotate
 from semloc_ros.localization import gate
 from semloc_ros.localization.checks import (
@@ -14,9 +28,13 @@ from semloc_ros.localization.checks import (
     check_prior,
 )
 from semloc_ros.localization.covariance import mapping_covariance, pose_covariance
+from semloc_ros.localization.frame_matches import FrameMatches
+from semloc_ros.localization.match_filters import MatchScorer, usable_labels
 from semloc_ros.localization.matching import PointMatcher
 from semloc_ros.localization.pnp import estimate_pose
 from semloc_ros.localization.resection import refine_pose, reprojection_errors
+from semloc_ros.localization.semantic_ransac import ordered_pose, weighted_pose
+from semloc_ros.localization.semantics import Semantics
 from semloc_ros.localization.stages import Refused, Stopwatch
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.perception.features import RootSift
@@ -32,17 +50,37 @@ from semloc_ros.types import (
 )
 
 _GUIDED_ROUNDS = 2
+_LEAST_AGREEMENT = 0.5  # share of labels; with less, what features alone say is asked too
+_METHODS_BY_LABELS = {
+    "pnp": ("pnp",), "ssmc": ("ssmc",), "gsmc": ("gsmc",), "pfsl": ("ssmc",),
+    "auto": ("ssmc", "pnp", "gsmc"),
+}  # fmt: skip
+_TOO_FEW = (NoPoseReason.TOO_FEW_MATCHES, NoPoseReason.TOO_FEW_INLIERS)
 
 
 class Localizer:
-    """Localizes images in one map. One object per thread."""
+    """Localizes images in one map. One object per thread.
 
-    def __init__(self, semantic_map: SemanticMap, config: LocalizerConfig | None = None) -> None:
-        """Raises MapError if the map has no points, or features of another kind."""
+    `method` may be set at any time: one of `config.METHODS`. `view_centres` (V, 3) are the places
+    from which the map was seen.
+    """
+
+    def __init__(
+        self, semantic_map: SemanticMap, config: LocalizerConfig | None = None,
+        semantics: Semantics | None = None,
+    ) -> None:
+        """`semantics` of the same map, for the methods that use labels.
+
+        Raises MapError if the map has no points, or features of another kind.
+        """
         self._config = config or LocalizerConfig()
+        self.method = self._config.method
         self._extractor = RootSift(self._config.features)
         check_map(semantic_map, self._extractor.model)
         self._matcher = PointMatcher(semantic_map, self._config.matching, self._config.seed)
+        self.semantics = semantics
+        self.view_centres = se3.inverse(np.asarray(semantic_map.camera_from_map))[:, :3, 3]
+        self._scorer = MatchScorer(semantic_map, self._config)
         self._mapping_covariance = mapping_covariance(semantic_map.manifest.build)
         check_mapping_covariance(self._mapping_covariance)
 
@@ -51,7 +89,7 @@ class Localizer:
 
         With a prior, matching is guided by it (against the whole map only where that fails),
         and a pose against it is refused. Whatever is wrong with the arguments is a `NoPose`
-        with one line of detail, never an exception.
+        with one line of detail, never an exception; labels that cannot be used are a detail too.
         """
         watch = Stopwatch()
         try:
@@ -65,15 +103,17 @@ class Localizer:
             check_prior(prior)
         with watch.stage("features"):
             features = self._features(frame)
-        first_pose = self._first_pose(features, frame, prior, watch)
-        with watch.stage("refinement"):
-            pose, matches, inliers = self._refine(features, frame, first_pose)
-        with watch.stage("covariance"):
-            covariance = self._covariance(frame, pose, inliers)
-        gate.check(frame.camera, pose, covariance, inliers, prior, self._config.gate)
-        return PoseEstimate(
-            frame.stamp_ns, pose, covariance, inliers, len(matches), watch.stage_ms
-        )
+        labels, flaw = None, ""
+        if self.method != "pnp":
+            with watch.stage("labels"):
+                labels, flaw = usable_labels(frame, self.semantics)
+        seen = FrameMatches(frame, prior, labels, features, self._matcher, self._config, watch)
+        return replace(self._by(self._methods(labels is not None), seen), detail=flaw)
+
+    def _methods(self, labelled: bool) -> tuple[str, ...]:
+        if not labelled:
+            return ("pnp",)
+        return _METHODS_BY_LABELS[self.method]
 
     def _features(self, frame: Frame) -> Features:
         features = self._extractor.extract(frame.image, frame.mask)
@@ -83,49 +123,107 @@ class Localizer:
             raise Refused(NoPoseReason.TOO_FEW_FEATURES, detail)
         return features
 
-    def _first_pose(
-        self, features: Features, frame: Frame, prior: Prior | None, watch: Stopwatch
-    ) -> FloatArray:
-        """From matches near what the prior predicts, else from matches with the whole map."""
-        if prior is not None:
-            with watch.stage("matching"):
-                matches = self._matcher.match_prior(features, frame.camera, prior)
-            try:
-                return self._solve(matches, frame, watch)
-            except Refused:
-                pass  # the prior may be wrong: the gate compares it with what the map says
-        with watch.stage("matching"):
-            matches = self._matcher.match_map(features)
-        return self._solve(matches, frame, watch)
+    def _by(self, methods: tuple[str, ...], seen: FrameMatches) -> PoseEstimate:
+        """By the first of the methods with whose pose labels agree, else what has most inliers.
 
-    def _solve(self, matches: Correspondences, frame: Frame, watch: Stopwatch) -> FloatArray:
+        Matches near the prior come first, and those with the whole map only where these give
+        nothing: the prior may be wrong; the gate compares it with what the map says.
+        """
+        found: list[PoseEstimate] = []
+        refusals: dict[str, Refused] = {}
+        for near_prior in (True, False) if seen.prior is not None else (False,):
+            for method in methods:
+                if method == "gsmc" and len(methods) > 1 and (found or near_prior):
+                    continue  # it is slow, and near a prior most matches are right
+                try:
+                    found.append(self._by_one(method, seen, near_prior))
+                except Refused as refusal:
+                    refusals[method] = refusal
+                if found and _agrees(found[-1]):
+                    return found[-1]
+            if found or any(one.reason not in _TOO_FEW for one in refusals.values()):
+                break
+        if not found:
+            raise refusals.get("pnp") or next(iter(refusals.values()))
+        return max(found, key=lambda one: len(one.inliers))
+
+    def _by_one(self, method: str, seen: FrameMatches, near_prior: bool) -> PoseEstimate:
+        """The pose by one of pnp, ssmc and gsmc."""
+        frame, watch = seen.frame, seen.watch
+        first_pose = self._solve(method, seen, self._offered(method, seen, near_prior))
+        with watch.stage("refinement"):
+            pose, matches, agreement = self._refine(method, seen, first_pose)
+            inliers = self._inliers(frame, pose, matches)
+        with watch.stage("covariance"):
+            covariance = self._covariance(frame, pose, inliers)
+        gate.check(frame.camera, pose, covariance, inliers, seen.prior, self._config.gate)
+        return PoseEstimate(
+            frame.stamp_ns, pose, covariance, inliers, len(matches), watch.stage_ms,
+            method, agreement,
+        )  # fmt: skip
+
+    def _offered(self, method: str, seen: FrameMatches, near_prior: bool) -> Correspondences:
+        if near_prior:
+            return seen.near_prior
+        return seen.clear_in_map if method == "pnp" else seen.in_map
+
+    def _solve(self, method: str, seen: FrameMatches, offered: Correspondences) -> FloatArray:
         """The pose of most matches; refused if too few support it."""
+        matches = self._kept(method, seen, offered)
         needed = self._config.pnp.min_inliers
         if len(matches) < needed:
             detail = f"{len(matches)} matches, need {needed}"
             raise Refused(NoPoseReason.TOO_FEW_MATCHES, detail, len(matches))
-        with watch.stage("pnp"):
-            pose = estimate_pose(frame.camera, matches, self._config.pnp, self._config.seed)
-        inliers = 0 if pose is None else len(self._inliers(frame, pose, matches))
+        pose = self._sampled_pose(method, seen, matches)
+        inliers = 0 if pose is None else len(self._inliers(seen.frame, pose, matches))
         if pose is None or inliers < needed:
             detail = f"{inliers} inliers of {len(matches)} matches, need {needed}"
             raise Refused(NoPoseReason.TOO_FEW_INLIERS, detail, len(matches), inliers)
         return pose
 
+    def _kept(
+        self, method: str, seen: FrameMatches, matches: Correspondences
+    ) -> Correspondences:
+        """What labels leave of the matches."""
+        if method != "ssmc" or seen.labels is None:
+            return matches
+        with seen.watch.stage("labels"):
+            return seen.labels.consistent(matches)
+
+    def _sampled_pose(
+        self, method: str, seen: FrameMatches, matches: Correspondences
+    ) -> FloatArray | None:
+        """RANSAC in the order of descriptors, or by what labels and gravity say of the matches."""
+        camera, pnp, seed = seen.frame.camera, self._config.pnp, self._config.seed
+        if method != "gsmc" or seen.labels is None:
+            with seen.watch.stage("pnp"):
+                return estimate_pose(camera, matches, pnp, seed)
+        with seen.watch.stage("gsmc"):
+            scored = self._scorer.clearest(matches)
+            scores = self._scorer.scores(seen.frame, seen.labels, scored, seen.prior)
+        with seen.watch.stage("pnp"):
+            if self._config.gsmc.sampler == "ordered":
+                return ordered_pose(camera, scored, scores, pnp, seed)
+            return weighted_pose(camera, scored, scores, pnp, np.random.default_rng(seed))
+
     def _refine(
-        self, features: Features, frame: Frame, pose: FloatArray
-    ) -> tuple[FloatArray, Correspondences, Correspondences]:
-        """Pose, matches and inliers after matching again around the pose found so far."""
+        self, method: str, seen: FrameMatches, pose: FloatArray
+    ) -> tuple[FloatArray, Correspondences, float | None]:
+        """Pose and matches after matching again around the pose found so far, and the share of
+        all that fit the pose, not only of those kept, whose labels agree."""
+        frame = seen.frame
         for _ in range(_GUIDED_ROUNDS):
-            matches = self._matcher.match_guided(
-                features, frame.camera, pose, 2.0 * self._config.pnp.max_error_px
-            )
+            around = seen.around(pose)
+            matches = self._kept(method, seen, around)
             pose = refine_pose(frame.camera, pose, self._inliers(frame, pose, matches))
         inliers = self._inliers(frame, pose, matches)
         if len(inliers) < self._config.pnp.min_inliers:
             detail = f"{len(inliers)} inliers after refinement, need {self._config.pnp.min_inliers}"
             raise Refused(NoPoseReason.TOO_FEW_INLIERS, detail, len(matches), len(inliers))
-        return pose, matches, inliers
+        agreement = None
+        if seen.labels is not None:
+            agreement = seen.labels.agreement(self._inliers(frame, pose, around))
+        return pose, matches, agreement
 
     def _inliers(
         self, frame: Frame, pose: FloatArray, matches: Correspondences
@@ -146,3 +244,7 @@ class Localizer:
             detail = f"{len(inliers)} inliers leave a direction of the pose open"
             raise Refused(NoPoseReason.DEGENERATE, detail, num_inliers=len(inliers))
         return covariance
+
+
+def _agrees(found: PoseEstimate) -> bool:
+    return found.labels_agree is None or found.labels_agree >= _LEAST_AGREEMENT

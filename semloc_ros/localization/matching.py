@@ -42,8 +42,11 @@ class PointMatcher:
         self._index = PointIndex.of(semantic_map, seed)
         compile_kernels()
 
-    def match_map(self, features: Features) -> Correspondences:
-        """Correspondences with the points of the views that look most like the image."""
+    def match_map(self, features: Features, ratio: float | None = None) -> Correspondences:
+        """Correspondences with the points of the views that look most like the image.
+
+        `ratio` to the second-best distance, if not that of the configuration.
+        """
         points = self.candidates(features)
         if len(points) < 2 or len(features) == 0:
             return no_correspondences()
@@ -60,7 +63,7 @@ class PointMatcher:
         rival[:, -1] = True
         second = distances[np.arange(len(rival)), rival.argmax(1)]
         ratios = np.sqrt(distances[:, 0] / np.maximum(second, 1.0))
-        rows = np.flatnonzero(ratios < self._config.ratio)
+        rows = np.flatnonzero(ratios < (ratio or self._config.ratio))
         return self._collect(features, rows, nearest[rows, 0], ratios[rows])
 
     def match_prior(

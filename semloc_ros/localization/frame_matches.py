@@ -1,0 +1,55 @@
+"""One frame on its way through the localizer: its features, and its matches, each made once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from semloc_ros.config import LocalizerConfig
+from semloc_ros.localization.match_filters import FrameLabels
+from semloc_ros.localization.matching import PointMatcher, no_correspondences
+from semloc_ros.localization.stages import Stopwatch
+from semloc_ros.types import Correspondences, Features, FloatArray, Frame, Prior
+
+_GUIDED_PX = 2.0  # width of the search around a pose found, in largest errors of an inlier
+
+
+class FrameMatches:
+    """What one frame offers; methods that are tried after one another share it.
+
+    `labels` None: it is localized without.
+    """
+
+    def __init__(
+        self, frame: Frame, prior: Prior | None, labels: FrameLabels | None, features: Features,
+        matcher: PointMatcher, config: LocalizerConfig, watch: Stopwatch,
+    ) -> None:
+        self.frame, self.prior, self.labels = frame, prior, labels
+        self.watch = watch
+        self._features, self._matcher, self._config = features, matcher, config
+
+    @cached_property
+    def near_prior(self) -> Correspondences:
+        """Matches within what the prior leaves open; none without a prior."""
+        if self.prior is None:
+            return no_correspondences()
+        with self.watch.stage("matching"):
+            return self._matcher.match_prior(self._features, self.frame.camera, self.prior)
+
+    @cached_property
+    def in_map(self) -> Correspondences:
+        """Matches with the whole map; with labels, which will sort them, more are let through."""
+        ratio = self._config.matching.ratio
+        if self.labels is not None:
+            ratio = max(ratio, self._config.matching.labelled_ratio)
+        with self.watch.stage("matching"):
+            return self._matcher.match_map(self._features, ratio)
+
+    @property
+    def clear_in_map(self) -> Correspondences:
+        """Those that are clear without labels."""
+        return self.in_map.select(self.in_map.scores > 1.0 - self._config.matching.ratio)
+
+    def around(self, pose: FloatArray) -> Correspondences:
+        """Matches near where a pose puts the points."""
+        radius = _GUIDED_PX * self._config.pnp.max_error_px
+        return self._matcher.match_guided(self._features, self.frame.camera, pose, radius)
