@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from semloc_ros.evaluation.comparison import Change
     from semloc_ros.evaluation.conditions import Condition
     from semloc_ros.evaluation.exports import Format
+    from semloc_ros.evaluation.running import Job
 
 WORSE = 3  # exit code
 _TRUTH = "/ground_truth/pose"
@@ -37,6 +38,10 @@ def evaluate(
     truth: str | None = typer.Option(
         None, help="True poses of the base in the map: a topic, /tf, or a TUM file.",
         show_default=_TRUTH,
+    ),
+    labels: str = typer.Option(
+        "", metavar="SOURCE", help="Label maps: a topic, a folder of STAMP.png, a world's dataset "
+        "folder, or LABELS@FRAMES; {name} in it is the condition.",
     ),
     config: Path | None = typer.Option(
         None, help="Parameters of the localizer, as the node takes them (yaml)."
@@ -72,9 +77,10 @@ def evaluate(
     if predictions is None:
         predictions = out / "predictions"
         options = replace(options, evidence=options.evidence or rerun is not None)
-        _predict(_bags(bag), truth or _TRUTH, tuple(inject), options, predictions)
-    elif bag or inject or truth:
-        wanted = "no --bag, no --truth and no --inject beside it"
+        jobs = _jobs(_bags(bag), truth or _TRUTH, tuple(inject), labels)
+        _predict(jobs, options, predictions)
+    elif bag or inject or truth or labels:
+        wanted = "no --bag, --truth, --labels or --inject beside it"
         raise ConfigError(expected("--predictions", wanted, "both"))
     conditions = load_conditions(predictions, options.evaluation)
     changes = _judge(conditions, options, out, baseline, report)
@@ -168,27 +174,38 @@ def _bags(words: list[str]) -> dict[str, Path]:
     return found
 
 
-def _predict(
-    bags: Mapping[str, Path], truth: str, faults: tuple[str, ...], options: EvaluateConfig,
-    folder: Path,
-) -> None:  # fmt: skip
+def _jobs(
+    bags: Mapping[str, Path], truth: str, faults: tuple[str, ...], labels: str
+) -> dict[str, Job]:
+    """What is to be predicted, by condition."""
+    from semloc_ros.evaluation.running import Job
+
+    return {
+        name: Job(bag, truth, faults, labels=labels.replace("{name}", name))
+        for name, bag in bags.items()
+    }
+
+
+def _predict(jobs: Mapping[str, Job], options: EvaluateConfig, folder: Path) -> None:
     from semloc_ros.evaluation.faults import parse_faults
     from semloc_ros.evaluation.metrics import recall_thresholds
-    from semloc_ros.evaluation.running import Job, forget_runs, predict
+    from semloc_ros.evaluation.running import forget_runs, labels_of, predict
     from semloc_ros.localization.parts import make_localizer
     from semloc_ros.maps.storage import load_map
 
     if not options.map:
         raise ConfigError(expected("--map", "the folder of a map", "none"))
-    parse_faults(faults)  # before the map is read
+    for job in jobs.values():  # before the map is read
+        parse_faults(job.faults)
+        labels_of(job, options)
     recall_thresholds(options.evaluation)
     semantic_map = load_map(Path(options.map).expanduser())
     mapped = frozenset(semantic_map.view_stamps_ns.tolist())
     forget_runs(folder)
-    for name, bag in bags.items():
-        with _console.status(f"{name}: {bag}"):
+    for name, job in jobs.items():
+        with _console.status(f"{name}: {job.bag}"):
             localizer = make_localizer(semantic_map, options)
-            predict(Job(bag, truth, faults, mapped), localizer, options, folder / name)
+            predict(replace(job, mapped_ns=mapped), localizer, options, folder / name)
 
 
 def _judge(

@@ -64,6 +64,8 @@ class BagTopicsConfig:
     camera_info: str = option("/camera/camera_info", "intrinsics")
     odom: str = option("/odom", "odometry, where `odometry` is topic")
     mask: str = option("", "masks of what moves; none if empty")
+    labels: str = option("", "label maps; none if empty")
+    imu: str = option("/imu", "the IMU, where `gravity` is imu")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from semloc_ros.datasets.bag_reader import connections, faults_named, open_reader
 from semloc_ros.errors import DatasetError, expected
-from semloc_ros.types import Camera
+from semloc_ros.types import Camera, LabelMap
 
 Image = NDArray[np.uint8]
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 # encoding: channels, bytes per channel, conversion to RGB (or None)
+_LABEL_ENCODINGS = ("mono8", "8UC1", "mono16", "16UC1")
 _ENCODINGS: dict[str, tuple[int, int, int | None]] = {
     "rgb8": (3, 1, None),
     "bgr8": (3, 1, cv2.COLOR_BGR2RGB),
@@ -44,6 +45,24 @@ def decode_image(name: str, message: Any) -> Image:
     if hasattr(message, "encoding"):
         return _decode_raw(name, message)
     return _decode_compressed(name, message)
+
+
+def decode_labels(name: str, message: Any) -> LabelMap:
+    """A label map (H, W) uint8 or uint16, all bits kept; DatasetError if it is no such thing."""
+    if not hasattr(message, "encoding"):
+        data = np.asarray(message.data, dtype=np.uint8)
+        labels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
+        if labels is None or labels.ndim != 2 or labels.dtype not in (np.uint8, np.uint16):
+            got = f"{len(data)} bytes of {message.format!r}"
+            raise DatasetError(expected(name, "a label map of 8 or 16 bits", got))
+        return labels  # type: ignore[return-value]
+    if message.encoding not in _LABEL_ENCODINGS:
+        raise DatasetError(expected(name, " or ".join(_LABEL_ENCODINGS), repr(message.encoding)))
+    pixels = _rows(name, message)
+    if _ENCODINGS[message.encoding][1] == 1:
+        return pixels
+    stored = pixels.view(">u2" if message.is_bigendian else "<u2")
+    return stored.astype(np.uint16)
 
 
 class ImageSource:
@@ -90,12 +109,7 @@ def _decode_raw(name: str, message: Any) -> Image:
     if message.encoding not in _ENCODINGS:
         raise DatasetError(expected(name, " or ".join(_ENCODINGS), repr(message.encoding)))
     channels, width, conversion = _ENCODINGS[message.encoding]
-    row = message.width * channels * width
-    if message.step < row or len(message.data) < message.step * message.height or row == 0:
-        got = f"{len(message.data)} bytes for {message.width}x{message.height}"
-        raise DatasetError(expected(name, "whole rows", got))
-    rows = message.data[: message.step * message.height].reshape(message.height, message.step)
-    pixels = np.ascontiguousarray(rows[:, :row])
+    pixels = _rows(name, message)
     if width == 2:
         high_byte = 0 if message.is_bigendian else 1
         pixels = np.ascontiguousarray(pixels[:, high_byte::2])
@@ -104,6 +118,17 @@ def _decode_raw(name: str, message: Any) -> Image:
     if conversion is None:
         return pixels
     return np.asarray(cv2.cvtColor(pixels, conversion), dtype=np.uint8)
+
+
+def _rows(name: str, message: Any) -> Image:
+    """The bytes of each row (height, bytes) without padding; DatasetError for a torn image."""
+    channels, width, _ = _ENCODINGS[message.encoding]
+    row = message.width * channels * width
+    if message.step < row or len(message.data) < message.step * message.height or row == 0:
+        got = f"{len(message.data)} bytes for {message.width}x{message.height}"
+        raise DatasetError(expected(name, "whole rows", got))
+    rows = message.data[: message.step * message.height].reshape(message.height, message.step)
+    return np.ascontiguousarray(rows[:, :row])
 
 
 def _decode_compressed(name: str, message: Any) -> Image:

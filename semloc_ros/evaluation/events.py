@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 
 from semloc_ros.config import EvaluateConfig
-from semloc_ros.datasets.bag_images import IMAGE_TYPES, decode_image
+from semloc_ros.datasets.bag_images import IMAGE_TYPES, decode_image, decode_labels
 from semloc_ros.datasets.bag_reader import connections, messages, open_bag, stamp_of, topics
 from semloc_ros.datasets.bags import poses
 from semloc_ros.datasets.camera_info import camera_from_info
 from semloc_ros.errors import DatasetError, InputError, SemlocError, expected
-from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, ODOMETRY, Event
+from semloc_ros.evaluation.stream import CAMERA, IMAGE, IMU, LABELS, MASK, ODOMETRY, Event
 from semloc_ros.geometry.cameras import check_camera
+from semloc_ros.localization.gravity import imu_sample
+from semloc_ros.localization.odometry_noise import covariance_of
 from semloc_ros.types import Camera
 
 _INFO, _ODOM = "sensor_msgs/msg/CameraInfo", "nav_msgs/msg/Odometry"
+_IMU = "sensor_msgs/msg/Imu"
 
 
 def image_topic_of(bag: Path, topic: str) -> str:
@@ -52,8 +55,11 @@ def _topics_of(bag: Path, config: EvaluateConfig) -> dict[str, tuple[str, tuple[
     }
     if config.odometry == "topic":
         chosen[named.odom] = (ODOMETRY, (_ODOM,))
-    if named.mask:
-        chosen[named.mask] = (MASK, IMAGE_TYPES)
+    if config.gravity == "imu":
+        chosen[named.imu] = (IMU, (_IMU,))
+    for topic, kind in ((named.mask, MASK), (named.labels, LABELS)):
+        if topic:
+            chosen[topic] = (kind, IMAGE_TYPES)
     return chosen
 
 
@@ -75,7 +81,8 @@ def _recorded(
             except SemlocError as error:
                 value = error
             frame = str(message.header.frame_id).lstrip("/")
-            yield Event(time_ns, stamp, kind, value, stamp, frame)
+            covariance = covariance_of(message.pose.covariance) if kind == ODOMETRY else None
+            yield Event(time_ns, stamp, kind, value, stamp, frame, covariance)
 
 
 def _value(kind: str, topic: str, message: Any, config: EvaluateConfig) -> Any:
@@ -83,10 +90,9 @@ def _value(kind: str, topic: str, message: Any, config: EvaluateConfig) -> Any:
         return _rectified(topic, message) if config.rectified else camera_from_info(topic, message)
     if kind == ODOMETRY:
         return _odometry(topic, message, config)
-    pixels = decode_image(topic, message)
-    if kind == MASK and not (pixels.ndim == 2 and np.isin(pixels, (0, 255)).all()):
-        raise InputError(expected(topic, "one channel of 0 and 255", f"shape {pixels.shape}"))
-    return pixels
+    if kind == IMU:
+        return imu_sample(message)
+    return decode_labels(topic, message) if kind == LABELS else decode_image(topic, message)
 
 
 def _rectified(topic: str, message: Any) -> Camera:

@@ -15,7 +15,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from semloc_ros.datasets.bags import poses, static_transform
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.evaluation.events import bag_events, image_topic_of
 from semloc_ros.evaluation.faults import FaultLine, parse_faults
+from semloc_ros.evaluation.label_sources import LabelFiles, find_labels
 from semloc_ros.evaluation.predictions import PREDICTIONS, Drive, Truth, write_reference
 from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.replay import Replay
@@ -50,12 +51,14 @@ _POSE_TYPES = (
 @dataclass(frozen=True, slots=True)
 class Job:
     """One condition to predict: `truth` is a topic of the bag or a TUM file; `faults` as they
-    are written behind --inject; `mapped_ns` the stamps of the images that the map is made of."""
+    are written behind --inject; `mapped_ns` the stamps of the images that the map is made of;
+    `labels` a topic of the bag or files of label maps, see `label_sources`, or "" for none."""
 
     bag: Path
     truth: str
     faults: tuple[str, ...] = ()
     mapped_ns: frozenset[int] = frozenset()
+    labels: str = ""
 
 
 def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder: Path) -> None:
@@ -66,7 +69,10 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     """
     faults = parse_faults(job.faults)
     _compute_in_one_thread()
+    config, files = labels_of(job, config)
     frames = _write_reference(job, config, folder)
+    if files is not None:
+        files.check(frames.tolist())
     line = FaultLine(faults, config.seed)
     mounts: dict[str, FloatArray] = {}
     cameras: dict[str, Camera] = {}
@@ -79,6 +85,7 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     began, used = time.perf_counter(), time.process_time()
     with PredictionLog(folder, config.thumbnail_width, config.evidence) as log:
         events = _noting(bag_events(job.bag, config), cameras)
+        events = events if files is None else files.beside(events)
         Replay(localizer, config, mount, log).run(line.inject(events))
     about = {
         "bag": job.bag.name,
@@ -86,6 +93,7 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
         "map": Path(config.map).name,
         "map_frame": config.map_frame,
         "odom_frame": config.odom_frame,
+        "labels": job.labels,
         "faults": list(job.faults),
         "idle_faults": line.idle,
         "frames_in_map": len(job.mapped_ns & set(frames.tolist())),
@@ -98,6 +106,18 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     }
     (folder / RUN).write_text(json.dumps(about, indent=2) + "\n")
     _write_config(config, folder / CONFIG)
+
+
+def labels_of(job: Job, config: EvaluateConfig) -> tuple[EvaluateConfig, LabelFiles | None]:
+    """The parameters with the topic of a job's labels, or the files that they are in.
+
+    Raises DatasetError, in one line, for labels that are not there.
+    """
+    if not job.labels:
+        return config, None
+    files = find_labels(job.labels, job.bag, config.topics.image)
+    topic = job.labels if files is None else ""
+    return replace(config, topics=replace(config.topics, labels=topic)), files
 
 
 def read_about(folder: Path) -> dict[str, Any]:
