@@ -5,6 +5,10 @@
 Every option of the localizer is an argument (`--show-args` lists them all). One that is not given
 keeps the value of `config`, and where that file says nothing, of the package's
 config/localize.yaml, which is generated from semloc_ros/config/.
+
+With `inject` the topics go through the node fault_injector first, which puts faults in:
+
+    ros2 launch semloc_ros localize.launch.py map:=/maps/office inject:="drop=0.2 blackout@10=3s"
 """
 
 from pathlib import Path
@@ -26,11 +30,14 @@ TOPICS = {  # argument: the name that the node uses
     "camera_info_topic": "camera_info",
     "odom_topic": "odom",
     "mask_topic": "mask",
+    "labels_topic": "labels",
+    "imu_topic": "imu",
 }
 
 
 def generate_launch_description():
-    return LaunchDescription([*arguments(), OpaqueFunction(function=localizer), rviz()])
+    nodes = [OpaqueFunction(function=localizer), OpaqueFunction(function=injector), rviz()]
+    return LaunchDescription([*arguments(), *nodes])
 
 
 def arguments():
@@ -39,7 +46,10 @@ def arguments():
         yield optional(one.name, f"{help_line(one)}; {one.default!r} if not given")
     for argument, name in TOPICS.items():
         yield optional(argument, f"topic to take for {name}")
+    yield optional("inject", "faults that the topics get on their way, as drop=0.2 kidnap@40s")
+    yield optional("clock_topic", "with inject: where the time comes from that goes on to /clock")
     yield optional("config", "yaml file of parameters that replace those of the package")
+    yield optional("camera_info_listeners", "with inject: how many are waited for")
     yield optional("use_sim_time", "true: time comes from /clock")
     yield optional("namespace", "namespace of the node and its topics")
     yield optional("log_level", "debug, info, warn or error")
@@ -61,11 +71,47 @@ def localizer(context):
             name="localizer",
             namespace=given.get("namespace", ""),
             parameters=[package_file("config", "localize.yaml"), *parameters(given)],
-            remappings=[(name, given[topic]) for topic, name in TOPICS.items() if topic in given],
+            remappings=list(faulty() if "inject" in given else topics(given)),
             ros_arguments=level,
             output="screen",
             emulate_tty=True,
             on_exit=Shutdown(reason="the localizer has ended"),
+        )
+    ]
+
+
+def topics(given):
+    """Where the topics come from."""
+    return ((name, given[topic]) for topic, name in TOPICS.items() if topic in given)
+
+
+def faulty():
+    """The same topics as the fault injector gives them on."""
+    return ((name, f"fault_injector/{name}") for name in TOPICS.values())
+
+
+def injector(context):
+    """Between the topics and the localizer, where faults are asked for."""
+    given = {name: value for name, value in context.launch_configurations.items() if value != ""}
+    if "inject" not in given:
+        return []
+    source = given.get("clock_topic")
+    clock = [("/clock", source), ("~/clock", "/clock")] if source else []
+    values = {name: given[name] for name in ("inject", "image_transport") if name in given}
+    for name in ("seed", "camera_info_listeners", "use_sim_time"):
+        if name in given:
+            values[name] = yaml.safe_load(given[name])
+    return [
+        Node(
+            package="semloc_ros",
+            executable="fault_injector",
+            name="fault_injector",
+            namespace=given.get("namespace", ""),
+            parameters=[values],
+            remappings=[*topics(given), *clock],
+            output="screen",
+            emulate_tty=True,
+            on_exit=Shutdown(reason="the fault injector has ended"),
         )
     ]
 

@@ -4,6 +4,8 @@
 
 All arguments of localize.launch.py are taken too. With `out` the localizer's answers are recorded
 (predictions.jsonl, poses.tum). The bag waits for the localizer, and everything ends when it does.
+With `inject` the bag's topics have faults; for those that set the clock back or forward, the bag's
+time goes through the fault injector too.
 """
 
 from launch import LaunchDescription
@@ -11,6 +13,7 @@ from launch.actions import (
     DeclareLaunchArgument,
     IncludeLaunchDescription,
     OpaqueFunction,
+    SetLaunchConfiguration,
     Shutdown,
 )
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -22,12 +25,12 @@ from semloc_ros.config import ReplayConfig
 from semloc_ros.options import describe, help_line
 
 OPTIONS = list(describe(ReplayConfig))
+RECORDED_CLOCK = "/recorded_clock"
 
 
 def generate_launch_description():
-    return LaunchDescription(
-        [*arguments(), localizer(), OpaqueFunction(function=recorder), OpaqueFunction(function=bag)]
-    )
+    before, *after = (OpaqueFunction(function=one) for one in (injection, recorder, bag))
+    return LaunchDescription([*arguments(), before, localizer(), *after])
 
 
 def arguments():
@@ -42,6 +45,19 @@ def optional(name, description):
     return DeclareLaunchArgument(name, default_value="", description=description)
 
 
+def injection(context):
+    """What the fault injector needs to know of the recorder and of the bag's clock."""
+    given = context.launch_configurations
+    if not given.get("inject"):
+        return []
+    clock = RECORDED_CLOCK if jumps(given) else ""
+    listeners = "2" if given["out"] else "1"
+    return [
+        SetLaunchConfiguration("clock_topic", clock),
+        SetLaunchConfiguration("camera_info_listeners", listeners),
+    ]
+
+
 def localizer():
     path = PathJoinSubstitution(
         [FindPackageShare("semloc_ros"), "launch", "localize.launch.py"]
@@ -50,12 +66,17 @@ def localizer():
     return IncludeLaunchDescription(source, launch_arguments={"use_sim_time": "true"}.items())
 
 
+def jumps(given):
+    """Whether a fault is asked for that sets all clocks."""
+    return "clockjump" in given.get("inject", "")
+
+
 def recorder(context):
     """Records only where a folder was given."""
     given = context.launch_configurations
     if not given["out"]:
         return []
-    topic = given["camera_info_topic"]
+    topic = "fault_injector/camera_info" if given["inject"] else given["camera_info_topic"]
     frame = {"map_frame": given["map_frame"]} if given["map_frame"] else {}
     return [
         Node(
@@ -87,6 +108,8 @@ def bag(context):
 
 def flags(given):
     """What was given, as options of the command `replay`."""
+    if jumps(given):
+        yield from ("--remap", f"/clock:={RECORDED_CLOCK}")
     for one in OPTIONS:
         flag = "--" + one.name.replace("_", "-")
         if one.kind is bool and given[one.name].lower() in ("true", "1"):
@@ -102,7 +125,9 @@ def listeners(given):
     image = absolute(given["image_topic"] or "image", given["namespace"])
     if not given["out"]:
         return image
-    return f"{image},{absolute(given['camera_info_topic'] or 'camera_info', given['namespace'])}=2"
+    count = 1 if given["inject"] else 2  # the injector has listened for both of them
+    topic = absolute(given["camera_info_topic"] or "camera_info", given["namespace"])
+    return f"{image},{topic}={count}"
 
 
 def absolute(topic, namespace):

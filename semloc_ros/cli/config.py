@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 
-from semloc_ros.config import LocalizerNodeConfig, RecorderNodeConfig
+from semloc_ros.config import FaultInjectorConfig, LocalizerNodeConfig, RecorderNodeConfig
 from semloc_ros.errors import InputError, expected
 from semloc_ros.options import commented_yaml, markdown_table
 
-TABLES = {"parameters": LocalizerNodeConfig, "recorder parameters": RecorderNodeConfig}
+TABLES = {  # by page of docs/nodes, then by the name that stands in its markers
+    "localizer.md": {"parameters": LocalizerNodeConfig, "recorder parameters": RecorderNodeConfig},
+    "fault_injector.md": {"parameters": FaultInjectorConfig},
+}
 
 _HEAD = """\
 # Parameters of the localizer, with their defaults. Generated from semloc_ros/config/ by
@@ -36,27 +40,32 @@ def show(
 
 
 def write_generated(root: Path) -> None:
-    """Bring config/localize.yaml and the tables of docs/nodes/localizer.md up to date."""
-    page = root / "docs" / "nodes" / "localizer.md"
+    """Bring config/localize.yaml and the tables of docs/nodes up to date."""
+    folder = root / "docs" / "nodes"
     try:
-        text = page.read_text()
-        for name, kind in TABLES.items():
-            text = replace_table(text, name, markdown_table(kind))
-        page.write_text(text)
+        pages = {folder / page: _with_tables(folder / page, TABLES[page]) for page in TABLES}
+        for path, text in pages.items():
+            path.write_text(text)
         (root / "config" / "localize.yaml").write_text(parameter_file())
     except OSError as error:
         raise InputError(expected("--write", "the folder of semloc_ros's source", error)) from None
 
 
-def replace_table(page: str, name: str, table: str) -> str:
+def replace_table(page: str, name: str, table: str, path: str) -> str:
     """The page with the table between its two markers replaced; InputError without them."""
     first, last = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
     before, found, rest = page.partition(first)
     _, end, after = rest.partition(last)
     if not (found and end):
-        wanted = f"{first.strip()} and its end"
-        raise InputError(expected("docs/nodes/localizer.md", wanted, "none"))
+        raise InputError(expected(path, f"{first.strip()} and its end", "none"))
     return before + first + table + last + after
+
+
+def _with_tables(path: Path, tables: Mapping[str, type]) -> str:
+    text = path.read_text()
+    for name, kind in tables.items():
+        text = replace_table(text, name, markdown_table(kind), f"docs/nodes/{path.name}")
+    return text
 
 
 def parameter_file() -> str:

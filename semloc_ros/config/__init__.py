@@ -18,6 +18,7 @@ from semloc_ros.config.filter import (
     OdometryNoiseConfig,
     ParticlesConfig,
 )
+from semloc_ros.config.injection import FaultInjectorConfig
 from semloc_ros.config.localization import (
     CovarianceConfig,
     FeaturesConfig,
@@ -52,6 +53,7 @@ __all__ = [
     "DoctorConfig",
     "EvaluateConfig",
     "EvaluationConfig",
+    "FaultInjectorConfig",
     "FeaturesConfig",
     "FilterConfig",
     "GalleryConfig",

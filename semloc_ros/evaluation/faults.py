@@ -68,6 +68,7 @@ _SPOILING = {
     "blur": spoiling.blur,
     "exposure": spoiling.expose,
 }
+SPOILS_IMAGES = frozenset((*_SPOILING, "blackout"))  # what needs an image's pixels
 
 
 @dataclass(frozen=True, slots=True)

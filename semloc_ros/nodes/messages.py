@@ -220,6 +220,13 @@ def to_image(image: LabelMap, header: Header) -> Image:
     return message
 
 
+def to_compressed_image(image: NDArray[np.uint8], header: Header) -> CompressedImage:
+    """The message of a (H, W, 3) RGB or (H, W) image as PNG, which loses nothing."""
+    pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return CompressedImage(header=header, format="png", data=data.tobytes())
+
+
 def to_status(
     level: bytes, name: str, text: str, values: Mapping[str, object]
 ) -> DiagnosticStatus:

@@ -1,17 +1,18 @@
-"""The tables of docs/nodes/localizer.md are those of semloc_ros/config/."""
+"""The tables of docs/nodes are those of semloc_ros/config/."""
 
 import pytest
 
-from semloc_ros.config import LocalizerNodeConfig, RecorderNodeConfig
+from semloc_ros.cli.config import TABLES
+from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.options import describe, markdown_table
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
-    [("parameters", LocalizerNodeConfig), ("recorder parameters", RecorderNodeConfig)],
+    ("file", "name", "kind"),
+    [(file, name, kind) for file, tables in TABLES.items() for name, kind in tables.items()],
 )
-def test_the_table_is_that_of_the_config(project_root, name, kind):
-    page = (project_root / "docs" / "nodes" / "localizer.md").read_text()
+def test_the_table_is_that_of_the_config(project_root, file, name, kind):
+    page = (project_root / "docs" / "nodes" / file).read_text()
     table = page.split(f"<!-- {name} -->\n")[1].split(f"\n<!-- end of {name} -->")[0]
     assert table == markdown_table(kind), "semloc config --table makes it"
 

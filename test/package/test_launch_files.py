@@ -49,7 +49,7 @@ def launched(tmp_path: Path, ros_domain: int, monkeypatch: pytest.MonkeyPatch) -
     marker.touch()
     for folder in ("launch", "config", "rviz"):
         shutil.copytree(ROOT / folder, share / folder)
-    for name in ("localizer", "recorder", "replay"):
+    for name in ("fault_injector", "localizer", "recorder", "replay"):
         (programs / name).write_text(f"#!{sys.executable}\n{SHOW}")
         (programs / name).chmod(0o755)
     known = os.environ.get("AMENT_PREFIX_PATH", "")
@@ -155,3 +155,35 @@ def test_replay_waits_for_the_localizer_of_a_namespace(launched: Launched) -> No
 def test_replay_waits_as_told(launched: Launched) -> None:
     seen = launched("replay.launch.py", "bag:=/bags/drive", "wait_for:=/words", nodes=2)
     assert own_arguments(seen["replay"]) == ["/bags/drive", "--wait-for", "/words"]
+
+
+def test_faults_go_between_the_topics_and_the_localizer(launched: Launched) -> None:
+    words = ["inject:=drop=0.2 kidnap@40s", "namespace:=robot", "odom_topic:=/wheels", "seed:=3"]
+    words += ["image_topic:=/cam/image/compressed", "image_transport:=compressed"]
+    seen = launched("localize.launch.py", *words, nodes=2)
+    name, values, topics, _ = seen["fault_injector"]
+    assert name == "/robot/fault_injector"
+    given = {"inject": "drop=0.2 kidnap@40s", "image_transport": "compressed", "seed": 3}
+    assert values == given
+    assert topics == ["/cam/image/compressed", "/robot/camera_info", "/wheels", "/robot/mask"]
+    _, values, topics, _ = seen["localizer"]
+    names = ("image", "camera_info", "odom", "mask")
+    assert topics == [f"/robot/fault_injector/{name}" for name in names]
+    assert values["seed"] == 3
+
+
+@pytest.mark.parametrize("fault", ["drop", "drop clockjump@20=3"])
+def test_replay_with_faults(launched: Launched, fault: str) -> None:
+    words = ["bag:=/bags/drive", "out:=answers", f"inject:={fault}", "camera_info_topic:=/cam/info"]
+    seen = launched("replay.launch.py", *words, nodes=4)
+    _, values, topics, arguments = seen["fault_injector"]
+    assert values["use_sim_time"] is True and values["inject"] == fault
+    assert values["camera_info_listeners"] == 2, "localizer and recorder"
+    assert topics[1] == "/cam/info"
+    assert seen["recorder"][2][1] == seen["localizer"][2][1] == "/fault_injector/camera_info"
+    own = own_arguments(seen["replay"])
+    waiting = ["--wait-for", "/image,/cam/info=1", "--play-unheard"]
+    clock = ["--remap", "/clock:=/recorded_clock"] if "clockjump" in fault else []
+    assert own == ["/bags/drive", *clock, *waiting]
+    assert ("~/clock:=/clock" in arguments) == ("/clock:=/recorded_clock" in arguments)
+    assert ("~/clock:=/clock" in arguments) == ("clockjump" in fault)

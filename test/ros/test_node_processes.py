@@ -100,6 +100,16 @@ def test_a_signal_while_the_map_is_read_ends_the_localizer_cleanly(start, ros):
         ("localizer", ["-p", "map:=3"], "map: expected a str, got 3"),
         ("recorder", [], "out: expected a folder to record to, got ''"),
         ("recorder", ["-p", "out:=/proc/none"], "/proc/none: expected a folder that can be"),
+        (
+            "fault_injector",
+            ["-p", "inject:=blur dorp=0.2"],
+            "inject: 'dorp': unknown fault, did you mean drop?",
+        ),
+        (
+            "fault_injector",
+            ["-p", "inject:=clockjump@3"],
+            "inject: clockjump: expected use_sim_time and remappings such as /clock:=/recorded",
+        ),
     ],
 )
 def test_wrong_parameters_end_the_process_with_one_line(start, node, arguments, line):
