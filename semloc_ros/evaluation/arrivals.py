@@ -69,8 +69,9 @@ class Arrivals:
             base_from_camera = self._mount(event.frame)
         except SemlocError as error:
             raise Untried(Reason.MISSING_TRANSFORM, str(error)) from None
-        odom_from_base = self.odometry.at(event.stamp_ns)
-        return Sighting(event.stamp_ns, base_from_camera, odom_from_base)
+        stamp = event.stamp_ns
+        odom_from_base, noise = self.odometry.at(stamp), self.odometry.covariance_near(stamp)
+        return Sighting(stamp, base_from_camera, odom_from_base, noise)
 
     def with_gravity(self, frame: Frame, sighting: Sighting) -> Frame:
         """The frame, and which way is down in it, where that is known."""
@@ -95,7 +96,7 @@ class Arrivals:
             check_not_ahead("odom", event.stamp_ns, now_ns)
         except InputError:
             return
-        self.odometry.add(Odometry(event.stamp_ns, pose))
+        self.odometry.add(Odometry(event.stamp_ns, pose, event.covariance))
 
 
 def _checked(name: str, joined: Joined, event: Event) -> Joined:

@@ -27,7 +27,7 @@ import numpy as np
 
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.evaluation import spoiling
-from semloc_ros.evaluation.stream import IMAGE, ODOMETRY, Event
+from semloc_ros.evaluation.stream import IMAGE, LABELS, ODOMETRY, Event
 from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray
 
@@ -56,6 +56,7 @@ KINDS = {
     "crowd": Kind("people who walk through the image", 6.0, 0.0, 100.0),
     "blur": Kind("motion blur, in pixels", 9.0, 0.0, 200.0),
     "exposure": Kind("factor of the brightness", 0.3, 0.0, 20.0),
+    "labels": Kind("share of each label map that is wrong", 0.2, 0.0, 1.0),
     "kidnap": Kind("seconds for which the robot is carried, blind", 3.0, 0.0, 3600.0, 10.0, True),
     "clockjump": Kind("seconds by which all clocks jump, back if negative", -5.0, -3600.0, 3600.0,
                       10.0),
@@ -179,6 +180,9 @@ class FaultLine:
             return event
         if event.kind == IMAGE:
             return self._on_image(place, fault, event, seconds)
+        if event.kind == LABELS and fault.name == "labels" and isinstance(event.value, np.ndarray):
+            rng = self._rng(place, event.origin_ns)
+            return replace(event, value=spoiling.mislabel(event.value, fault.value, rng))
         if event.kind == ODOMETRY and fault.name == "odom_dropout":
             return None
         if event.kind == ODOMETRY and fault.name == "nan_odom":
@@ -217,7 +221,7 @@ class FaultLine:
         if fault.acts(seconds) or place not in self._carried:
             self._carried[place] = event.value
         since = se3.inverse(self._carried[place]) @ event.value
-        return replace(event, value=before @ since)
+        return replace(event, value=before @ since, covariance=None)  # of other axes than these
 
     def _rng(self, place: int, number: int) -> np.random.Generator:
         return np.random.default_rng([*self._streams[place], number])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semloc_ros.localization.companions import LABELS, MASK
+from semloc_ros.types import FloatArray
 
 IMAGE, CAMERA, ODOMETRY, IMU = "image", "camera", "odometry", "imu"
 __all__ = ["CAMERA", "IMAGE", "IMU", "LABELS", "MASK", "ODOMETRY", "Event"]
@@ -19,7 +20,8 @@ class Event:
     `origin_ns` is its stamp in the recording, by which the truth is known, whatever a fault did
     to the clock. `value` by `kind`: an image (H, W[, 3]) uint8, a `Camera`, `odom_from_base`
     (4, 4), a mask (H, W) uint8, a label map (H, W), an `ImuSample`; or the SemlocError that reading
-    it raised. `frame` is that of the header.
+    it raised. `frame` is that of the header, `covariance` (6, 6) that of odometry, if its message
+    has one.
     """
 
     at_ns: int
@@ -28,3 +30,4 @@ class Event:
     value: Any
     origin_ns: int
     frame: str = ""
+    covariance: FloatArray | None = None

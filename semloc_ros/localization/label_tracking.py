@@ -71,14 +71,14 @@ class LabelTracker:
         self._running = False
 
     def start(
-        self, stamp_ns: int, odom_from_base: FloatArray | None, hypotheses: Sequence[Fix]
+        self, stamp_ns: int, odometry: Odometry | None, hypotheses: Sequence[Fix]
     ) -> None:
         """Begin from poses, each with the same share of the particles."""
-        self._filter.start(stamp_ns, _odometry(stamp_ns, odom_from_base), hypotheses)
+        self._filter.start(stamp_ns, odometry, hypotheses)
         self._running, self._updates = True, 0
 
     def start_anywhere(
-        self, stamp_ns: int, odom_from_base: FloatArray | None, base_from_camera: FloatArray
+        self, stamp_ns: int, odometry: Odometry | None, base_from_camera: FloatArray
     ) -> None:
         """Begin from every place from which the map was seen, in any heading; the base upright."""
         fixes = [
@@ -87,12 +87,11 @@ class LabelTracker:
             for pose in _upright(centre, base_from_camera)
         ]
         count = self._config.particles.anywhere
-        odometry = _odometry(stamp_ns, odom_from_base)
         self._filter.start(stamp_ns, odometry, fixes, count)
         self._running, self._updates = True, 0
 
     def update(
-        self, frame: Frame, base_from_camera: FloatArray, odom_from_base: FloatArray | None,
+        self, frame: Frame, base_from_camera: FloatArray, odometry: Odometry | None,
         fix: Fix | None = None, rivals: Sequence[Fix] = (),
     ) -> Tracked | None:
         """Move with the odometry, weigh by the frame's labels, then by a fix; None if not started,
@@ -102,7 +101,6 @@ class LabelTracker:
         """
         if not self._running:
             return None
-        odometry = _odometry(frame.stamp_ns, odom_from_base)
         if rivals:
             injected = Hypotheses(tuple(rivals), _RIVALS_SHARE)
             self._filter.add(Step(frame.stamp_ns, odometry, injected))
@@ -154,7 +152,3 @@ def _wide(spread_m: float) -> FloatArray:
     heading = np.pi / _HEADINGS
     sigmas = [spread_m, spread_m, 0.1, 0.02, 0.02, heading]
     return np.diag(np.square(sigmas))
-
-
-def _odometry(stamp_ns: int, odom_from_base: FloatArray | None) -> Odometry | None:
-    return None if odom_from_base is None else Odometry(stamp_ns, odom_from_base)

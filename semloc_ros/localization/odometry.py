@@ -23,7 +23,7 @@ class OdometryBuffer:
     def __init__(self, max_gap_s: float) -> None:
         self._max_gap_ns = round(max_gap_s * 1e9)
         self._stamps: list[int] = []
-        self._poses: list[FloatArray] = []
+        self._samples: list[Odometry] = []
         self._arrived = threading.Condition()
 
     def add(self, sample: Odometry) -> None:
@@ -38,7 +38,7 @@ class OdometryBuffer:
             elif self._stamps and sample.stamp_ns <= self._stamps[-1]:
                 return
             self._stamps.append(sample.stamp_ns)
-            self._poses.append(sample.odom_from_base)
+            self._samples.append(sample)
             self._drop_old()
             self._arrived.notify_all()
 
@@ -57,31 +57,43 @@ class OdometryBuffer:
                     break
             return self._interpolated(stamp_ns)
 
+    def covariance_near(self, stamp_ns: int) -> FloatArray | None:
+        """(6, 6) of the sample nearest to the stamp, None where it has none.
+
+        Not interpolated: what errs by half a period here is made up for by the next frame, as
+        the noise of a motion is the difference of two covariances.
+        """
+        with self._arrived:
+            if not self._stamps:
+                return None
+            after = bisect.bisect_left(self._stamps, stamp_ns)
+            beside = self._samples[max(after - 1, 0) : after + 1]
+            return min(beside, key=lambda one: abs(one.stamp_ns - stamp_ns)).covariance
+
     @property
     def newest(self) -> Odometry | None:
         """The last sample, None where there is none."""
         with self._arrived:
-            if not self._stamps:
-                return None
-            return Odometry(self._stamps[-1], self._poses[-1])
+            return self._samples[-1] if self._samples else None
 
     def _forget(self) -> None:
         self._stamps.clear()
-        self._poses.clear()
+        self._samples.clear()
 
     def _interpolated(self, stamp_ns: int) -> FloatArray | None:
         after = bisect.bisect_left(self._stamps, stamp_ns)
         if after == len(self._stamps):
             return None
         if self._stamps[after] == stamp_ns:
-            return self._poses[after]
+            return self._samples[after].odom_from_base
         if after == 0 or self._stamps[after] - self._stamps[after - 1] > self._max_gap_ns:
             return None
         start, end = self._stamps[after - 1], self._stamps[after]
         fraction = (stamp_ns - start) / (end - start)
-        return se3.interpolate(self._poses[after - 1], self._poses[after], fraction)
+        before, behind = (one.odom_from_base for one in self._samples[after - 1 : after + 1])
+        return se3.interpolate(before, behind, fraction)
 
     def _drop_old(self) -> None:
         old = bisect.bisect_left(self._stamps, self._stamps[-1] - _KEPT_NS)
         if old > 256:  # in bulk: deleting one by one from the front costs a copy each time
-            del self._stamps[:old], self._poses[:old]
+            del self._stamps[:old], self._samples[:old]

@@ -7,6 +7,8 @@ difference into how many steps a way is divided.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from semloc_ros.config import OdometryNoiseConfig
@@ -39,6 +41,15 @@ def blind_covariance(elapsed_s: float, config: OdometryNoiseConfig) -> FloatArra
     tilt = config.tilt**2 * config.blind_speed * elapsed_s
     heading = config.blind_turn_rate**2 * elapsed_s
     return np.diag([position, position, tilt, tilt, tilt, heading])
+
+
+def covariance_of(numbers: Any) -> FloatArray | None:
+    """(6, 6) of the 36 numbers of a message; None where they say nothing: not finite, a negative
+    variance, or nothing but zeros, as drivers leave them."""
+    matrix: FloatArray = np.array(numbers, dtype=float).reshape(6, 6)
+    if not np.isfinite(matrix).all() or np.diag(matrix).min() < 0 or not matrix.any():
+        return None
+    return matrix
 
 
 def covariance_between(previous: Odometry, now: Odometry) -> FloatArray | None:

@@ -9,16 +9,25 @@ from semloc_ros.localization import belief as beliefs
 from semloc_ros.localization.belief import Belief
 from semloc_ros.localization.label_tracking import Tracked
 from semloc_ros.localization.states import Standing
-from semloc_ros.types import FloatArray, PoseEstimate, Prior
+from semloc_ros.types import FloatArray, Odometry, PoseEstimate, Prior
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Circumstances of one frame; `odom_from_base` (4, 4) at its stamp, None if unknown."""
+    """Circumstances of one frame; `odom_from_base` (4, 4) at its stamp, None if unknown, with
+    the covariance (6, 6) that its message gives it, if any."""
 
     stamp_ns: int
     base_from_camera: FloatArray
     odom_from_base: FloatArray | None
+    odometry_covariance: FloatArray | None = None
+
+    @property
+    def odometry(self) -> Odometry | None:
+        """The odometry at the stamp, None if unknown."""
+        if self.odom_from_base is None:
+            return None
+        return Odometry(self.stamp_ns, self.odom_from_base, self.odometry_covariance)
 
 
 @dataclass(frozen=True, slots=True)

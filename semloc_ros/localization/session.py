@@ -247,13 +247,13 @@ class Session:
             labels.stop()  # where features fail again it starts from what is believed then
             return None
         if pose is not None and verdict.believed and not verdict.agrees:
-            labels.start(sighting.stamp_ns, sighting.odom_from_base, [pose])
+            labels.start(sighting.stamp_ns, sighting.odometry, [pose])
         elif not labels.is_running and not self._start_labels(labels, sighting, frame, belief):
             return None
         agreeing = pose if verdict.agrees else None
         rivals = [] if pose is None or verdict.agrees else [pose]
         return labels.update(
-            frame, sighting.base_from_camera, sighting.odom_from_base, agreeing, rivals
+            frame, sighting.base_from_camera, sighting.odometry, agreeing, rivals
         )
 
     def _start_labels(
@@ -262,12 +262,12 @@ class Session:
         """From the belief, or from anywhere after some frames without one."""
         if frame.labels is None:
             return False
-        stamp, odom_from_base = sighting.stamp_ns, sighting.odom_from_base
+        stamp, odometry = sighting.stamp_ns, sighting.odometry
         if belief is not None:
             spread = beliefs.covariance(belief, self._motion)
-            labels.start(stamp, odom_from_base, [fix_update.Fix(belief.map_from_base, spread)])
+            labels.start(stamp, odometry, [fix_update.Fix(belief.map_from_base, spread)])
         elif self._misses >= self._tracking.global_after:
-            labels.start_anywhere(stamp, odom_from_base, sighting.base_from_camera)
+            labels.start_anywhere(stamp, odometry, sighting.base_from_camera)
         return labels.is_running
 
     def _is_good(self, tracked: Tracked) -> bool:

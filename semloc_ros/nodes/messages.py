@@ -32,6 +32,7 @@ from semloc_ros.errors import InputError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.cameras import check_camera
 from semloc_ros.localization.companions import MASK
+from semloc_ros.localization.odometry_noise import covariance_of
 from semloc_ros.localization.reports import value_text
 from semloc_ros.types import Camera, CameraModel, FloatArray, LabelMap, Odometry
 
@@ -131,7 +132,7 @@ def odometry_from(message: OdometryMessage, odom_frame: str, base_frame: str) ->
         wanted = f"frames {odom_frame} and {base_frame}"
         raise InputError(expected("odom", wanted, f"{frames[0]!r} and {frames[1]!r}"))
     pose = pose_from("odom.pose", message.pose.pose)
-    covariance = np.array(message.pose.covariance, dtype=float).reshape(6, 6)
+    covariance = covariance_of(message.pose.covariance)
     return Odometry(stamp_ns(message.header.stamp), pose, covariance)
 
 

@@ -28,6 +28,8 @@ class OdometrySource(Protocol):
 
     def at(self, stamp_ns: int, wait_s: float = 0.0) -> FloatArray | None: ...
 
+    def covariance_near(self, stamp_ns: int) -> FloatArray | None: ...
+
     def clear(self) -> None: ...
 
 
@@ -91,6 +93,10 @@ class TfOdometry:
         except InputError:
             return None
 
+    def covariance_near(self, stamp_ns: int) -> FloatArray | None:
+        """None: tf has no covariance."""
+        return None
+
     def clear(self) -> None:
         """The reader is cleared by its owner."""
 
@@ -101,6 +107,10 @@ class NoOdometry:
     newest: Odometry | None = None
 
     def at(self, stamp_ns: int, wait_s: float = 0.0) -> FloatArray | None:
+        """None."""
+        return None
+
+    def covariance_near(self, stamp_ns: int) -> FloatArray | None:
         """None."""
         return None
 

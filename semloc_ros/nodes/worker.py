@@ -198,7 +198,8 @@ class Worker:
     def _sighting(self, message: Image | CompressedImage, stamp_ns: int) -> Sighting:
         config = self._config()
         wait = config.odometry_wait_ms / 1e3
-        odom_from_base = self._stages.odometry.at(stamp_ns, wait)
+        odometry = self._stages.odometry
+        odom_from_base = odometry.at(stamp_ns, wait)
         camera_frame = messages.frame_of(message.header.frame_id)
         if not camera_frame:
             raise Untried(Reason.BAD_IMAGE, "image.header.frame_id: expected a frame, got ''")
@@ -208,7 +209,8 @@ class Worker:
             )
         except InputError as error:
             raise Untried(Reason.MISSING_TRANSFORM, str(error)) from None
-        return Sighting(stamp_ns, base_from_camera, odom_from_base)
+        covariance = odometry.covariance_near(stamp_ns)
+        return Sighting(stamp_ns, base_from_camera, odom_from_base, covariance)
 
     def _publish(self, frame: Frame, outcome: Outcome) -> None:
         config, outputs = self._config(), self._stages.outputs

@@ -63,7 +63,7 @@ class Robot:
         self.rng, self.asked, self.step = np.random.default_rng(seed), [], 0
         self.odometry = room.odometry_of(self.truth, np.random.default_rng(seed + 1))
 
-    def frame(self, pose=None, blind=False, place=None):
+    def frame(self, pose=None, blind=False, place=None, covariance=None):
         """One frame; `pose` is what features say of the base, None for nothing, `place` another
         place at which the label map is taken."""
         step, self.step = self.step, self.step + 1
@@ -75,7 +75,7 @@ class Robot:
             stamp, np.zeros(shape, np.uint8), room.CAMERA, labels=None if blind else labels
         )
         odom_from_base = ODOM @ self.odometry[step].odom_from_base
-        plan = self.session.plan(Sighting(stamp, MOUNT, odom_from_base))
+        plan = self.session.plan(Sighting(stamp, MOUNT, odom_from_base, covariance))
         self.asked.append(plan.wants_pose)
         result = NoPose(stamp, NoPoseReason.TOO_FEW_INLIERS, "")
         if pose is not None and plan.wants_pose:
@@ -110,6 +110,18 @@ def test_without_labels_odometry_alone_is_no_fix(points):
     outcomes = [robot.frame(blind=True) for _ in range(15)]
     assert all(one.fix is None for one in outcomes)
     assert robot.session.standing.state is State.DEGRADED
+
+
+def test_the_covariance_of_odometry_spreads_the_particles(points):
+    spreads = []
+    grown = [np.diag([step] * 3 + [0.0] * 3) for step in np.linspace(1.0, 4.0, 4)]
+    for covariances in ([None] * 4, grown):
+        robot = Robot(points)
+        robot.frame(robot.truth[0], covariance=covariances[0])
+        robot.frame(covariance=covariances[1])  # starts by its labels
+        last = [robot.frame(blind=True, covariance=one) for one in covariances[2:]][-1]
+        spreads.append(np.sqrt(last.tracked.covariance[0, 0]))
+    assert spreads[0] < 0.5 and 0.8 < spreads[1] < 2.5, spreads
 
 
 def test_method_pnp_asks_no_labels_and_can_be_switched_at_run_time(points):

@@ -7,6 +7,7 @@ import pytest
 
 from semloc_ros.geometry import se3
 from semloc_ros.localization.odometry import OdometryBuffer
+from semloc_ros.localization.odometry_noise import covariance_of
 from semloc_ros.types import Odometry
 
 
@@ -72,3 +73,23 @@ def test_memory_is_bounded():
         buffer.add(sample(i * 20_000_000))
     assert len(buffer._stamps) < 30 * 50 + 300
     assert buffer.at(9_999 * 20_000_000 - 29_000_000_000) is not None
+
+
+def test_the_covariance_is_that_of_the_nearest_sample(buffer):
+    assert buffer.covariance_near(100_000_000) is None, "messages without one"
+    for place in (10, 11):
+        covariance = place * np.eye(6)
+        buffer.add(Odometry(place * 100_000_000, se3.exp(np.zeros(6)), covariance))
+    assert buffer.covariance_near(1_040_000_000)[0, 0] == 10.0
+    assert buffer.covariance_near(1_060_000_000)[0, 0] == 11.0
+    assert buffer.covariance_near(9_000_000_000)[0, 0] == 11.0
+    assert OdometryBuffer(1.0).covariance_near(0) is None
+
+
+def test_numbers_of_a_message_that_say_nothing_are_no_covariance():
+    good = np.diag([0.1, 0.1, 0.2, 0.01, 0.01, 0.02])
+    np.testing.assert_array_equal(covariance_of(good.ravel().tolist()), good)
+    unknown = good.copy()
+    unknown[0, 0] = -1.0
+    for numbers in (np.zeros(36), np.full(36, np.nan), unknown.ravel()):
+        assert covariance_of(numbers) is None
