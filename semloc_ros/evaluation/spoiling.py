@@ -1,7 +1,8 @@
-"""What faults do to images (H, W) or (H, W, 3) uint8: covered, crowded, blurred, badly exposed.
+"""What faults do to images (H, W) or (H, W, 3) uint8: covered, crowded, blurred, badly exposed;
+and to label maps (H, W): labelled wrongly.
 
-Each function takes the image, the fault's value, the time in seconds and a Generator that is the
-same for every image of a run, and returns a new image of the same shape.
+Each function for images takes the image, the fault's value, the time in seconds and a Generator
+that is the same for every image of a run, and returns a new image of the same shape.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semloc_ros.types import LabelMap
+
 Image = NDArray[np.uint8]
 _STEPS_HZ = 0.9  # pairs of steps
 _NOISE = 1.5  # grey levels, 1 sigma: a dark image has the noise of a bright one
+_PATCHES = (0.02, 0.06, 0.2)  # of wrong labels: their sizes, in widths of the image
+_CELLS = 60  # pieces that large patches are cut into
 _WALK_WIDTHS_S = (0.05, 0.3)  # how fast people cross the image, in widths of it per second
 
 
@@ -68,6 +73,50 @@ def expose(image: Image, factor: float, seconds: float, rng: np.random.Generator
     noise = _NOISE * of_frame.standard_normal(image.shape, dtype=np.float32)
     exposed: Image = np.clip(np.rint(image * np.float32(factor) + noise), 0, 255).astype(np.uint8)
     return exposed
+
+
+def mislabel(labels: LabelMap, share: float, rng: np.random.Generator) -> LabelMap:
+    """A label map (H, W) with exactly this share of its known pixels wrong, in patches.
+
+    The patches are where noise of several scales is largest, so that they are of various sizes;
+    each is cut up by the cells of random points, and all of a piece gets one wrong label among
+    those present. Unknown pixels stay unknown; with one label alone none can be wrong.
+    """
+    known = np.flatnonzero(labels != np.iinfo(labels.dtype).max)
+    present = np.unique(labels.ravel()[known])
+    count = round(share * len(known))
+    if len(present) < 2 or count == 0:
+        return labels.copy()
+    field, cells = _patch_noise(labels.shape, rng), _cells(labels.shape, rng)
+    chosen = known[np.argpartition(field.ravel()[known], len(known) - count)[-count:]]
+    targets = rng.integers(0, len(present), cells.max() + 1)[cells.ravel()[chosen]]
+    was = np.searchsorted(present, labels.ravel()[chosen])
+    targets = np.where(targets == was, (targets + 1) % len(present), targets)
+    spoiled: LabelMap = labels.copy()
+    spoiled.reshape(-1)[chosen] = present[targets]
+    return spoiled
+
+
+def _patch_noise(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Smooth noise (H, W) with as much variance at each of several scales."""
+    height, width = shape
+    noise = np.zeros((height, width), np.float32)
+    for share in _PATCHES:
+        size = max(2, round(height / (share * width))), max(2, round(1 / share))
+        coarse = rng.standard_normal(size, dtype=np.float32)
+        noise += np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC))
+    return noise
+
+
+def _cells(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.int32]:
+    """The number (H, W) of the nearest of some random pixels."""
+    height, width = shape
+    others = np.full((height, width), 255, np.uint8)
+    others.reshape(-1)[rng.choice(others.size, min(_CELLS, others.size), replace=False)] = 0
+    _, cells = cv2.distanceTransformWithLabels(
+        others, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    return np.asarray(cells, np.int32)
 
 
 def _paste(

@@ -1,9 +1,12 @@
 """Every encoding comes out as RGB or grey; what cannot be decoded says so."""
 
+from types import SimpleNamespace
+
+import cv2
 import numpy as np
 import pytest
 
-from semloc_ros.datasets.bag_images import ImageSource, decode_image
+from semloc_ros.datasets.bag_images import ImageSource, decode_image, decode_labels
 from semloc_ros.datasets.bag_reader import messages
 from semloc_ros.errors import DatasetError
 from semloc_ros.types import Camera
@@ -48,6 +51,39 @@ def test_big_endian_16_bit(tiny_bag, tmp_path):
         bag.raw_image("/image", 1, WIDE.astype(">u2"), "mono16", big=1)
     image = decode_image("image", only_message(tmp_path / "bag"))
     np.testing.assert_array_equal(image, WIDE >> 8)
+
+
+@pytest.mark.parametrize(("encoding", "big"), [("mono16", 0), ("mono16", 1), ("16UC1", 0)])
+def test_label_maps_keep_all_their_bits(tiny_bag, tmp_path, encoding, big):
+    with tiny_bag() as bag:
+        bag.raw_image("/image", 1, WIDE.astype(">u2" if big else "<u2"), encoding, big=big)
+    labels = decode_labels("labels", only_message(tmp_path / "bag"))
+    assert labels.dtype == np.uint16
+    np.testing.assert_array_equal(labels, WIDE)
+
+
+def test_label_maps_are_no_colour_images(tiny_bag, tmp_path):
+    narrow = (WIDE >> 8).astype(np.uint8)
+    with tiny_bag() as bag:
+        bag.raw_image("/image", 1, narrow, "mono8")
+    labels = decode_labels("labels", only_message(tmp_path / "bag"))
+    np.testing.assert_array_equal(labels, narrow)
+    message = only_message(tmp_path / "bag")
+    message.encoding = "rgb8"
+    with pytest.raises(DatasetError, match="labels: expected mono8 or .* got 'rgb8'"):
+        decode_labels("labels", message)
+
+
+def test_compressed_label_maps_are_read_as_they_are():
+    for pixels in (WIDE, (WIDE >> 8).astype(np.uint8)):
+        data = cv2.imencode(".png", pixels)[1].ravel()
+        labels = decode_labels("labels", SimpleNamespace(data=data, format="png"))
+        assert labels.dtype == pixels.dtype
+        np.testing.assert_array_equal(labels, pixels)
+    colour = cv2.imencode(".png", np.zeros((4, 6, 3), np.uint8))[1].ravel()
+    for data in (colour, np.zeros(0, np.uint8)):
+        with pytest.raises(DatasetError, match="labels: expected a label map of 8 or 16 bits"):
+            decode_labels("labels", SimpleNamespace(data=data, format="png"))
 
 
 def test_bayer_keeps_red_red(tiny_bag, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from semloc_ros.errors import ConfigError, DatasetError
 from semloc_ros.evaluation.faults import KINDS, FaultLine, parse_faults
-from semloc_ros.evaluation.stream import IMAGE, ODOMETRY, Event
+from semloc_ros.evaluation.stream import IMAGE, LABELS, ODOMETRY, Event
 from semloc_ros.geometry import se3
 
 S = 1_000_000_000
@@ -18,12 +18,14 @@ START = 1_700_000_000 * S
 
 
 def stream(seconds: float = 20.0) -> Iterator[Event]:
-    """Ten images and ten samples of odometry a second, of a robot at x = t, recorded at once."""
+    """Ten images with labels and ten samples of odometry a second, of a robot at x = t, recorded
+    at once."""
     image = np.random.default_rng(5).integers(0, 255, (24, 32, 3), dtype=np.uint8)
     for step in range(round(10 * seconds)):
         at = START + step * S // 10
         pose = se3.exp([step / 10, 0, 0, 0, 0, 0])
         yield Event(at, at, ODOMETRY, pose, at)
+        yield Event(at, at, LABELS, image[..., 0] // 64, at, "camera")
         yield Event(at, at, IMAGE, image, at, "camera")
 
 
@@ -137,6 +139,19 @@ def test_exposure_and_blur_do_what_they_say() -> None:
     blurred = images(injected("blur=5"))[0].value.astype(float)
     rows, columns = (np.abs(np.diff(blurred, axis=axis)).mean() for axis in (0, 1))
     assert columns < rows / 2, "along the rows only"
+
+
+def test_wrong_labels_are_this_share_and_the_same_whenever_they_come() -> None:
+    before = [event for event in stream() if event.kind == LABELS]
+    after = [event for event in injected("labels=0.3") if event.kind == LABELS]
+    wrong = [a.value != b.value for a, b in zip(after, before, strict=True)]
+    assert {int(one.sum()) for one in wrong} == {round(0.3 * 24 * 32)}
+    assert not np.array_equal(wrong[0], wrong[1]), "elsewhere in each image"
+    late = FaultLine(parse_faults(["drop=0.5 labels=0.3"]), 0).inject(list(stream())[300:])
+    for event in (one for one in late if one.kind == LABELS):
+        index = (event.stamp_ns - START) * 10 // S
+        np.testing.assert_array_equal(event.value, after[index].value)
+    assert same(images(injected("labels")), images(list(stream())))
 
 
 def test_a_kidnapped_robot_sees_nothing_and_its_odometry_stands_still() -> None:
