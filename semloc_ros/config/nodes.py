@@ -106,6 +106,17 @@ class LocalizerNodeConfig(LocalizerConfig):
     transform_tolerance: float = option(
         0.1, "map to odom is stamped this much after now", unit="s", low=0.0, high=2.0, live=True
     )
+    tf_smoothing: float = option(
+        0.0, "time constant with which map to odom follows the fixes; 0: at once",
+        unit="s", low=0.0, high=60.0, live=True,
+    )
+    tf_smoothing_max_m: float = option(
+        0.5, "a larger jump of the robot is broadcast at once", unit="m", low=0.0, high=100.0,
+        live=True,
+    )
+    tf_smoothing_max_deg: float = option(
+        5.0, "and a larger turn", unit="deg", low=0.0, high=180.0, live=True
+    )
     mask_wait_ms: float = option(
         30.0, "longest wait for the mask of an image", unit="ms", low=0.0, high=1000.0, live=True
     )

@@ -30,6 +30,7 @@ from semloc_ros.localization.serving import (
     refuse,
     serve,
 )
+from semloc_ros.localization.smoothing import Smoother
 from semloc_ros.localization.states import Reason, Standing
 
 _MS = 1_000_000
@@ -55,6 +56,7 @@ class Replay:
     ) -> None:
         self._localizer, self._config, self._log = localizer, config, log
         self._session = make_session(localizer, config)
+        self._smoother = Smoother()
         self._arrivals = Arrivals(config, mount)
         self._stamps = StampCheck()
         self._image_came_ns: int | None = None
@@ -205,7 +207,8 @@ class Replay:
         pose, config = self._session.map_from_odom, self._config
         if pose is None or config.odometry == "none" or not config.publish_tf:
             return
-        now = self._recorded(self._now_ns)
+        now, newest = self._recorded(self._now_ns), self._arrivals.odometry.newest
+        pose = self._smoother.follow(pose, newest and newest.odom_from_base, now * 1e-9, config)
         stamp = now + round(config.transform_tolerance * 1e9)
         self._log.transform(stamp, now, config.map_frame, config.odom_frame, pose)
 
@@ -214,6 +217,7 @@ class Replay:
         self._waiting.clear()
         self._image_came_ns = None
         self._session.reset(Reason.CLOCK_JUMP)
+        self._smoother.forget()
         self._arrivals.clear()
         self._stamps.forget()
 
