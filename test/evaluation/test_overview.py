@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,20 @@ def test_a_run_without_a_fix_has_a_page_that_says_so(
     first = page.texts.index("0 of 4 frames have a fix, in 1 condition: night.")
     assert "None of 4 frames got a fix" in page.texts[first - 1]
     assert "found again after a kidnap in" not in page.texts
+
+
+def test_what_all_conditions_were_made_of_is_said_once(
+    conditions: list[Condition], tmp_path: Path
+) -> None:
+    day, night = conditions
+    shared = {"map": "hall", "truth": "/pose"}
+    runs = [
+        replace(day, name="day", about={**shared, "bag": "day"}),
+        replace(night, about={**shared, "bag": "b"}),
+    ]
+    page = written(runs, tmp_path / "report.html")
+    told = "day, night (bag b); map hall, truth /pose"
+    assert f"8 of 13 frames have a fix, in 2 conditions: {told}." in page.texts
 
 
 def test_free_thresholds_have_their_tile_and_their_columns(
