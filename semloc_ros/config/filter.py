@@ -129,6 +129,10 @@ class ParticlesConfig:
 class FilterConfig:
     """The semantic particle filter."""
 
+    device: str = option(
+        "auto", "what weighs particles: the GPU if there is one, the CPU, the GPU",
+        choices=("auto", "cpu", "cuda"),
+    )
     points: int = option(2000, "points that weigh a particle, per camera", low=16, high=1_000_000)
     near_points: int = option(
         16_384, "points near by from which they are chosen", low=256, high=100_000_000

@@ -29,9 +29,9 @@ BLOCK = 256  # points that are projected at once
 TILE = 16  # poses that share a block while it is in the first cache
 _BELOW_ONE = np.float32(0.99)
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
-_UNITS = 512  # parts of a natural logarithm
-_HIGHEST = 7.9  # log ratio: BLOCK of them, in _UNITS, stay below half a count
-_COUNT = 1 << 22
+UNITS = 512  # parts of a natural logarithm
+_HIGHEST = 7.9  # log ratio: BLOCK of them, in UNITS, stay below half a count
+COUNT = 1 << 22  # one point, in the same number
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")  # type: ignore[misc, untyped-decorator, unused-ignore]
@@ -93,19 +93,19 @@ def sum_log_ratios(
             for pose in range(first, last):
                 find_pixels(poses[pose], points[block], least_cosine2, width, height, pixels)
                 total = sum_table(pixels, rows[block], labels, table)
-                seen = (total + _COUNT // 2) // _COUNT
+                seen = (total + COUNT // 2) // COUNT
                 counts[pose] += seen
-                sums[pose] += total - seen * _COUNT
-    return sums / _UNITS, counts
+                sums[pose] += total - seen * COUNT
+    return sums / UNITS, counts
 
 
 def pack_table(log_ratios: NDArray[np.float32]) -> NDArray[np.int32]:
     """A table (L, L + 1) of log ratios, its last column for the unknown, as flat int32: whole
-    numbers of 1 / _UNITS, and one count in the upper bits, so that one look-up adds both.
+    numbers of 1 / UNITS, and one count in the upper bits, so that one look-up adds both.
 
     Sums of whole numbers are the same in any order, on any machine.
     """
-    whole = np.rint(np.clip(log_ratios, -_HIGHEST, _HIGHEST) * _UNITS).astype(np.int32) + _COUNT
+    whole = np.rint(np.clip(log_ratios, -_HIGHEST, _HIGHEST) * UNITS).astype(np.int32) + COUNT
     whole[:, -1] = 0
     return np.ascontiguousarray(whole).ravel()
 
@@ -113,7 +113,7 @@ def pack_table(log_ratios: NDArray[np.float32]) -> NDArray[np.int32]:
 def unpack_table(table: NDArray[np.int32], num_labels: int) -> NDArray[np.float64]:
     """The log ratios (L, L) of a packed table, without the column for the unknown."""
     whole = table.reshape(num_labels, num_labels + 1)[:, :-1]
-    return np.asarray((whole - _COUNT) / _UNITS)
+    return np.asarray((whole - COUNT) / UNITS)
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)  # type: ignore[misc, untyped-decorator, unused-ignore]

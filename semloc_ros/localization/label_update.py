@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from semloc_ros.config import FilterConfig
 from semloc_ros.localization.covariance import assumed_effect
 from semloc_ros.localization.label_images import LabelImage, kernel_poses
-from semloc_ros.localization.label_kernels import pixels_of, sum_log_ratios, unpack_table
+from semloc_ros.localization.label_kernels import pixels_of, unpack_table
 from semloc_ros.localization.label_points import LabelPoints
+from semloc_ros.localization.label_weights import chosen_device, sum_log_ratios
 from semloc_ros.localization.particles import Particles
 from semloc_ros.types import FloatArray
 
@@ -96,7 +97,7 @@ def _mean_log_ratios(
     blocks, own = points.packed(chosen, origin)
     chance = by_chance(table, own.ravel()[: len(chosen)], image)
     sums, counts = sum_log_ratios(
-        kernel_poses(image, map_from_camera, origin), blocks,
+        chosen_device(config.device), kernel_poses(image, map_from_camera, origin), blocks,
         own * np.int32(points.num_labels + 1), image.labels, table, least_cosine2(config),
         image.width, image.height,
     )
