@@ -208,7 +208,7 @@ class Replay:
         if pose is None or config.odometry == "none" or not config.publish_tf:
             return
         now, newest = self._recorded(self._now_ns), self._arrivals.odometry.newest
-        pose = self._smoother.follow(pose, newest and newest.odom_from_base, now * 1e-9, config)
+        pose = self._smoother.follow(pose, newest, now * 1e-9, config)
         stamp = now + round(config.transform_tolerance * 1e9)
         self._log.transform(stamp, now, config.map_frame, config.odom_frame, pose)
 

@@ -64,6 +64,14 @@ def equal(poses: FloatArray) -> Particles:
     return Particles(poses, np.full(len(poses), -np.log(len(poses))))
 
 
+def evenly(particles: Particles, most: int) -> FloatArray:
+    """Up to `most` of the poses (N, 4, 4), each as often as its weight says: for drawing."""
+    count = min(most, len(particles))
+    reached = np.cumsum(particles.weights)
+    places = (np.arange(count) + 0.5) / count * reached[-1]
+    return np.asarray(particles.poses[np.searchsorted(reached, places)])
+
+
 def normal_errors(covariance: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
     """Normal vectors (count, D) of a covariance (D, D), which may be singular."""
     values, axes = np.linalg.eigh(covariance)

@@ -11,7 +11,7 @@ import numpy as np
 
 from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.geometry import se3
-from semloc_ros.types import FloatArray
+from semloc_ros.types import FloatArray, Odometry
 
 
 class Smoother:
@@ -26,15 +26,15 @@ class Smoother:
         self._shown = None
 
     def follow(
-        self, map_from_odom: FloatArray, odom_from_base: FloatArray | None, now_s: float,
+        self, map_from_odom: FloatArray, newest: Odometry | None, now_s: float,
         config: LocalizerNodeConfig,
     ) -> FloatArray:
         """The pose (4, 4) to broadcast at `now_s` (any steady clock) on the way to
-        `map_from_odom`; the size of the step is measured at the base, if it is known where that
-        is."""
+        `map_from_odom`; a step is measured at the base, which is where the newest odometry has
+        it."""
         elapsed, self._at_s = max(now_s - self._at_s, 0.0), now_s
         shown = self._shown
-        if shown is None or _is_large(shown, map_from_odom, odom_from_base, config):
+        if shown is None or _is_large(shown, map_from_odom, newest, config):
             self._shown = map_from_odom
             return map_from_odom
         fraction = -np.expm1(-elapsed / config.tf_smoothing)
@@ -43,12 +43,11 @@ class Smoother:
 
 
 def _is_large(
-    shown: FloatArray, target: FloatArray, odom_from_base: FloatArray | None,
-    config: LocalizerNodeConfig,
+    shown: FloatArray, target: FloatArray, newest: Odometry | None, config: LocalizerNodeConfig
 ) -> bool:
     if config.tf_smoothing <= 0:
         return True
-    base = np.eye(4) if odom_from_base is None else odom_from_base
+    base = np.eye(4) if newest is None else newest.odom_from_base
     way, turn = se3.pose_error(shown @ base, target @ base)
     limit = np.radians(config.tf_smoothing_max_deg)
     return bool(way > config.tf_smoothing_max_m or turn > limit)

@@ -24,7 +24,7 @@ from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.localization.serving import check_not_ahead
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
-from semloc_ros.types import FloatArray
+from semloc_ros.types import FloatArray, Odometry
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 CLICKED = QoSProfile(depth=1)  # reliable: it comes only once
@@ -44,8 +44,8 @@ class Arrival:
 class Inputs:
     """The localizer's subscriptions, from construction until `close`.
 
-    `odometry` is filled from the odom topic if one is given; `on_initial_pose` gets
-    `map_from_base` and its covariance.
+    `odometry` is filled from the odom topic if one is given, and `on_odometry` told of each newer
+    sample; `on_initial_pose` gets `map_from_base` and its covariance.
     """
 
     def __init__(
@@ -54,10 +54,12 @@ class Inputs:
         config: LocalizerNodeConfig,
         faults: Faults,
         odometry: OdometryBuffer | None,
+        on_odometry: Callable[[Odometry, OdometryMessage], None],
         on_initial_pose: Callable[[FloatArray, FloatArray], None],
     ) -> None:
         self._node, self._config, self._faults = node, config, faults
-        self._odometry, self._on_initial_pose = odometry, on_initial_pose
+        self._odometry, self._on_odometry = odometry, on_odometry
+        self._on_initial_pose = on_initial_pose
         self._changed = threading.Condition()
         self._image: Arrival | None = None
         self.image_came_ns: int | None = None  # by the node's clock
@@ -150,6 +152,8 @@ class Inputs:
             self._faults.say("odom", str(error))
             return
         self._odometry.add(sample)
+        if self._odometry.newest is sample:  # not one that came out of order
+            self._on_odometry(sample, message)
 
     def _store_initial_pose(self, message: PoseWithCovarianceStamped) -> None:
         try:

@@ -8,12 +8,14 @@ answers services and broadcasts tf, so a slow frame delays none of that.
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nav_msgs.msg import Odometry as OdometryMessage
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -26,6 +28,7 @@ from semloc_ros.localization.parts import make_localizer, make_session
 from semloc_ros.localization.reports import spreads_of
 from semloc_ros.localization.serving import CLOCK_JUMP_BACK_NS, TICK_NS, FrameLocalizer
 from semloc_ros.localization.session import Session
+from semloc_ros.localization.smoothing import Smoother
 from semloc_ros.localization.states import Reason, Standing
 from semloc_ros.maps.storage import load_map
 from semloc_ros.nodes.faults import Faults
@@ -43,9 +46,10 @@ from semloc_ros.nodes.transforms import (
     TransformReader,
 )
 from semloc_ros.nodes.worker import Stages, Worker
-from semloc_ros.types import FloatArray, State
+from semloc_ros.types import FloatArray, Odometry, State
 
 _DIAGNOSTICS_S = 1.0
+_KNOWN = (State.TRACKING, State.DEGRADED)  # states in which the belief is a pose for others
 _JUMP_BACK = Duration(nanoseconds=-CLOCK_JUMP_BACK_NS)
 
 
@@ -62,6 +66,7 @@ class Active:
 
     stages: Stages
     worker: Worker
+    smoother: Smoother
     timers: tuple[Any, ...]
 
 
@@ -180,7 +185,9 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         transforms = TransformReader(self)
         odometry = self._make_odometry(config, transforms)
         buffer = odometry if isinstance(odometry, OdometryBuffer) else None
-        inputs = Inputs(self, config, self._faults, buffer, session.set_pose)
+        inputs = Inputs(
+            self, config, self._faults, buffer, self._say_odometry, session.set_pose
+        )
         stages = Stages(
             inputs, transforms, odometry, session, self._localizer, self._outputs,
             MapBroadcaster(self, config.map_frame),
@@ -193,7 +200,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
             JumpThreshold(min_forward=None, min_backward=_JUMP_BACK), post_callback=self._on_jump
         )
         self._say(session.standing)
-        return Active(stages, worker, self._make_timers(config))
+        return Active(stages, worker, Smoother(), self._make_timers(config))
 
     def _make_odometry(
         self, config: LocalizerNodeConfig, transforms: TransformReader
@@ -229,7 +236,18 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         if active is None or pose is None or now == 0 or not config.publish_tf:
             return
         stamp = now + round(config.transform_tolerance * 1e9)
+        newest = active.stages.odometry.newest if config.tf_smoothing else None
+        pose = active.smoother.follow(pose, newest, time.monotonic(), config)
         active.stages.broadcaster.send(pose, config.odom_frame, stamp)
+
+    def _say_odometry(self, sample: Odometry, message: OdometryMessage) -> None:
+        """The belief carried by the sample; for each one, so it must be quick."""
+        session = self._session()
+        if session is None or not self._outputs.wants_odometry():
+            return
+        found = session.pose_at(sample) if session.standing.state in _KNOWN else None
+        if found is not None:
+            self._outputs.publish_odometry(*found, message, self.config.map_frame)
 
     def _tick(self) -> None:
         self._answering.check_deadlines()
@@ -266,6 +284,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         stages.session.reset(Reason.CLOCK_JUMP)
         self._outputs.forget_pose()
         stages.odometry.clear()
+        active.smoother.forget()
         stages.transforms.clear()
         active.worker.forget_stamps()
         self._faults.say(Reason.CLOCK_JUMP.value, "time jumped back: starting anew")

@@ -196,9 +196,33 @@ def to_pose_with_covariance(
     return message
 
 
-def to_pose_array(poses: Sequence[FloatArray], frame: str, nanoseconds: int) -> PoseArray:
+def to_pose_array(
+    poses: Sequence[FloatArray] | FloatArray, frame: str, nanoseconds: int
+) -> PoseArray:
     """The message of several poses in `frame` at that stamp."""
-    return PoseArray(header=header(frame, nanoseconds), poses=[to_pose(pose) for pose in poses])
+    message = PoseArray(header=header(frame, nanoseconds))
+    if len(poses):  # all at once: a thousand particles one by one would take a tenth of a second
+        positions, quaternions = se3.to_quaternion_xyzw(np.asarray(poses))
+        message.poses = [
+            Pose(
+                position=Point(x=p[0], y=p[1], z=p[2]),
+                orientation=Quaternion(x=q[0], y=q[1], z=q[2], w=q[3]),
+            )
+            for p, q in zip(positions.tolist(), quaternions.tolist(), strict=True)
+        ]
+    return message
+
+
+def to_odometry(
+    pose: FloatArray, covariance: FloatArray, source: OdometryMessage, frame: str
+) -> OdometryMessage:
+    """`source` with the pose (4, 4) and covariance (6, 6) of the base in `frame`; the twist and
+    the stamp stay."""
+    message = OdometryMessage(child_frame_id=frame_of(source.child_frame_id), twist=source.twist)
+    message.header.stamp, message.header.frame_id = source.header.stamp, frame
+    message.pose.pose = to_pose(pose)
+    message.pose.covariance = np.asarray(covariance, dtype=np.float64).ravel()
+    return message
 
 
 def to_transform(pose: FloatArray, parent: str, child: str, nanoseconds: int) -> TransformStamped:

@@ -1,4 +1,4 @@
-"""What the localizer publishes: pose, hypotheses, status, overlay, diagnostics."""
+"""What the localizer publishes: pose, odometry, particles, status, overlay, diagnostics."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
+from nav_msgs.msg import Odometry as OdometryMessage
 from numpy.typing import NDArray
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
@@ -17,11 +18,13 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from semloc_ros.localization.outcomes import Fix
+from semloc_ros.localization.particles import Particles, evenly
 from semloc_ros.localization.states import Standing
 from semloc_ros.nodes import messages
 from semloc_ros.types import FloatArray, State
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_MOST_PARTICLES = 1000
 _LEVELS = {
     State.UNINITIALIZED: DiagnosticStatus.WARN,
     State.BOOTSTRAPPING: DiagnosticStatus.WARN,
@@ -38,7 +41,9 @@ class Outputs:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._pose = self._pose_publisher()
+        self._odometry = _publisher(node, OdometryMessage, "~/odometry", 10)
         self._hypotheses = _publisher(node, PoseArray, "~/hypotheses", 1)
+        self._particles = _publisher(node, PoseArray, "~/particles", 1)
         self._status = _publisher(node, DiagnosticStatus, "~/status", LATCHED)
         self._overlay = _publisher(node, Image, "~/overlay", 1)
         self._diagnostics = _publisher(node, DiagnosticArray, "/diagnostics", 1)
@@ -67,6 +72,23 @@ class Outputs:
     ) -> None:
         """Poses that wait for a second one to confirm them; also none, so that they go away."""
         self._hypotheses.publish(messages.to_pose_array(poses, frame, stamp_ns))
+
+    def wants_odometry(self) -> bool:
+        """Whether anybody listens."""
+        return self._odometry.get_subscription_count() > 0
+
+    def publish_odometry(
+        self, pose: FloatArray, covariance: FloatArray, source: OdometryMessage, frame: str
+    ) -> None:
+        """The pose (4, 4) and covariance (6, 6) of the base in `frame` at the stamp of a message
+        of odometry, with its twist."""
+        self._odometry.publish(messages.to_odometry(pose, covariance, source, frame))
+
+    def publish_particles(self, particles: Particles, frame: str, stamp_ns: int) -> None:
+        """As many as RViz can draw, if anybody looks."""
+        if self._particles.get_subscription_count():
+            poses = evenly(particles, _MOST_PARTICLES)
+            self._particles.publish(messages.to_pose_array(poses, frame, stamp_ns))
 
     def publish_status(self, standing: Standing, values: Mapping[str, object]) -> None:
         """The state, its reason and the numbers of a frame."""

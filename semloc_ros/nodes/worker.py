@@ -221,6 +221,9 @@ class Worker:
                     outcome.fix.map_from_base, config.base_frame, frame.stamp_ns
                 )
         outputs.publish_hypotheses(outcome.hypotheses, config.map_frame, frame.stamp_ns)
+        if outcome.tracked is not None:
+            particles = outcome.tracked.particles
+            outputs.publish_particles(particles, config.map_frame, frame.stamp_ns)
 
     def _report(self, served: Served, times: dict[str, float]) -> None:
         result = served.result

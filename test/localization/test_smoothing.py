@@ -7,25 +7,27 @@ from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.geometry import se3
 from semloc_ros.localization.smoothing import Smoother
 from semloc_ros.options import from_mapping
+from semloc_ros.types import Odometry
 
 BEFORE = se3.exp([3.0, -1.0, 0.0, 0.0, 0.0, 0.4])
 BASE = se3.exp([40.0, 5.0, 0.0, 0.0, 0.0, 1.0])
+NEWEST = Odometry(0, BASE)
 
 
 def config(**options):
     return from_mapping(LocalizerNodeConfig, {"tf_smoothing": 0.5, **options})
 
 
-def shown_after(step, times, base=BASE, **options):
+def shown_after(step, times, newest=NEWEST, **options):
     """What is broadcast at each of the times after a step of the base in the map at time 0."""
     smoother = Smoother()
-    smoother.follow(BEFORE, base, 10.0, config(**options))
+    smoother.follow(BEFORE, newest, 10.0, config(**options))
     target = step @ BEFORE
-    return target, [smoother.follow(target, base, 10.0 + t, config(**options)) for t in times]
+    return target, [smoother.follow(target, newest, 10.0 + t, config(**options)) for t in times]
 
 
-def left(shown, target, base=BASE):
-    return float(se3.pose_error(shown @ base, target @ base)[0])
+def left(shown, target):
+    return float(se3.pose_error(shown @ BASE, target @ BASE)[0])
 
 
 def test_what_is_left_of_a_step_shrinks_by_e_in_the_time_constant():
@@ -60,14 +62,15 @@ def test_a_step_is_measured_where_the_robot_is():
     """A turn of half a degree about the origin of the map moves a base that is 100 m away."""
     far = se3.inverse(BEFORE) @ se3.exp([100.0, 0, 0, 0, 0, 0])
     turn = se3.exp([0, 0, 0, 0, 0, np.radians(0.5)])
-    for base, is_hidden in ((far, False), (se3.inverse(BEFORE), True), (None, True)):
-        target, shown = shown_after(turn, [0.025], base)
+    near = Odometry(0, se3.inverse(BEFORE))
+    for newest, is_hidden in ((Odometry(0, far), False), (near, True), (None, True)):
+        target, shown = shown_after(turn, [0.025], newest)
         assert np.array_equal(shown[0], target) == (not is_hidden)
 
 
 def test_after_forgetting_the_next_is_as_it_is():
     smoother = Smoother()
-    smoother.follow(BEFORE, BASE, 0.0, config())
+    smoother.follow(BEFORE, NEWEST, 0.0, config())
     smoother.forget()
     target = se3.exp([0.1, 0, 0, 0, 0, 0]) @ BEFORE
-    np.testing.assert_array_equal(smoother.follow(target, BASE, 0.01, config()), target)
+    np.testing.assert_array_equal(smoother.follow(target, NEWEST, 0.01, config()), target)
