@@ -11,7 +11,8 @@ from semloc_ros.config import FaultInjectorConfig, LocalizerNodeConfig, Recorder
 from semloc_ros.errors import InputError, expected
 from semloc_ros.options import commented_yaml, markdown_table
 
-TABLES = {  # by page of docs/nodes, then by the name that stands in its markers
+# by page of docs/nodes, then by the name that stands in its markers
+TABLES: dict[str, dict[str, type]] = {
     "localizer.md": {"parameters": LocalizerNodeConfig, "recorder parameters": RecorderNodeConfig},
     "fault_injector.md": {"parameters": FaultInjectorConfig},
 }

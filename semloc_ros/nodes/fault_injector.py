@@ -82,7 +82,7 @@ class FaultInjectorNode(Node):  # type: ignore[misc]
         if "clockjump" in names:
             self._check_clock()
         self._line = FaultLine(faults, config.seed)
-        self._spoils = bool(names & SPOILS_IMAGES)
+        self._spoils = {IMAGE: bool(names & SPOILS_IMAGES), LABELS: "labels" in names}
         self._numbers = itertools.count()
         self._held: list[_Held] = []
         self._waiting = self._topics(config)
@@ -155,9 +155,12 @@ class FaultInjectorNode(Node):  # type: ignore[misc]
     def _value(self, kind: str, message: Any) -> Any:
         """What faults change; none for what they leave alone. An error goes on as it came."""
         try:
-            if kind == IMAGE and self._spoils:
-                return messages.image_from(message)
-            return messages.pose_from("odom", message.pose.pose) if kind == ODOMETRY else None
+            if kind == ODOMETRY:
+                return messages.pose_from("odom", message.pose.pose)
+            if not self._spoils.get(kind):
+                return None
+            named = kind == LABELS
+            return messages.companion_from(kind, message) if named else messages.image_from(message)
         except InputError as error:
             return error
 
@@ -186,6 +189,7 @@ def _changed(message: Any, value: Any) -> Any:
     """The message with another value in it, under the same header."""
     if isinstance(message, OdometryMessage):
         message.pose.pose = _pose(value)
+        message.pose.covariance = np.zeros(36)  # not known: the message's has other axes
         return message
     if isinstance(message, CompressedImage):
         return messages.to_compressed_image(value, message.header)

@@ -18,7 +18,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 
 from semloc_ros.evaluation.faults import FaultLine, parse_faults
-from semloc_ros.evaluation.stream import IMAGE, ODOMETRY, Event
+from semloc_ros.evaluation.stream import IMAGE, LABELS, ODOMETRY, Event
 from semloc_ros.geometry import se3
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.fault_injector import FaultInjectorNode
@@ -165,12 +165,15 @@ def test_live_topics_get_the_faults_of_the_bag(make_line: Any, words: str) -> No
         assert np.array_equal(messages.image_from(message), event.value), "to the last pixel"
         assert message.header.frame_id == "camera"
     assert stamps(line.heard["odom"]) == [event.stamp_ns for event in expected[ODOMETRY]]
+    known = {stamp: pose for stamp, _, pose in drive()}
     for (_, message), event in zip(line.heard["odom"], expected[ODOMETRY], strict=True):
         if np.isnan(event.value).any():
             assert np.isnan(numbers(message)).all()
         else:
             assert np.allclose(messages.pose_from("odom", message.pose.pose), event.value)
-        assert message.pose.covariance[0] == 0.5 and message.child_frame_id == "base_link"
+        as_it_came = np.array_equal(event.value, known[event.origin_ns])
+        assert message.pose.covariance[0] == (0.5 if as_it_came else 0.0), "of other axes"
+        assert message.child_frame_id == "base_link"
 
 
 def test_images_that_are_late_are_overtaken(make_line: Any) -> None:
@@ -208,6 +211,20 @@ def test_compressed_images_are_as_they_came_or_lose_nothing(make_line: Any) -> N
     faults.push(seen)
     later = Event(START, START, IMAGE, seen.value, START + 2 * S)
     assert np.array_equal(messages.image_from(dark), faults.push(later)[0].value)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_label_maps_are_labelled_wrongly(make_line: Any, kind: type) -> None:
+    line = make_line("labels=0.3").listen("labels")
+    labels = np.random.default_rng(5).integers(0, 9, (48, 64)).astype(kind)
+    message = messages.to_image(labels, messages.header("camera", START))
+    line.publishers["labels"].publish(message)
+    wait_for(lambda: line.heard["labels"])
+    seen = messages.companion_from("labels", line.heard["labels"][0][1])
+    faults = FaultLine(parse_faults(["labels=0.3"]), 3)
+    (expected,) = faults.push(Event(START, START, LABELS, labels, START))
+    assert seen.dtype == kind and np.array_equal(seen, expected.value)
+    assert (seen != labels).mean() == pytest.approx(0.3, abs=0.01)
 
 
 def test_all_clocks_jump_together(make_line: Any) -> None:
