@@ -16,8 +16,9 @@ from semloc_ros.evaluation.judging import judge
 from semloc_ros.evaluation.predictions import Run, Truth, load_run, write_reference
 from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.replay import Replay
-from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, ODOMETRY, Event
+from semloc_ros.evaluation.stream import CAMERA, IMAGE, IMU, LABELS, MASK, ODOMETRY, Event
 from semloc_ros.geometry import se3
+from semloc_ros.localization.gravity import ImuSample
 from semloc_ros.options import from_mapping
 from semloc_ros.types import Camera, Correspondences, NoPose, NoPoseReason, PoseEstimate
 
@@ -146,6 +147,46 @@ def test_masks_are_waited_for_while_they_come(tmp_path: Path) -> None:
     assert kinds[25:27] == ["last", "none"], "200 ms old, then too old"
     assert [frame.mask is None for frame in oracle.frames[23:28]] == [False] * 3 + [True] * 2
     assert run.statuses[3].values["masked_fraction"] == "0.2500"
+
+
+def test_only_its_own_labels_are_an_images(tmp_path: Path) -> None:
+    """They come 40 ms after the images, and for some they are broken or do not come."""
+    events = stream()
+    for number, event in enumerate([one for one in events if one.kind == IMAGE]):
+        stamp, labels = event.stamp_ns, np.full((48, 64), number, np.uint8)
+        value = {20: DatasetError("torn"), 30: labels[:, 1:]}.get(number, labels)
+        if number != 40:
+            events.append(Event(event.at_ns + 40_000_000, stamp, LABELS, value, stamp))
+    options = {"labels_wait_ms": 60.0, "gravity": "none"}
+    run, oracle, _ = replayed(tmp_path, sorted(events, key=lambda one: one.at_ns), **options)
+    kinds = ["none" if number in (0, 20, 30, 40) else "exact" for number in range(50)]
+    assert [one.values["labels"] for one in run.statuses] == kinds
+    for number, (frame, kind) in enumerate(zip(oracle.frames, kinds, strict=True)):
+        assert (frame.labels is None) == (kind == "none")
+        assert frame.labels is None or frame.labels[0, 0] == number
+    assert oracle.frames[5].down_camera is None
+    assert run.statuses[5].values["labelled_fraction"] == "1.0000"
+    waited = [float(one.values["latency_ms"]) for one in run.statuses]
+    assert min(waited[1:]) >= 40 and waited[40] >= 60, "where none comes, as long as is allowed"
+
+
+def test_the_imu_tells_down_from_its_mount_on(tmp_path: Path) -> None:
+    """Its axes are the camera's; what is stale, or of an unknown frame, is not known."""
+    force = BASE_FROM_CAMERA[:3, :3].T @ np.array([0, 0, 9.81])
+    events = stream()
+    for event in [one for one in events if one.kind == ODOMETRY and one.stamp_ns < START + 5 * S]:
+        late = event.stamp_ns >= START + 4 * S
+        sample = ImuSample("unknown" if late else "camera", force, None, None)
+        events.append(Event(event.stamp_ns, event.stamp_ns, IMU, sample, event.stamp_ns))
+    events = sorted(events, key=lambda event: event.at_ns)
+    _, oracle, _ = replayed(tmp_path / "imu", events, gravity="imu")
+    down = -force / 9.81
+    for frame in oracle.frames[:20]:
+        np.testing.assert_allclose(frame.down_camera, down, atol=1e-12)
+    assert all(frame.down_camera is None for frame in oracle.frames[20:])
+    run, oracle, _ = replayed(tmp_path / "level", events)
+    np.testing.assert_allclose(oracle.frames[-1].down_camera, down, atol=1e-12)
+    assert run.statuses[-1].values["gravity"] == "True"
 
 
 def test_what_the_node_refuses_is_refused(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -20,12 +22,12 @@ from semloc_ros.evaluation.conditions import load_conditions
 from semloc_ros.evaluation.events import bag_events
 from semloc_ros.evaluation.evidence import read_evidence
 from semloc_ros.evaluation.running import Job, forget_runs, predict
-from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, ODOMETRY
+from semloc_ros.evaluation.stream import CAMERA, IMAGE, IMU, LABELS, MASK, ODOMETRY
 from semloc_ros.evaluation.tum import write_tum
 from semloc_ros.evaluation.verdict import doubts, verdict
 from semloc_ros.geometry import se3
 from semloc_ros.options import from_mapping
-from semloc_ros.types import Correspondences, NoPose, NoPoseReason, PoseEstimate
+from semloc_ros.types import Correspondences, Frame, NoPose, NoPoseReason, PoseEstimate
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 S = 1_000_000_000
@@ -52,7 +54,7 @@ def image(stamp_ns: int, pixels: np.ndarray, encoding: str) -> Any:
     height, width = pixels.shape[:2]
     return new(
         "sensor_msgs/msg/Image", header(stamp_ns, "camera"), height, width, encoding, 0,
-        pixels.size // height, pixels.ravel(),
+        pixels.nbytes // height, pixels.ravel().view(np.uint8),
     )  # fmt: skip
 
 
@@ -73,6 +75,18 @@ def odometry(stamp_ns: int, x: float) -> Any:
         "nav_msgs/msg/Odometry", header(stamp_ns, "odom"), "base_link",
         new("geometry_msgs/msg/PoseWithCovariance", pose(x), np.zeros(36)),
         new("geometry_msgs/msg/TwistWithCovariance", twist, np.zeros(36)),
+    )  # fmt: skip
+
+
+def imu(stamp_ns: int) -> Any:
+    """At rest, tilted; of no orientation."""
+    still = new("geometry_msgs/msg/Vector3", 0.0, 0.0, 0.0)
+    force = new("geometry_msgs/msg/Vector3", 9.81 * 0.6, 0.0, 9.81 * 0.8)
+    unknown = np.array([-1.0, *np.zeros(8)])
+    turn = new("geometry_msgs/msg/Quaternion", 0.0, 0.0, 0.0, 0.0)
+    return new(
+        "sensor_msgs/msg/Imu", header(stamp_ns, "camera"), turn, unknown, still, np.zeros(9),
+        force, np.zeros(9),
     )  # fmt: skip
 
 
@@ -122,6 +136,9 @@ def bag(tmp_path: Path) -> Path:
             if number % 2 == 0:
                 mask = np.zeros((48, 64), np.uint8)
                 write("/mask", at + 1, image(stamp, mask, "mono8"))
+            labels = np.full((48, 64), number + 300, "<u2")
+            write("/labels", at + 2, image(stamp, labels, "mono16"))
+            write("/imu", stamp, imu(stamp))
     return path
 
 
@@ -161,6 +178,68 @@ def test_events_come_in_the_order_of_recording(bag: Path) -> None:
     assert first.frame == "camera" and first.value.shape == (48, 64, 3)
     lens = next(event.value for event in events if event.kind == CAMERA)
     assert (lens.model, lens.fx) == ("radtan", 60.0)
+
+
+def test_labels_and_the_imu_are_events_where_they_are_asked_for(bag: Path) -> None:
+    asked = config(gravity="imu", **{"topics.labels": "/labels"})
+    events = list(bag_events(bag, asked))
+    labels = [event for event in events if event.kind == LABELS]
+    assert [int(event.value[0, 0]) for event in labels] == list(range(300, 300 + COUNT))
+    assert labels[0].value.dtype == np.uint16 and labels[0].value.shape == (48, 64)
+    samples = [event for event in events if event.kind == IMU]
+    assert len(samples) == COUNT and samples[0].value.frame == "camera"
+    np.testing.assert_allclose(samples[0].value.specific_force, [5.886, 0, 7.848])
+    assert samples[0].value.world_from_imu is None
+    with pytest.raises(DatasetError, match="/tf_static: expected sensor_msgs/msg/Image"):
+        list(bag_events(bag, config(**{"topics.labels": "/tf_static"})))
+    with pytest.raises(DatasetError, match="expected a topic /imu/data"):
+        list(bag_events(bag, config(gravity="imu", **{"topics.imu": "/imu/data"})))
+
+
+class Watching(Oracle):
+    """Keeps the frames."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+    def localize(self, frame: Any, prior: Any = None) -> PoseEstimate:
+        self.frames.append(frame)
+        return super().localize(frame, prior)
+
+
+def test_labels_of_a_topic_and_of_files_reach_the_frames(bag: Path, tmp_path: Path) -> None:
+    job, watching = Job(bag, "/ground_truth/pose", labels="/labels"), Watching()
+    predict(job, watching, config(gravity="imu"), tmp_path / "out" / "topic")
+    found = [int(frame.labels[0, 0]) for frame in watching.frames[1:] if frame.labels is not None]
+    assert found == list(range(301, 300 + COUNT)), "none is waited for before the first came"
+    down = watching.frames[-1].down_camera
+    assert down is not None
+    np.testing.assert_allclose(down, [-0.6, 0, -0.8], atol=1e-12)
+    (tmp_path / "maps").mkdir()
+    for number in (0, 4):
+        path = tmp_path / "maps" / f"{START + number * S // 5}.png"
+        cv2.imwrite(str(path), np.full((48, 64), number, np.uint8))
+    job, watching = replace(job, labels=str(tmp_path / "maps")), Watching()
+    predict(job, watching, config(), tmp_path / "out" / "files")
+    has = [number for number, frame in enumerate(watching.frames) if frame.labels is not None]
+    assert has == [0, 4]
+    conditions = {one.name: one for one in load_conditions(tmp_path / "out", config().evaluation)}
+    assert conditions["topic"].about["labels"] == "/labels"
+    options = yaml.safe_load((tmp_path / "out" / "topic" / "config.yaml").read_text())
+    assert options["topics"]["labels"] == "/labels"
+    statuses = conditions["files"].run.statuses
+    assert [one.values["labels"] for one in statuses if "labels" in one.values][:2] == [
+        "exact", "none",
+    ]  # fmt: skip
+
+
+def test_wrong_labels_end_before_anything_is_written(bag: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "7.png"), np.zeros((48, 64), np.uint8))
+    for source, said in (("/lables", "a topic of"), (str(tmp_path), "at the stamps of the bag's")):
+        with pytest.raises(DatasetError, match=f"^--labels {source}: expected .*{said}"):
+            job = Job(bag, "/ground_truth/pose", labels=source)
+            predict(job, Oracle(), config(), tmp_path / "out")
+    assert not (tmp_path / "out" / "predictions.jsonl").exists()
 
 
 def test_rectified_images_have_the_camera_of_p(bag: Path) -> None:
