@@ -117,6 +117,29 @@ def pairs(
     Console().print(f"{out}: {number} pairs", highlight=False)
 
 
+@app.command("labels")
+def labels(
+    world: Path = typer.Argument(..., help="Folder of a world with frames."),
+    out: Path = typer.Option(..., help="New folder: TRAVERSAL/CAMERA/NNNNNN.png, labels.json."),
+    kind: str = typer.Option(
+        "classes", help="classes: the 19 of Cityscapes | subclasses: parts of a street's things"
+    ),
+    errors: float = typer.Option(
+        0.0, help="Share of the pixels of each image that get a wrong label, in patches."
+    ),
+    seed: int = typer.Option(0, help="Of the wrong labels."),
+    traversals: str = typer.Option("", help="Only these, split by commas."),
+) -> None:
+    """Write the label maps of a world's frames: true ones, or with a chosen share of errors."""
+    from semloc_ros.worlds.label_files import write_label_maps
+
+    with _bar("labels") as progress:
+        number = write_label_maps(
+            world, kind, out, progress, errors=errors, seed=seed, traversals=_names(traversals)
+        )
+    Console().print(f"{out}: {number} label maps", highlight=False)
+
+
 class _Tell(Protocol):
     """Hears how many of how many are done, and what is being done."""
 

@@ -29,7 +29,7 @@ from semloc_ros.worlds.truth import FrameTruth, View
 
 _TOPS = (3.6, 7.2)  # metres: where the ground floor and the storeys called low end
 _PARKING = 2.15  # metres from the kerb
-_PAINTED = 140.0  # grey of the texels that are painted
+_PAINTED = 150.0  # grey of the texels that are painted
 _NEAR_M, _NEAR = 0.03, 0.01  # how far truth and street may be apart: metres, and share of depth
 _NONE = -1
 
@@ -60,7 +60,8 @@ class StreetLabels:
         self.labels = LabelSet(tuple(full), ~np.isin(parents, list(classes.MOVABLE)), parents)
 
     def label_map(self, view: View, *, snow: bool) -> NDArray[np.uint8]:
-        """The sub-classes (H, W) of a frame, 255 = unknown; under snow no marking is seen."""
+        """The sub-classes (H, W) of a frame, 255 = unknown; under snow no markings are
+        seen, nor what lies between them."""
         truth = view.truth
         rays, _, _ = pixel_rays(view.camera)
         map_from_camera = se3.inverse(view.camera_from_map)
@@ -85,8 +86,9 @@ class StreetLabels:
         """The patch (N,) of the street in each pixel, -1 where the frame shows something else."""
         hits = self._caster.first_hits(eye, directions)
         patch = np.where(hits >= 0, self._patch_of[hits], 0).astype(np.int64)
-        off = np.einsum("ij,ij->i", self._patches.normals[patch], points - self._patches.origins[patch])
-        slant = np.abs(np.einsum("ij,ij->i", self._patches.normals[patch], directions))
+        normals, origins = self._patches.normals[patch], self._patches.origins[patch]
+        off = np.einsum("ij,ij->i", normals, points - origins)
+        slant = np.abs(np.einsum("ij,ij->i", normals, directions))
         far = np.linalg.norm(points - eye, axis=1)
         same = np.abs(off) < (_NEAR_M + _NEAR * far) * slant
         same &= (hits >= 0) & (self._patches.instances[patch] == truth.instances.ravel())
@@ -94,9 +96,11 @@ class StreetLabels:
         return np.where(same, patch, _NONE)
 
     def _fallback_of(self, truth: FrameTruth) -> NDArray[np.int64]:
+        """The base (N,) that a pixel's own label and instance stand for, -1 for none."""
         label, instance = truth.labels.ravel(), truth.instances.ravel()
         known = np.minimum(instance, self._fallback.shape[1] - 1)
-        return self._fallback[label, known]
+        found: NDArray[np.int64] = self._fallback[label, known]
+        return found
 
     def _dominant(self, names: list[str], number: dict[str, int]) -> NDArray[np.int64]:
         """By label and instance (256, I + 1): the base name of most of its area; crowns for trees;
@@ -121,6 +125,8 @@ class StreetLabels:
         rows = self._patches
         texel = np.einsum("nij,nj->ni", rows.texel_axes[patch], points - rows.origins[patch])
         kinds = np.zeros(len(points), np.int64)
+        if snow:
+            return kinds
         for texture in np.unique(rows.textures[patch]):
             here = rows.textures[patch] == texture
             image = self._images[texture]
@@ -129,7 +135,7 @@ class StreetLabels:
             wide = rows.extents[patch[here], 1]
             across = (texel[here, 1] + 0.5) / height * wide
             own = np.where(np.minimum(across, wide - across) < _PARKING, 1, 0)
-            kinds[here] = np.where((image[v, u].mean(1) > _PAINTED) & (not snow), 2, own)
+            kinds[here] = np.where(image[v, u].mean(1) > _PAINTED, 2, own)
         return kinds
 
 

@@ -12,6 +12,7 @@ from semloc_ros.worlds.recording import street
 from semloc_ros.worlds.recording.shots import Studio
 from semloc_ros.worlds.recording.street import StreetWorld
 from semloc_ros.worlds.rendering.scene import Motion
+from semloc_ros.worlds.subclasses import StreetLabels
 from semloc_ros.worlds.truth import View, truth_of
 
 pytestmark = pytest.mark.slow
@@ -83,3 +84,48 @@ def test_two_seasons_show_one_surface(runs):
         total += len(same)
         assert not (summer.truth.labels[rows_a, columns_a] == classes.VEGETATION).any()
     assert total > FRAMES * 1300
+
+
+@pytest.fixture(scope="module")
+def street_labels():
+    return StreetLabels(CONFIG)
+
+
+def test_sub_classes_are_parts_of_their_classes(runs, street_labels):
+    labels = street_labels.labels
+    assert len(labels) >= 60
+    assert len(set(labels.names)) == len(labels) < 255
+    counts = np.bincount(labels.parents[labels.parents != classes.UNKNOWN], minlength=19)
+    assert (counts >= 1).all()
+    assert counts[classes.BUILDING] > 30
+    assert labels.stationary[np.isin(labels.parents, classes.MOVABLE, invert=True)].all()
+    assert not labels.stationary[np.isin(labels.parents, classes.MOVABLE)].any()
+    for pair in runs[1]:
+        for view, snow in zip(pair, (False, True), strict=True):
+            found = street_labels.label_map(view, snow=snow)
+            known = found != classes.UNKNOWN
+            np.testing.assert_array_equal(labels.parents[found[known]], view.truth.labels[known])
+            assert known[view.truth.labels != classes.UNKNOWN].all()
+
+
+def test_sub_classes_are_the_same_in_two_seasons(runs, street_labels):
+    seen = set()
+    for summer, winter in runs[1]:
+        same = correspondences(summer, winter)
+        columns, rows = np.rint(same.points_b).astype(int).T
+        columns_a, rows_a = same.points_a.astype(int).T
+        # markings are not seen under snow: asked of both as if there were none
+        here = street_labels.label_map(summer, snow=True)[rows_a, columns_a]
+        there = street_labels.label_map(winter, snow=True)[rows, columns]
+        assert (here == there).mean() > 0.97
+        seen |= set(here.tolist())
+    assert len(seen) > 25
+
+
+def test_storeys_and_leaves_are_told_apart(runs, street_labels):
+    names = np.array(street_labels.labels.names)
+    seen = {str(name) for pair in runs[1]
+            for name in names[np.unique(street_labels.label_map(pair[0], snow=False))]}
+    assert any(name.endswith("/low") for name in seen)
+    assert any(name.endswith("/high") for name in seen)
+    assert any(name.endswith("crown") for name in seen)
