@@ -13,6 +13,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
+from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -113,6 +114,13 @@ class Robot:
         now = time.monotonic()
         self.transforms += [(now, one) for one in message.transforms]
 
+    def listen(self, kind, topic):
+        """What is published on a topic of the localizer from now on, once both ends know it."""
+        found = []
+        self._listen(kind, f"/{self.name}/{topic}", found, 50)
+        self.until(lambda: self.node.count_publishers(f"/{self.name}/{topic}") > 0)
+        return found
+
     def watch_overlay(self):
         return self.node.create_subscription(
             Image, f"/{self.name}/overlay", self.overlays.append, 5
@@ -202,6 +210,12 @@ class Robot:
 
     def pause(self, flag):
         return self.call(SetBool, "pause", SetBool.Request(data=flag))
+
+    def set_parameter(self, name, value):
+        request = SetParameters.Request(
+            parameters=[Parameter(name, value=value).to_parameter_msg()]
+        )
+        return self.call(SetParameters, "set_parameters", request).results[0]
 
     def close(self):
         self.executor.shutdown()

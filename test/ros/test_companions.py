@@ -83,7 +83,7 @@ def joined(ros):
     stamps in ms came, and the seconds that it waited; a mask's rows count its place among them."""
     node = rclpy.create_node("companion_inputs")
     config = LocalizerNodeConfig(mask_wait_ms=100.0)
-    inputs = Inputs(node, config, Faults(node), None, lambda *given: None)
+    inputs = Inputs(node, config, Faults(node), None, print, print)
 
     def ask(sent_ms, image_ms):
         inputs.clear()

@@ -4,8 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
-from rclpy.parameter import Parameter
+from rcl_interfaces.srv import DescribeParameters, GetParameters
 from tf2_ros import TransformBroadcaster
 
 from semloc_ros.geometry import se3
@@ -298,13 +297,6 @@ def test_initialpose_guides_the_next_frame(make_rig, map_from_base):
     )
 
 
-def set_parameter(robot, name, value):
-    request = SetParameters.Request(
-        parameters=[Parameter(name, value=value).to_parameter_msg()]
-    )
-    return robot.call(SetParameters, "set_parameters", request).results[0]
-
-
 @pytest.fixture
 def tracking_rig(make_rig):
     return make_rig().track()
@@ -312,9 +304,9 @@ def tracking_rig(make_rig):
 
 def test_parameter_changes_are_checked(tracking_rig):
     robot, node = tracking_rig.robot, tracking_rig.node
-    assert set_parameter(robot, "tracking.lost_after", 3.5).successful
+    assert robot.set_parameter("tracking.lost_after", 3.5).successful
     assert node.config.tracking.lost_after == 3.5
-    assert set_parameter(robot, "tracking.lost_after", 4).successful, "4 is taken for 4.0"
+    assert robot.set_parameter("tracking.lost_after", 4).successful, "4 is taken for 4.0"
     assert node.config.tracking.lost_after == 4.0
     for name, value, words in [
         ("tracking.lost_after", -1.0, "tracking.lost_after"),
@@ -323,7 +315,7 @@ def test_parameter_changes_are_checked(tracking_rig):
         ("pnp.max_error_px", 3.0, "only while the node is unconfigured"),
         ("tracking.lost_aftr", 3.0, "declared"),
     ]:
-        result = set_parameter(robot, name, value)
+        result = robot.set_parameter(name, value)
         assert not result.successful and words in result.reason, (name, result.reason)
     assert node.config.tracking.lost_after == 4.0
 
@@ -344,7 +336,7 @@ def test_parameters_describe_themselves(tracking_rig):
 
 def test_publish_tf_can_be_switched_off(tracking_rig):
     robot = tracking_rig.robot
-    assert set_parameter(robot, "publish_tf", False).successful
+    assert robot.set_parameter("publish_tf", False).successful
     robot.spin(0.2)
     robot.transforms.clear()
     robot.spin(0.3)
