@@ -85,14 +85,14 @@ def mislabel(labels: LabelMap, share: float, rng: np.random.Generator) -> LabelM
     known = np.flatnonzero(labels != np.iinfo(labels.dtype).max)
     present = np.unique(labels.ravel()[known])
     count = round(share * len(known))
+    spoiled: LabelMap = labels.copy()
     if len(present) < 2 or count == 0:
-        return labels.copy()
+        return spoiled
     field, cells = _patch_noise(labels.shape, rng), _cells(labels.shape, rng)
     chosen = known[np.argpartition(field.ravel()[known], len(known) - count)[-count:]]
     targets = rng.integers(0, len(present), cells.max() + 1)[cells.ravel()[chosen]]
     was = np.searchsorted(present, labels.ravel()[chosen])
     targets = np.where(targets == was, (targets + 1) % len(present), targets)
-    spoiled: LabelMap = labels.copy()
     spoiled.reshape(-1)[chosen] = present[targets]
     return spoiled
 

@@ -78,10 +78,19 @@ def test_without_an_orientation_down_is_against_the_low_passed_force():
     tilted = message(force=(9.81 * 0.6, 0.0, 9.81 * 0.8))
     np.testing.assert_allclose(seen((0, tilted), at_ms=0), [-0.6, 0, -0.8], atol=1e-12)
     bumped = message(force=(2.0, 0.0, 9.81))  # for one sample of 10 ms
-    share = 1 - np.exp(-0.01)
-    wanted = -np.array([2.0 * share, 0, 9.81]) / np.hypot(2.0 * share, 9.81)
     down = seen((0, message()), (10, bumped), at_ms=10)
-    np.testing.assert_allclose(down, wanted, atol=1e-12)
+    wanted = -np.array([1.0, 0, 9.81]) / np.hypot(1.0, 9.81)
+    np.testing.assert_allclose(down, wanted, atol=1e-12, err_msg="at first the mean")
+    resting = [(ms, message()) for ms in range(0, 20_000, 400)]
+    down = seen(*resting, (20_000, bumped), at_ms=20_000)
+    wanted = -np.array([2.0 * 0.4 / 8, 0, 9.81]) / np.hypot(2.0 * 0.4 / 8, 9.81)
+    np.testing.assert_allclose(down, wanted, atol=1e-12, err_msg="later the low pass of 8 s")
+
+
+def test_in_curves_the_force_is_not_taken_for_gravity():
+    curve = message(force=(0.0, 2.0, 9.81), rate=(0.0, 0.0, 0.2))
+    down = seen((0, message()), *((ms, curve) for ms in range(10, 1000, 10)), at_ms=1000)
+    np.testing.assert_allclose(down, [0, 0, -1], atol=1e-12)
 
 
 def test_between_samples_the_force_turns_with_the_robot():
@@ -94,11 +103,11 @@ def test_between_samples_the_force_turns_with_the_robot():
     blind = [(ms, SimpleNamespace(**{**vars(one), "angular_velocity_covariance": NEVER}))
              for ms, one in turning]  # fmt: skip
     lagging = seen(*blind, at_ms=400)
-    assert 0.06 < np.arcsin(lagging[0]) < 0.08, "of 0.4: the low pass alone lags behind"
+    assert np.arcsin(lagging[0]) == pytest.approx(0.2), "the mean alone lags behind"
 
 
 def test_the_last_sample_up_to_the_stamp_counts():
-    tilted = message(force=(9.81, 0.0, 0.0), angular_velocity_covariance=NEVER)
+    tilted = message(force=(9.81 * 0.28, 0.0, 9.81 * 0.96))
     imu = ImuGravity()
     imu.add(1000 * MS, imu_sample(message()))
     imu.add(1100 * MS, imu_sample(tilted))
@@ -109,7 +118,7 @@ def test_the_last_sample_up_to_the_stamp_counts():
     with pytest.raises(InputError, match="expected a sample at the image's stamp, got none"):
         imu.at(999 * MS)
     imu.add(0, imu_sample(tilted))  # the clock was set back by more than 1 s
-    np.testing.assert_allclose(imu.at(100 * MS)[0], [-1, 0, 0])
+    np.testing.assert_allclose(imu.at(100 * MS)[0], [-0.28, 0, -0.96])
     imu.clear()
     with pytest.raises(InputError, match="got none"):
         imu.at(100 * MS)
