@@ -22,6 +22,7 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from semloc_ros.config import LocalizerNodeConfig
+from semloc_ros.evaluation.faults import parse_faults
 from semloc_ros.options import describe, help_line
 
 OPTIONS = list(describe(LocalizerNodeConfig))
@@ -36,7 +37,7 @@ TOPICS = {  # argument: the name that the node uses
 
 
 def generate_launch_description():
-    nodes = [OpaqueFunction(function=localizer), OpaqueFunction(function=injector), rviz()]
+    nodes = [OpaqueFunction(function=injector), OpaqueFunction(function=localizer), rviz()]
     return LaunchDescription([*arguments(), *nodes])
 
 
@@ -91,12 +92,16 @@ def faulty():
 
 
 def injector(context):
-    """Between the topics and the localizer, where faults are asked for."""
+    """Between the topics and the localizer, where faults are asked for. What the node would refuse
+    is said before anything starts, so that the line is not lost among those of others."""
     given = {name: value for name, value in context.launch_configurations.items() if value != ""}
     if "inject" not in given:
         return []
     source = given.get("clock_topic")
     clock = [("/clock", source), ("~/clock", "/clock")] if source else []
+    names = [fault.name for fault in parse_faults([given["inject"]], "inject")]
+    if "clockjump" in names and not clock:
+        raise RuntimeError("inject: clockjump: expected use_sim_time and clock_topic, got none")
     values = {name: given[name] for name in ("inject", "image_transport") if name in given}
     for name in ("seed", "camera_info_listeners", "use_sim_time"):
         if name in given:

@@ -187,3 +187,15 @@ def test_replay_with_faults(launched: Launched, fault: str) -> None:
     assert own == ["/bags/drive", *clock, *waiting]
     assert ("~/clock:=/clock" in arguments) == ("/clock:=/recorded_clock" in arguments)
     assert ("~/clock:=/clock" in arguments) == ("clockjump" in fault)
+
+
+@pytest.mark.parametrize(
+    ("inject", "said"),
+    [
+        ("blur dorp=0.2", "inject: 'dorp': unknown fault, did you mean drop?"),
+        ("clockjump", "inject: clockjump: expected use_sim_time and clock_topic, got none"),
+    ],
+)
+def test_faults_that_are_none_start_nothing(launched: Launched, inject: str, said: str) -> None:
+    seen = launched("localize.launch.py", f"inject:={inject}")
+    assert said in seen["shown"] and list(seen) == ["shown"]
