@@ -76,7 +76,7 @@ def world(tmp_path: Path) -> Path:
         path = run / "truth" / "left" / f"{index:06d}.labels.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), scene())
-    about = {"world": "gallery", "outputs": ["frames"],
+    about = {"world": "gallery", "outputs": ["frames"], "fingerprint": "0",
              "traversals": [{"name": "summer", "setting": "summer"}]}
     (folder / "world.json").write_text(json.dumps(about))
     return folder
