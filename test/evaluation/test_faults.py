@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -68,6 +71,27 @@ def test_a_seed_gives_the_same_faults_and_another_seed_others() -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_every_fault_does_something(name: str) -> None:
     assert not same(injected(name), list(stream()))
+
+
+def test_the_same_stamps_get_the_same_faults_whenever_they_arrive() -> None:
+    """So that live topics have the faults of their bag, however late each message is."""
+    words = "drop=0.3 blackout@2=1.05 crowd exposure nan_odom@3=2 odom_dropout@6=2 kidnap@9=3"
+    rng = np.random.default_rng(8)
+    lates = [replace(event, at_ns=event.at_ns + int(rng.integers(S // 20))) for event in stream()]
+    live = FaultLine(parse_faults([words]), 0)
+    became = [one for event in lates for one in live.push(event)]
+    assert len(became) < len(lates)
+    stamped = [replace(event, at_ns=event.stamp_ns) for event in became]
+    assert same(stamped, injected(words))
+
+
+def test_faults_do_not_bring_the_data_sets_along() -> None:
+    """Nodes import them, and nodes import no data sets."""
+    code = "import sys, semloc_ros.evaluation.faults; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "semloc_ros.evaluation.faults" in loaded
+    assert not [name for name in loaded if name.startswith("semloc_ros.datasets")]
 
 
 def test_drop_loses_its_share_of_images_and_no_odometry() -> None:
