@@ -90,6 +90,10 @@ class OdometryNoiseConfig:
     scale: float = option(
         0.03, "length of the way, the same all the time", unit="m/m", low=0.0, high=0.5
     )
+    scale_m: float = option(
+        4.0, "way over which its error adds up before labels have corrected it", unit="m",
+        low=0.0, high=1000.0,
+    )
     blind_speed: float = option(
         0.7, "without odometry: position, after one second", unit="m/√s", low=0.0, high=100.0
     )
@@ -102,7 +106,7 @@ class OdometryNoiseConfig:
 class ParticlesConfig:
     """How many particles, and when they are drawn anew."""
 
-    least: int = option(400, "particles at least", low=10, high=1_000_000)
+    least: int = option(1000, "particles at least", low=10, high=1_000_000)
     most: int = option(2000, "particles at most", low=10, high=1_000_000)
     anywhere: int = option(
         20_000, "particles of the first moment, where nothing is known", low=10, high=10_000_000

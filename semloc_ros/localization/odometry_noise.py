@@ -25,11 +25,12 @@ def motion_covariance(
 ) -> FloatArray:
     """(6, 6) of the noise of `motion` (4, 4) by the model of wheels; the base's x is forward.
 
-    The scale is taken as random in each step too: its part grows with the way, not its root.
+    The scale's error is the same for long. Its part has the size that it has after `scale_m`, and
+    grows with the root of the way like all else: more than the truth before, less beyond.
     """
     way, turned = se3.pose_error(np.eye(4), motion)
     sides = np.array([config.along, config.across, config.up]) ** 2 * way
-    sides[0] += (config.scale * way) ** 2
+    sides[0] += config.scale**2 * config.scale_m * way
     tilt = config.tilt**2 * way
     heading = config.turn**2 * way + config.turn_per_turn**2 * turned
     return np.diag([*sides, tilt, tilt, heading])

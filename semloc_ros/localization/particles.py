@@ -16,6 +16,7 @@ from semloc_ros.geometry.uncertainty import error_vector, perturb
 from semloc_ros.types import FloatArray
 
 _HALVINGS = 12
+_LEAST_FOR_COVARIANCE = 50  # particles
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +132,41 @@ def drawn_anew(
         rows = systematic(particles.weights, count, rng)
     poses = particles.poses[rows]
     member = cluster_numbers(poses, config)
-    kept = np.sqrt(1.0 - config.smoothing**2)
     for number in np.unique(member):
         mine = np.flatnonzero(member == number)
-        mean, spread = mean_and_covariance(poses[mine], np.full(len(mine), 1.0 / len(mine)))
+        mean, spread = _believed(particles, np.unique(rows[mine]), count)
         noise = normal_errors(config.smoothing**2 * spread, len(mine), rng)
-        poses[mine] = perturb(mean, kept * error_vector(mean, poses[mine]) + noise)
+        kept = np.sqrt(1.0 - config.smoothing**2) * error_vector(mean, poses[mine])
+        poses[mine] = perturb(mean, _with_covariance(kept + noise, spread))
     return equal(poses)
+
+
+def _believed(
+    particles: Particles, survivors: NDArray[np.int64], count: int
+) -> tuple[FloatArray, FloatArray]:
+    """Mean (4, 4) and covariance (6, 6) of a cluster, of which `survivors` were drawn.
+
+    A particle that was drawn by chance stands for those that were not (Horvitz and Thompson,
+    1952). The covariance is as large as if the mean were known, and larger by what the mean of
+    so few particles errs: else the errors of all draws add up unseen where labels say little.
+    """
+    weights = particles.weights[survivors]
+    drawn = np.maximum(weights, 1.0 / count)
+    mean, spread = mean_and_covariance(particles.poses[survivors], drawn / drawn.sum())
+    chance = min(float((weights**2).sum() / weights.sum() ** 2), 0.5)
+    return mean, spread * (1.0 + chance) / (1.0 - chance)
+
+
+def _with_covariance(errors: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Errors (N, 6) moved and stretched to mean 0 and the wanted covariance (6, 6); as they are,
+    if they are too few to have one."""
+    if len(errors) < _LEAST_FOR_COVARIANCE:
+        return errors
+    centred = errors - errors.mean(0)
+    tiny = 1e-12 * np.diag(np.diag(wanted)) + 1e-18 * np.eye(6)
+    own = np.linalg.cholesky(centred.T @ centred / len(centred) + tiny)
+    stretched: FloatArray = centred @ np.linalg.solve(own.T, np.linalg.cholesky(wanted + tiny).T)
+    return stretched
 
 
 def needed(poses: FloatArray, config: ParticlesConfig) -> int:

@@ -92,9 +92,31 @@ def test_drawing_anew_keeps_mean_and_covariance() -> None:
     assert np.allclose(np.diag(after[1]), np.diag(before[1]), rtol=0.1)
 
 
+def test_what_weights_say_nothing_about_stays_honest_over_many_draws() -> None:
+    """Labels often weigh one direction only: the others wander by chance from draw to draw, and the
+    cloud must say so, not shrink."""
+    config, squares, shrunk = ParticlesConfig(least=200, most=200), [], []
+    sigmas = np.array([0.3, 0.2, 0.1, 0.01, 0.01, 0.05])
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        cloud = particles.equal(particles.gaussian(np.eye(4), np.diag(sigmas**2), 200, rng))
+        for _ in range(30):
+            sharp = -0.5 * (error_vector(np.eye(4), cloud.poses)[:, 0] / 0.1) ** 2
+            cloud = particles.drawn_anew(particles.normalized(cloud.poses, sharp), config, rng)
+            cloud = particles.equal(odometry_noise.moved(
+                cloud.poses, np.eye(4), np.diag([0.3**2, 0, 0, 0, 0, 0]), rng
+            ))
+        mean, covariance = particles.mean_and_covariance(cloud.poses, cloud.weights)
+        others = np.sqrt(np.diag(covariance))[1:]
+        squares.append((error_vector(mean, np.eye(4))[1:] / others) ** 2)
+        shrunk.append(others / sigmas[1:])
+    assert np.mean(squares) < 1.0  # the truth is within what is said
+    assert np.median(shrunk) > 1.0
+
+
 @pytest.mark.parametrize("steps", [1, 7])
 def test_noise_does_not_depend_on_how_a_way_is_divided(steps: int) -> None:
-    config = OdometryNoiseConfig(scale=0.0)
+    config = OdometryNoiseConfig()
     rng = np.random.default_rng(5)
     motion = se3.exp(np.array([2.0, 0, 0, 0, 0, 0.0]) / steps)
     poses = np.broadcast_to(np.eye(4), (20_000, 4, 4))
@@ -102,7 +124,8 @@ def test_noise_does_not_depend_on_how_a_way_is_divided(steps: int) -> None:
         covariance = odometry_noise.motion_covariance(motion, config)
         poses = odometry_noise.moved(poses, motion, covariance, rng)
     errors = error_vector(poses, se3.exp([2.0, 0, 0, 0, 0, 0]))
-    assert errors[:, 0].std() == pytest.approx(config.along * np.sqrt(2), rel=0.03)
+    along = np.hypot(config.along, config.scale * np.sqrt(config.scale_m))
+    assert errors[:, 0].std() == pytest.approx(along * np.sqrt(2), rel=0.03)
     assert errors[:, 5].std() == pytest.approx(config.turn * np.sqrt(2), rel=0.03)
 
 
