@@ -106,8 +106,8 @@ h1 { font-size: 1.5rem; margin: .2rem 0 .6rem; } h2 { font-size: 1.15rem; margin
 figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; padding: .6rem; }
 figcaption { font-weight: 600; margin-bottom: .3rem; } img { width: 100%; height: auto; }
 .grid img { display: block; margin: 0 auto; max-width: 470px; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; }
-th, td { padding: .3rem .6rem .3rem 0; text-align: left; white-space: nowrap;
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .86rem; }
+th, td { padding: .3rem .55rem .3rem 0; text-align: left; white-space: nowrap;
   border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
 .worst { display: grid; gap: .8rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 220px), 1fr)); }
