@@ -1,5 +1,6 @@
 """The street's truth: exact between seasons, at one with itself among traffic."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -116,8 +117,14 @@ def test_sub_classes_are_the_same_in_two_seasons(runs, street_labels):
         columns_a, rows_a = same.points_a.astype(int).T
         # markings are not seen under snow: asked of both as if there were none
         here = street_labels.label_map(summer, snow=True)[rows_a, columns_a]
-        there = street_labels.label_map(winter, snow=True)[rows, columns]
-        assert (here == there).mean() > 0.97
+        winters = street_labels.label_map(winter, snow=True)
+        there = winters[rows, columns]
+        # the nearest pixel may lie beyond an edge of a part: not where all around are the same
+        square = np.ones((3, 3), np.uint8)
+        inside = (cv2.dilate(winters, square) == cv2.erode(winters, square))[rows, columns]
+        assert inside.mean() > 0.5
+        assert (here == there).mean() > 0.95
+        assert (here == there)[inside].mean() > 0.995
         seen |= set(here.tolist())
     assert len(seen) > 25
 
