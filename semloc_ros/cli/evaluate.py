@@ -14,12 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from semloc_ros.cli.ablation import parse_variants, show_variants
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import flatten, from_mapping
 
 if TYPE_CHECKING:
+    from semloc_ros.evaluation.ablation import Settings
     from semloc_ros.evaluation.comparison import Change
     from semloc_ros.evaluation.conditions import Condition
     from semloc_ros.evaluation.exports import Format
@@ -52,6 +54,10 @@ def evaluate(
     inject: list[str] = typer.Option(
         [], help="Faults, e.g. 'drop=0.2 blackout@10s=3s kidnap@40s'. Repeatable."
     ),
+    ablate: list[str] = typer.Option(
+        [], metavar="VARIANTS", help="Compare variants of the localizer, as pnp,auto,no_masks or "
+        "NAME=PARAMETER=VALUE,…; each is held against the first. Repeatable.",
+    ),
     predictions: Path | None = typer.Option(
         None, help="Judge this folder of predictions again; nothing is localized."
     ),
@@ -69,26 +75,32 @@ def evaluate(
     report: bool = typer.Option(True, help="Write report.html too."),
 ) -> None:
     """Localize recordings without ROS, the same way each time, and judge every frame."""
+    from semloc_ros.evaluation.ablation import judge_variants, read_variants
     from semloc_ros.evaluation.conditions import load_conditions
-    from semloc_ros.evaluation.exports import export as write_export
 
     options, formats = _options(config, set_, map), _formats(export)
+    variants = parse_variants(ablate)
+    if variants and baseline is not None:
+        raise ConfigError(expected("--ablate", "no --baseline beside it", "both"))
     _check_before(out, baseline, rerun)
     if predictions is None:
         predictions = out / "predictions"
         options = replace(options, evidence=options.evidence or rerun is not None)
         jobs = _jobs(_bags(bag), truth or _TRUTH, tuple(inject), labels)
-        _predict(jobs, options, predictions)
-    elif bag or inject or truth or labels:
-        wanted = "no --bag, --truth, --labels or --inject beside it"
+        _predict(jobs, variants, options, predictions)
+    elif bag or inject or truth or labels or ablate:
+        wanted = "no --bag, --truth, --labels, --inject or --ablate beside it"
         raise ConfigError(expected("--predictions", wanted, "both"))
+    if variants := read_variants(predictions):
+        judged = judge_variants(predictions, variants, options.evaluation)
+        show_variants(judged, options, out, report, _console)
+        for variant in judged:
+            named = rerun and rerun.with_stem(f"{rerun.stem}_{variant.name}")
+            _write_more(variant.conditions, options, formats, out / "export" / variant.name, named)
+        return
     conditions = load_conditions(predictions, options.evaluation)
     changes = _judge(conditions, options, out, baseline, report)
-    for form in formats:
-        for one in conditions:
-            write_export(one, form, out / "export")
-    if rerun is not None:
-        _write_rerun(conditions, options, rerun)
+    _write_more(conditions, options, formats, out / "export", rerun)
     if any(change.is_worse for change in changes):
         raise typer.Exit(WORSE)
 
@@ -186,36 +198,70 @@ def _jobs(
     }
 
 
-def _predict(jobs: Mapping[str, Job], options: EvaluateConfig, folder: Path) -> None:
+def _predict(
+    jobs: Mapping[str, Job], variants: Mapping[str, Settings], options: EvaluateConfig,
+    folder: Path,
+) -> None:  # fmt: skip
+    """All jobs with the options, or with those of each variant into a folder of its own."""
+    from semloc_ros.evaluation.ablation import configured, write_variants
     from semloc_ros.evaluation.faults import parse_faults
     from semloc_ros.evaluation.metrics import recall_thresholds
-    from semloc_ros.evaluation.running import forget_runs, labels_of, predict
+    from semloc_ros.evaluation.running import forget_runs, labels_of
+
+    runs = configured(variants, options) or {"": options}
+    for one in runs.values():
+        if not one.map:
+            raise ConfigError(expected("--map", "the folder of a map", "none"))
+        for job in jobs.values():  # before the map is read
+            parse_faults(job.faults)
+            labels_of(job, one)
+    recall_thresholds(options.evaluation)
+    forget_runs(folder)
+    for variant, one in runs.items():
+        _predict_all(jobs, one, folder / variant, variant)
+    if variants:
+        write_variants(folder, variants)
+
+
+def _predict_all(
+    jobs: Mapping[str, Job], options: EvaluateConfig, folder: Path, variant: str
+) -> None:
+    from semloc_ros.evaluation.running import predict
     from semloc_ros.localization.parts import make_localizer
     from semloc_ros.maps.storage import load_map
 
-    if not options.map:
-        raise ConfigError(expected("--map", "the folder of a map", "none"))
-    for job in jobs.values():  # before the map is read
-        parse_faults(job.faults)
-        labels_of(job, options)
-    recall_thresholds(options.evaluation)
     semantic_map = load_map(Path(options.map).expanduser())
     mapped = frozenset(semantic_map.view_stamps_ns.tolist())
-    forget_runs(folder)
     for name, job in jobs.items():
-        with _console.status(f"{name}: {job.bag}"):
+        with _console.status(f"{variant} {name}: {job.bag}".lstrip()):
             localizer = make_localizer(semantic_map, options)
             predict(replace(job, mapped_ns=mapped), localizer, options, folder / name)
+
+
+def _write_more(
+    conditions: list[Condition], options: EvaluateConfig, formats: list[Format], exports: Path,
+    rerun: Path | None,
+) -> None:  # fmt: skip
+    """What --export and --rerun ask for."""
+    from semloc_ros.evaluation.exports import export
+
+    for form in formats:
+        for one in conditions:
+            export(one, form, exports)
+    if rerun is not None:
+        _write_rerun(conditions, options, rerun)
 
 
 def _judge(
     conditions: list[Condition], options: EvaluateConfig, out: Path, baseline: Path | None,
     report: bool,
 ) -> list[Change]:  # fmt: skip
+    from semloc_ros.evaluation.comparison import read_baseline
     from semloc_ros.evaluation.metrics import write_metrics
     from semloc_ros.evaluation.verdict import verdict
 
-    metrics, changes = verdict(conditions, options.evaluation, baseline)
+    before = None if baseline is None else read_baseline(baseline)
+    metrics, changes = verdict(conditions, options.evaluation, before)
     write_metrics(metrics, out / "metrics.json")
     _print(metrics, changes)
     if report:

@@ -29,6 +29,7 @@ from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray, State
 
 PREDICTIONS, FRAMES, TRUTH, ODOMETRY = "predictions.jsonl", "frames.txt", "truth.tum", "odom.tum"
+ABLATION = "ablation.json"  # of folders of several variants, see `ablation`
 _STATES = tuple(state.value for state in State)
 _LARGEST = 2**62  # of a stamp: differences of two of them are integers of 64 bits, too
 

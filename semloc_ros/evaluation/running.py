@@ -31,7 +31,7 @@ from semloc_ros.errors import DatasetError, expected
 from semloc_ros.evaluation.events import bag_events, image_topic_of
 from semloc_ros.evaluation.faults import FaultLine, parse_faults
 from semloc_ros.evaluation.label_sources import LabelFiles, find_labels
-from semloc_ros.evaluation.predictions import PREDICTIONS, Drive, Truth, write_reference
+from semloc_ros.evaluation.predictions import ABLATION, PREDICTIONS, Drive, Truth, write_reference
 from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.replay import Replay
 from semloc_ros.evaluation.stream import Event
@@ -162,8 +162,9 @@ def run_folders(folder: Path) -> dict[str, Path]:
 
 def forget_runs(folder: Path) -> None:
     """Delete the predictions of earlier runs in a folder, so that none is judged with these."""
-    for path in folder.glob(f"*/{PREDICTIONS}"):
-        path.unlink()
+    for pattern in (f"*/{PREDICTIONS}", f"*/*/{PREDICTIONS}", ABLATION):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def _write_reference(job: Job, config: EvaluateConfig, folder: Path) -> NDArray[np.int64]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from semloc_ros.config import EvaluationConfig
 from semloc_ros.evaluation.comparison import (
     Change,
+    Frames,
     as_metrics,
     compare,
     not_compared,
     per_frame,
-    read_baseline,
 )
 from semloc_ros.evaluation.conditions import Condition, pool
 from semloc_ros.evaluation.intervals import intervals
@@ -21,16 +20,16 @@ from semloc_ros.evaluation.metrics import Metrics, compute_metrics, compute_pool
 
 
 def verdict(
-    conditions: Sequence[Condition], config: EvaluationConfig, baseline: Path | None = None
+    conditions: Sequence[Condition], config: EvaluationConfig, before: Frames | None = None
 ) -> tuple[Metrics, list[Change]]:
-    """What goes to metrics.json, and the changes to the baseline if there is one.
+    """What goes to metrics.json, and the changes since `before`, the frames of a
+    baseline, if there is one.
 
     `all` and each of `conditions` are the numbers of `compute_metrics` with `intervals`;
     `per_frame` is what later runs are compared with; `changes` only beside a baseline.
     """
     frames = per_frame(conditions)
-    before = read_baseline(baseline) if baseline else {}
-    changes = compare(frames, before, config) if baseline else []
+    changes = compare(frames, before, config) if before is not None else []
     counts = [len(one.run.frames_ns) for one in conditions]
     pooled = pool([one.judged for one in conditions])
     everything = compute_pooled(conditions, config)
@@ -38,7 +37,7 @@ def verdict(
         "all": {
             **everything,
             "intervals": intervals(pooled, counts, config),
-            "not_compared": not_compared(frames, before, config) if baseline else [],
+            "not_compared": not_compared(frames, before, config) if before is not None else [],
         },
         "conditions": {
             one.name: {
@@ -47,7 +46,7 @@ def verdict(
             }
             for one in conditions
         },
-        **({"changes": as_metrics(changes)} if baseline else {}),
+        **({"changes": as_metrics(changes)} if before is not None else {}),
         "per_frame": frames,
     }
     return metrics, changes

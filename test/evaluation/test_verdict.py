@@ -14,6 +14,7 @@ import pytest
 
 from semloc_ros.config import EvaluationConfig
 from semloc_ros.errors import ConfigError, DatasetError
+from semloc_ros.evaluation.comparison import read_baseline
 from semloc_ros.evaluation.conditions import load_conditions
 from semloc_ros.evaluation.metrics import recall_thresholds, write_metrics
 from semloc_ros.evaluation.predictions import Truth, write_reference
@@ -84,7 +85,7 @@ def test_a_verdict_is_a_baseline_for_the_next(folder: Path) -> None:
     conditions = load_conditions(folder, CONFIG)
     first, _ = verdict(conditions, CONFIG)
     write_metrics(first, folder / "metrics.json")
-    second, changes = verdict(conditions, CONFIG, folder / "metrics.json")
+    second, changes = verdict(conditions, CONFIG, read_baseline(folder / "metrics.json"))
     assert {change.frames for change in changes} == {10, 5}
     assert not any(change.is_significant for change in changes)
     assert second["changes"][0]["key"] == "availability"
