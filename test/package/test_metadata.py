@@ -135,7 +135,8 @@ def test_node_executables_start_an_existing_module(path: Path) -> None:
 def test_rviz_view_is_readable_and_shows_what_the_localizer_publishes() -> None:
     view = yaml.safe_load((ROOT / "rviz" / "localize.rviz").read_text())["Visualization Manager"]
     topics = {one["Topic"]["Value"] for one in view["Displays"] if "Topic" in one}
-    assert topics == {"/localizer/pose", "/localizer/hypotheses", "/localizer/overlay"}
+    shown = ("pose", "hypotheses", "particles", "overlay")
+    assert topics == {f"/localizer/{name}" for name in shown}
     assert view["Global Options"]["Fixed Frame"] == LocalizerNodeConfig().map_frame
 
 
