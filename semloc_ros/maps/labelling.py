@@ -27,6 +27,7 @@ ChooseStationary = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.b
 NO_LABEL = -1
 STATIC_CLASSES = tuple(sorted(set(range(len(classes.NAMES))) - set(classes.MOVABLE)))
 _MOST_VOTES = np.iinfo(np.uint16).max
+_PIECE = 1 << 16  # points whose votes are looked at together
 
 
 def label_map(
@@ -85,10 +86,19 @@ def entropy(histogram: NDArray[Any]) -> FloatArray:
 def sure_labels(
     histogram: NDArray[Any], least_votes: int, max_entropy_bits: float
 ) -> NDArray[np.int64]:
-    """The label (P,) of a histogram (P, L), `NO_LABEL` where votes are too few or disagree."""
-    sure = np.asarray(histogram.sum(1)) >= least_votes
-    sure &= entropy(histogram) <= max_entropy_bits
-    return np.where(sure, mode(histogram), NO_LABEL)
+    """The label (P,) of a histogram (P, L), `NO_LABEL` where votes are too few or disagree.
+
+    It is read piece by piece: it may be larger than the memory.
+    """
+    found = np.full(len(histogram), NO_LABEL, np.int64)
+    for first in range(0, len(histogram) if histogram.shape[1] else 0, _PIECE):
+        votes = np.asarray(histogram[first : first + _PIECE])
+        total, most = votes.sum(1, dtype=np.int64), votes.max(1)
+        sure = (total >= max(least_votes, 1)) & (total == most)
+        split = np.flatnonzero((total >= least_votes) & (total > most))
+        sure[split] = entropy(votes[split]) <= max_entropy_bits
+        found[first : first + _PIECE] = np.where(sure, votes.argmax(1), NO_LABEL)
+    return found
 
 
 def stationary_classes(num_labels: int) -> NDArray[np.bool_]:

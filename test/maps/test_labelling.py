@@ -115,3 +115,14 @@ def test_a_pixel_is_the_square_around_its_centre() -> None:
     labels = np.arange(6, dtype=np.uint8).reshape(2, 3)
     pixels = np.array([[-0.5, -0.5], [0.49, 0.49], [0.5, 0.0], [2.49, 1.49], [2.5, 0], [np.nan, 0]])
     assert labelling.labels_at(labels, pixels).tolist() == [0, 0, 1, 5, NO_LABEL, NO_LABEL]
+
+
+def test_sure_labels_are_those_of_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labelling, "_PIECE", 64)  # so that there are several
+    histogram = np.random.default_rng(0).integers(0, 3, (200, 4)).astype(np.uint16)
+    histogram[::3, 1:] = 0
+    for least, bits in ((1, 0.0), (2, 0.95), (3, 16.0)):
+        sure = (histogram.sum(1) >= least) & (labelling.entropy(histogram) <= bits)
+        wanted = np.where(sure, labelling.mode(histogram), NO_LABEL)
+        assert 0 < (wanted != NO_LABEL).sum() < 200
+        assert (labelling.sure_labels(histogram, least, bits) == wanted).all()
