@@ -8,7 +8,9 @@ motion of the given poses with noise of its own and, in a second run, 5 % too lo
 - pnp: the tracker, whose fixes are guided by the belief that odometry carries;
 - pfsl: the particle filter, with labels and odometry alone after the first fix;
 - auto: the tracker with labels where features fail;
-- fused: the particle filter with the labels and a fix of each frame.
+- fused: the particle filter with the labels and a fix of each frame;
+- wrong: the particle filter with labels and odometry, started by no fix but by a pose that is wrong
+  by 10 cm and 5 degrees (one sigma) in each axis.
 
 Images: as recorded (`all`); without any for 10 of the 12.5 seconds (`none`), or with blurred ones
 for as long (`blurred`). Estimates are taken back to the given camera, as in redkitchen.py. All
@@ -47,9 +49,11 @@ from semloc_ros.localization.fix_update import Fix
 from semloc_ros.localization.label_learning import count_left_out
 from semloc_ros.localization.label_tracking import LabelTracker
 from semloc_ros.localization.odometry_noise import motion_covariance, moved
+from semloc_ros.localization.outcomes import Sighting
+from semloc_ros.localization.particles import gaussian
 from semloc_ros.localization.parts import make_localizer, make_session
 from semloc_ros.localization.semantics import label_points
-from semloc_ros.localization.session import Session, Sighting
+from semloc_ros.localization.session import Session
 from semloc_ros.maps import labelling
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.perception import cluster_labels
@@ -69,11 +73,12 @@ from semloc_ros.types import (
 )
 
 LABELS = 200
-SEEDS = {"odometry": 5, "pfsl": 5}
+SEEDS = {"odometry": 5, "pfsl": 5, "wrong": 5}
+WRONG_START = np.diag(np.r_[np.full(3, 0.1), np.full(3, np.radians(5.0))] ** 2)
 EVERY = 3  # of the mapping images, one gives labels to points: neighbours look alike
 # Random errors of visual-inertial odometry in the hand: 2 % of the way, half a degree per metre.
 HAND = OdometryNoiseConfig(
-    along=0.02, across=0.02, up=0.02, turn=0.01, turn_per_turn=0.02, tilt=0.01
+    along=0.02, across=0.02, up=0.02, turn=0.01, turn_per_turn=0.02, tilt=0.01, scale_m=0.4
 )
 # The lengths of the filter are those of a street; in a room all of them are a tenth.
 FILTER = FilterConfig(
@@ -125,7 +130,7 @@ def main() -> None:
     """Build or load the map, label it, run all streams, print."""
     parser = arguments(__doc__ or "", "redkitchen")
     parser.add_argument("--labels", type=int, default=LABELS, help="number of clusters")
-    parser.add_argument("--methods", default="alone,odometry,pnp,pfsl,auto,fused")
+    parser.add_argument("--methods", default="alone,odometry,pnp,pfsl,wrong,auto,fused")
     parser.add_argument("--images", default="all,none,blurred")
     parser.add_argument("--every", type=int, default=3, help="frame of the stream is used")
     options = parser.parse_args()
@@ -133,7 +138,7 @@ def main() -> None:
     given = read_seven_scenes(options.data, start=MAPPING, stop=LAST)[:: options.every]
     semantic_map = built(mapping, BUILDER, options.work / "redkitchen")
     model = cluster_labels.fit([one.read() for one in mapping[::10]], options.labels, seed=0)
-    robot = Robot(semantic_map, labelled(semantic_map, mapping, model))
+    robot = Robot(labelled(semantic_map, mapping, model))
     rows = []
     for images in options.images.split(","):
         watched = watch(given, images, model)
@@ -142,7 +147,10 @@ def main() -> None:
                 streams = [
                     driven(watched, scale, seed) for seed in range(SEEDS.get(method, 1))
                 ]
-                told = [one for seen in streams for one in robot.run(method, seen)]
+                told = [
+                    one for seed, seen in enumerate(streams)
+                    for one in robot.run(method, seen, seed)
+                ]
                 frames = [one for seen in streams for one in seen]
                 rows.append((images, method, f"{scale:g}", *statistics(told, frames)))
     motions = [
@@ -228,8 +236,8 @@ class Robot:
         camera_from_given = np.array(refinement["camera_from_given_camera"])
         self._base_from_camera = BASE_FROM_GIVEN @ se3.inverse(camera_from_given)
 
-    def run(self, method: str, frames: Sequence[Seen]) -> list[Published]:
-        """What is published at each frame."""
+    def run(self, method: str, frames: Sequence[Seen], seed: int) -> list[Published]:
+        """What is published at each frame; `seed` chooses the wrong start."""
         self._localizer.method = method if method in ("pfsl", "auto") else "pnp"
         session = make_session(
             self._localizer, dataclasses.replace(ROBOT, method=self._localizer.method)
@@ -237,9 +245,15 @@ class Robot:
         filtered = LabelTracker(
             self._localizer.semantics, self._localizer.view_centres, FILTER, seed=0
         )
+        if method == "wrong":
+            first = frames[0]
+            start = gaussian(first.map_from_base, WRONG_START, 1, np.random.default_rng(seed))[0]
+            fix = Fix(start, WRONG_START)
+            filtered.start(first.stamp_ns, odometry_of(first), [fix])
         one: Callable[[Seen], Published] = {
             "alone": self._alone, "odometry": partial(self._carried, session),
             "fused": partial(self._fused, filtered),
+            "wrong": partial(self._weighed, filtered, None),
         }.get(method, partial(self._tracked, session))
         told = []
         with progress() as bar:
@@ -264,22 +278,24 @@ class Robot:
         return self._tracked(session, dataclasses.replace(seen, image=None) if started else seen)
 
     def _fused(self, tracker: LabelTracker, seen: Seen) -> Published:
-        frame = self._frame(seen)
         fix = self._alone(seen)
         evidence = None
         if fix.map_from_base is not None and fix.covariance is not None:
             evidence = Fix(fix.map_from_base, fix.covariance)
-        if not tracker.is_running:
-            if evidence is None:
-                return NOTHING
-            tracker.start(seen.stamp_ns, seen.odom_from_base, [evidence])
-        found = tracker.update(frame, self._base_from_camera, seen.odom_from_base, evidence)
+            if not tracker.is_running:
+                tracker.start(seen.stamp_ns, odometry_of(seen), [evidence])
+        return self._weighed(tracker, evidence, seen)
+
+    def _weighed(self, tracker: LabelTracker, fix: Fix | None, seen: Seen) -> Published:
+        found = tracker.update(
+            self._frame(seen), self._base_from_camera, odometry_of(seen), fix
+        )
         if found is None:
             return NOTHING
         return Published(found.map_from_base, found.covariance, True)
 
     def _tracked(self, session: Session, seen: Seen) -> Published:
-        newest = Odometry(seen.stamp_ns, seen.odom_from_base)
+        newest = odometry_of(seen)
         if seen.image is None:
             session.tick(seen.stamp_ns, newest)
         else:
@@ -301,6 +317,11 @@ class Robot:
     def _frame(self, seen: Seen) -> Frame:
         image = np.empty((0, 0), np.uint8) if seen.image is None else seen.image
         return Frame(seen.stamp_ns, image, self._camera, labels=seen.labels)
+
+
+def odometry_of(seen: Seen) -> Odometry:
+    """As a message."""
+    return Odometry(seen.stamp_ns, seen.odom_from_base)
 
 
 def _not_asked(seen: Seen) -> NoPose:
