@@ -22,7 +22,7 @@ from semloc_ros.localization.odometry_noise import motion_covariance, moved
 from semloc_ros.types import Camera, FloatArray
 
 CAMERA = Camera("pinhole", 320, 240, 250.0, 250.0, 159.5, 119.5)
-SPEED, ODOMETRY_HZ, STEPS_PER_IMAGE = 2.0, 6, 3  # m/s; images come at 2 Hz
+SPEED, ODOMETRY_HZ, STEPS_PER_IMAGE = 2.0, 6, 6  # m/s; images come at 1 Hz
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,16 +21,17 @@ _NEGATIVE = 1e-3  # of the largest eigenvalue: more is no rounding
 
 
 def motion_covariance(
-    motion: FloatArray, config: OdometryNoiseConfig
+    motion: FloatArray, config: OdometryNoiseConfig, since_m: float = 0.0
 ) -> FloatArray:
     """(6, 6) of the noise of `motion` (4, 4) by the model of wheels; the base's x is forward.
 
-    The scale's error is the same for long. Its part has the size that it has after `scale_m`, and
-    grows with the root of the way like all else: more than the truth before, less beyond.
+    The scale's error is the same for long. While labels correct it, its part has the size that it
+    has after `scale_m` and grows with the root of the way like all else: more than the truth
+    before, less beyond. From `since_m` after what last corrected it, it grows with the way.
     """
     way, turned = se3.pose_error(np.eye(4), motion)
     sides = np.array([config.along, config.across, config.up]) ** 2 * way
-    sides[0] += config.scale**2 * config.scale_m * way
+    sides[0] += config.scale**2 * max(config.scale_m, 2.0 * since_m + way) * way
     tilt = config.tilt**2 * way
     heading = config.turn**2 * way + config.turn_per_turn**2 * turned
     return np.diag([*sides, tilt, tilt, heading])

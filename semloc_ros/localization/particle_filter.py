@@ -240,7 +240,9 @@ def _predicted(
         motion = se3.inverse(before.odom_from_base) @ now.odom_from_base
         covariance = covariance_between(before, now)
         if covariance is None:
-            covariance = motion_covariance(motion, config.odometry)
+            corrected = before.odom_from_base if state.weighed_at is None else state.weighed_at
+            since_m = float(se3.pose_error(corrected, before.odom_from_base)[0])
+            covariance = motion_covariance(motion, config.odometry, since_m)
     else:
         elapsed = max(step.stamp_ns - state.stamp_ns, 0) / _NANOSECONDS
         motion, covariance = np.eye(4), blind_covariance(elapsed, config.odometry)

@@ -129,6 +129,14 @@ def test_noise_does_not_depend_on_how_a_way_is_divided(steps: int) -> None:
     assert errors[:, 5].std() == pytest.approx(config.turn * np.sqrt(2), rel=0.03)
 
 
+def test_without_labels_the_scale_grows_with_the_way() -> None:
+    config = OdometryNoiseConfig(along=0.0)
+    motion = se3.exp([0.5, 0, 0, 0, 0, 0])
+    steps = [odometry_noise.motion_covariance(motion, config, 0.5 * k)[0, 0] for k in range(80)]
+    assert np.sqrt(np.sum(steps)) == pytest.approx(config.scale * 40.0, rel=0.02)
+    assert min(steps) == pytest.approx(config.scale**2 * config.scale_m * 0.5)
+
+
 def test_covariance_between_messages_is_what_the_motion_added() -> None:
     """Errors in fixed axes: those of the start swing the lever, those of the motion come after."""
     first = Odometry(0, SOMEWHERE, spread(0.5, 0.4, 0.1, 0.1, 0.1, 0.3))
