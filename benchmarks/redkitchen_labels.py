@@ -31,9 +31,9 @@ from semloc_ros.types import FloatArray, Frame, LabelMap, PosedImage, PoseEstima
 
 COUNTS = (20, 50, 100, 200)
 BESIDE = (8, 16, 32)
-STEP = 12  # of the images of a part, one is used: neighbours look alike
+STEP = 6  # of the images of a part, one is used: neighbours look alike
 COLUMNS = (
-    "looked up in", "labels", "agree %", "chance %", "nats",
+    "looked up in", "labels", "pairs", "agree %", "chance %", "nats",
     *(f"lost at {pixels} px" for pixels in BESIDE),
 )
 
@@ -68,10 +68,10 @@ def main() -> None:
     half = MAPPING // 2
     second = observed[half::STEP]
     sets = [
-        Parts("second half of the mapping images", mapping[:half:5], observed[:half:STEP],
+        Parts("second half of the mapping images", mapping[:half:5], observed[: half : STEP // 2],
               second[::2], second[1::2]),
-        Parts("query images", mapping[::10], observed[::STEP], observed[STEP // 2 :: STEP],
-              _localized(semantic_map, queries[:: STEP])),
+        Parts("query images", mapping[::10], observed[::STEP], observed[STEP // 2 :: 2 * STEP],
+              _localized(semantic_map, queries[:: 2 * STEP])),
     ]
     with progress() as bar:
         rows = [
@@ -94,8 +94,9 @@ def measured(parts: Parts, count: int, num_points: int) -> tuple[object, ...]:
     for sighting in parts.tested:
         found.append(_values(table, of_points, sighting, model.label(sighting.image.read())))
     total = np.array(found)
+    pairs = int(total[:, 0].sum())
     agree, chance, nats, *lost = np.average(total[:, 1:], axis=0, weights=total[:, 0])
-    return parts.name, count, 100 * float(agree), 100 * float(chance), float(nats), *lost
+    return parts.name, count, pairs, 100 * float(agree), 100 * float(chance), float(nats), *lost
 
 
 def _values(
@@ -103,6 +104,8 @@ def _values(
 ) -> tuple[float, ...]:
     """Number of pairs, agreement, chance, nats against chance, and those lost beside."""
     rows, columns = _pairs(of_points, sighting, labels)
+    if not len(rows):
+        return (0.0,) * (4 + len(BESIDE))
     by_chance = table[np.ix_(rows, columns)].mean()
     right = table[rows, columns].mean()
     lost = []
