@@ -22,6 +22,7 @@ from semloc_ros.nodes.saved_pose import save_pose
 
 Answer = tuple[bool, str]
 _NOT_ACTIVE = "the localizer is not active"
+_UNTRIED = "no image could be tried in time"
 
 
 class LocalizerServices:
@@ -37,6 +38,7 @@ class LocalizerServices:
         self._node, self._session, self._config = node, session, config
         self._waiting: list[tuple[Future, float]] = []
         self._lock = threading.Lock()
+        self._so_far = _UNTRIED
         self.is_paused = False
         # its answer waits for a frame; in the node's own group it would hold up all else
         waiting = ReentrantCallbackGroup()
@@ -48,11 +50,15 @@ class LocalizerServices:
 
     def on_outcome(self, outcome: Outcome, detail: str) -> None:
         """Answer those who wait, unless the frame's pose waits for a second one itself."""
-        if outcome.is_stale or outcome.hypotheses:
+        if outcome.is_stale:
             return
         standing = outcome.standing
         text = f"{standing.state.value}: {standing.reason}"
-        self._answer((outcome.fix is not None, f"{text}: {detail}" if detail else text))
+        text = f"{text}: {detail}" if detail else text
+        if outcome.hypotheses:
+            self._so_far = f"not sure in time: {text}"
+            return
+        self._answer((outcome.fix is not None, text))
 
     def check_deadlines(self) -> None:
         """Answer those who have waited too long."""
@@ -61,7 +67,7 @@ class LocalizerServices:
             late = [future for future, deadline in self._waiting if deadline <= now]
             self._waiting = [one for one in self._waiting if one[1] > now]
         for future in late:
-            future.set_result((False, "no image could be tried in time"))
+            future.set_result((False, self._so_far))
 
     def give_up(self, reason: str) -> None:
         """Answer all who wait: it will not happen."""
@@ -82,6 +88,7 @@ class LocalizerServices:
             response.message = "the localizer is paused" if session else _NOT_ACTIVE
             return response
         session.reset(Reason.GLOBAL_LOCALIZATION)
+        self._so_far = _UNTRIED
         future: Future = Future(executor=self._node.executor)
         with self._lock:
             self._waiting.append((future, time.monotonic() + self._config().service_timeout))

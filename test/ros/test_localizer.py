@@ -1,5 +1,6 @@
 """The localizer node over real DDS: poses, tf, states, services, parameters."""
 
+import itertools
 import time
 
 import numpy as np
@@ -243,6 +244,20 @@ def test_global_localization_without_images_says_so(make_rig):
     robot = make_rig(service_timeout=0.3).ready().robot
     answer = robot.trigger("global_localization")
     assert not answer.success and "no image" in answer.message
+
+
+def test_global_localization_that_is_never_sure_says_what_it_has(make_rig):
+    rig = make_rig(service_timeout=1.0).track()
+    robot = rig.robot
+    places = itertools.count()
+
+    def elsewhere_each_time(frame, prior):
+        return rig.fake.right(frame, prior, se3.exp([20.0 * next(places), 0, 0, 0, 0, 0]), 20)
+
+    rig.fake.answer = elsewhere_each_time
+    answer = robot.trigger("global_localization", every=robot.send_frame)
+    assert not answer.success and "not sure in time" in answer.message
+    assert "unconfirmed" in answer.message
 
 
 def test_pause_stops_the_work_and_resume_starts_it(make_rig):
