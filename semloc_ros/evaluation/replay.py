@@ -171,7 +171,9 @@ class Replay:
         ready = time.perf_counter()
         served = serve(self._localizer, self._session, frame, sighting, kinds, waiting.epoch)
         self._record(waiting, served, started, prepare_ms=(ready - started) * 1e3)
-        self._log.evidence(event.origin_ns, frame, served.result, None)
+        tracked = served.outcome.tracked
+        cloud = None if tracked is None else (tracked.particles.poses, tracked.particles.weights)
+        self._log.evidence(event.origin_ns, frame, served.result, cloud)
         if self._log.wants_thumbnails:
             standing = served.outcome.standing
             drawn = draw_overlay(frame.image, frame.camera, served.result, standing)
