@@ -103,17 +103,15 @@ class Localizer:
             check_prior(prior)
         with watch.stage("features"):
             features = self._features(frame)
-        labels, flaw = None, ""
-        if self.method != "pnp":
+        method = self.method  # another thread may set it meanwhile
+        if method == "pnp" or (method == "auto" and frame.labels is None):
+            labels, flaw = None, ""
+        else:
             with watch.stage("labels"):
                 labels, flaw = usable_labels(frame, self.semantics)
         seen = FrameMatches(frame, prior, labels, features, self._matcher, self._config, watch)
-        return replace(self._by(self._methods(labels is not None), seen), detail=flaw)
-
-    def _methods(self, labelled: bool) -> tuple[str, ...]:
-        if not labelled:
-            return ("pnp",)
-        return _METHODS_BY_LABELS[self.method]
+        methods = ("pnp",) if labels is None else _METHODS_BY_LABELS[method]
+        return replace(self._by(methods, seen), detail=flaw)
 
     def _features(self, frame: Frame) -> Features:
         features = self._extractor.extract(frame.image, frame.mask)

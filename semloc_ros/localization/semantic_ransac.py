@@ -19,6 +19,7 @@ from semloc_ros.types import Camera, Correspondences, FloatArray
 
 _FIRST_LIST = 32  # matches with which the growing lists begin
 _GROWTH = 2
+_CLEAR_SHARE = 1 / 3  # of the matches of a list, which makes longer ones needless
 _CONFIDENCE = 0.9999
 _CHANCE = 1e-6  # that wrong matches support a pose as well by accident
 
@@ -29,25 +30,29 @@ def ordered_pose(
     """`camera_from_map` (4, 4), or None: PoseLib on the best-scored matches first.
 
     PROSAC alone draws good samples early, but cannot stop early where few matches in all are
-    right. So it is given the best 32, 64, … matches, and the first pose is taken that more of
-    them support than wrong ones would, and `min_inliers` of all.
+    right. So it is given the best 32, 64, … matches, and within a list goes by their own scores.
+    A pose counts that more of the list support than wrong ones would by chance, and `min_inliers`
+    of all. The first is taken that a third of its list supports: one that fewer do may be that of
+    a repeated pattern, so longer lists are asked too, and of all the pose with most support stands.
     """
     order = np.argsort(-scores, kind="stable")
-    count = _FIRST_LIST
+    best, most, count = None, config.min_inliers - 1, _FIRST_LIST
     while len(order) > MINIMAL_SAMPLE:
         some = matches.select(order[:count])
-        some = _with_scores(some, scores[order[:count]])
         pose = estimate_pose(camera, some, config, seed)
         if pose is not None:
             within = inliers_of(camera, pose, matches, config.max_error_px)
-            if within.sum() >= config.min_inliers and _is_no_accident(
-                camera, int(within[order[:count]].sum()), len(some), config.max_error_px
+            support = int(within[order[:count]].sum())
+            if within.sum() > most and _is_no_accident(
+                camera, support, len(some), config.max_error_px
             ):
-                return refined(camera, pose, matches.select(within), config)
+                best, most = refined(camera, pose, matches.select(within), config), within.sum()
+                if support >= _CLEAR_SHARE * len(some):
+                    break
         if count >= len(order):
             break
         count *= _GROWTH
-    return None
+    return best
 
 
 def weighted_pose(
@@ -121,9 +126,3 @@ def _is_no_accident(camera: Camera, support: int, count: int, max_error_px: floa
     by_chance = min(1.0, np.pi * max_error_px**2 / (camera.width * camera.height))
     tail = binom.sf(support - MINIMAL_SAMPLE - 1, max(count - MINIMAL_SAMPLE, 0), by_chance)
     return bool(tail * math.comb(count, MINIMAL_SAMPLE) < _CHANCE)
-
-
-def _with_scores(matches: Correspondences, scores: FloatArray) -> Correspondences:
-    return Correspondences(
-        matches.points_image, matches.points_map, matches.sigmas_px, scores, matches.point_ids
-    )

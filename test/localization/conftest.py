@@ -40,16 +40,7 @@ class Corner:
         return np.clip(128 + 50 * sum(layers), 0, 255).astype(np.float32)
 
     def photograph(self, camera: Camera, camera_from_map: np.ndarray) -> np.ndarray:
-        v, u = np.mgrid[: camera.height, : camera.width]
-        rays = cameras.unproject(camera, np.stack([u.ravel(), v.ravel()], 1).astype(float))
-        map_from_camera = se3.inverse(camera_from_map)
-        directions = rays @ map_from_camera[:3, :3].T
-        eye = map_from_camera[:3, 3]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            distances = -eye / directions
-        distances[~(distances > 0)] = np.inf
-        wall = distances.argmin(1)
-        hits = eye + directions * distances.min(1)[:, None]
+        wall, hits = self._seen(camera, camera_from_map)
         shape = (camera.height, camera.width)
         image = np.zeros(shape, np.float32)
         for axis, texture in enumerate(self._textures):
@@ -60,6 +51,34 @@ class Corner:
             )
             image = np.where(wall.reshape(shape) == axis, seen, image)
         return np.rint(image).astype(np.uint8)
+
+    def label_map(self, camera: Camera, camera_from_map: np.ndarray) -> np.ndarray:
+        """(H, W) uint8, see `labels_of`."""
+        _, hits = self._seen(camera, camera_from_map)
+        return self.labels_of(hits).reshape(camera.height, camera.width).astype(np.uint8)
+
+    @staticmethod
+    def labels_of(points: np.ndarray) -> np.ndarray:
+        """The label (N,), 0 to 8, of points (N, 3): stripes of three labels on each wall; 255
+        where there is none."""
+        there = np.isfinite(points).all(1) & (np.abs(points) < SIZE_M).all(1)
+        points = np.where(there[:, None], points, 0.0)
+        wall = np.abs(points).argmin(1)
+        along = np.take_along_axis(points, (wall[:, None] + 1) % 3, axis=1)[:, 0]
+        return np.where(there, 3 * wall + np.floor(along / 0.7).astype(np.int64) % 3, 255)
+
+    @staticmethod
+    def _seen(camera: Camera, camera_from_map: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which wall each pixel sees (N,), and where (N, 3)."""
+        v, u = np.mgrid[: camera.height, : camera.width]
+        rays = cameras.unproject(camera, np.stack([u.ravel(), v.ravel()], 1).astype(float))
+        map_from_camera = se3.inverse(camera_from_map)
+        directions = rays @ map_from_camera[:3, :3].T
+        eye = map_from_camera[:3, 3]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            distances = -eye / directions
+        distances[~(distances > 0)] = np.inf
+        return distances.argmin(1), eye + directions * distances.min(1)[:, None]
 
 
 def looking(eye: tuple[float, ...], target: tuple[float, ...]) -> np.ndarray:

@@ -14,6 +14,7 @@ from semloc_ros.localization.gravity_consistency import (
     GravityConsistency,
     circle_starts,
     height_from_views,
+    heights_from_tracks,
 )
 from semloc_ros.localization.label_images import label_image
 from semloc_ros.localization.label_points import LabelPoints, from_arrays
@@ -143,6 +144,33 @@ def test_height_comes_from_the_views_near_by(corner_map) -> None:
     assert 0.05 <= sigma < 0.4
     alone = dataclasses.replace(CONFIG, neighbours=2)
     assert height_from_views(corner_map, near, -DOWN, alone)[0] < 0
+
+
+def test_each_point_has_the_height_of_the_views_that_saw_it(corner_map) -> None:
+    centres = se3.inverse(corner_map.camera_from_map)[:, :3, 3]
+    rows = np.array([0, corner_map.num_points - 1, 5, 5])
+    heights, sigmas = heights_from_tracks(corner_map, rows, DOWN, CONFIG)
+    for row, height, sigma in zip(rows, heights, sigmas, strict=True):
+        seen_from = centres[corner_map.track_views[corner_map.track_of(row)], 2]
+        assert height == pytest.approx(seen_from.mean())
+        assert sigma == pytest.approx(max(seen_from.std(), CONFIG.least_height_sigma_m))
+    assert len(np.unique(heights)) > 1
+
+
+def test_matches_with_heights_of_their_own_stand_as_high(look) -> None:
+    rng = np.random.default_rng(6)
+    points, pose = street(rng), standing(look)
+    matches, _ = some_matches(points, pose, rng, 20)
+    down = gravity_of(pose).down_camera
+    heights, sigmas = rng.uniform(1.0, 2.0, 20), rng.uniform(0.05, 0.1, 20)
+    poses, _, possible = circle_starts(
+        CAMERA, matches, Gravity(down, DOWN, heights, sigmas), CONFIG
+    )
+    alone, _, _ = circle_starts(
+        CAMERA, matches.select([3]), Gravity(down, DOWN, heights[3], sigmas[3]), CONFIG
+    )
+    assert possible[3] and np.allclose(poses[3], alone[0])
+    assert np.allclose(poses[3, :, 2, 3], heights[3] + sigmas[3] * np.array([-1, 0, 1]))
 
 
 def test_a_map_of_few_points_and_one_match(look) -> None:
