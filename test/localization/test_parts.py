@@ -1,0 +1,53 @@
+"""A robot's parts, made of a map: with labels in it they know labels, without they do without."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semloc_ros.config import FilterConfig, LabelsConfig, LocalizerNodeConfig
+from semloc_ros.localization.outcomes import Outcome, Sighting
+from semloc_ros.localization.parts import make_localizer, make_session
+from semloc_ros.localization.serving import serve
+from semloc_ros.maps import labelling
+from semloc_ros.maps.semantic_map import SemanticMap
+from semloc_ros.types import Frame
+
+LABELS = 3
+CONFIG = LocalizerNodeConfig(filter=FilterConfig(labels=LabelsConfig(max_entropy_bits=16.0)))
+
+
+def stripes(height: int, width: int) -> np.ndarray:
+    rows = np.arange(height, dtype=np.uint8) // 8 % LABELS
+    return np.repeat(rows[:, None], width, axis=1)
+
+
+def labelled(semantic_map: SemanticMap) -> SemanticMap:
+    def read(name: str) -> np.ndarray:
+        camera = semantic_map.camera_of(semantic_map.view_names.index(name))
+        return stripes(camera.height, camera.width)
+
+    def all_stay(in_matches: np.ndarray, in_pixels: np.ndarray) -> np.ndarray:
+        return np.ones(len(in_pixels), bool)
+
+    return labelling.label_map(semantic_map, read, LABELS, choose_stationary=all_stay)
+
+
+def black_frame(semantic_map: SemanticMap, config: LocalizerNodeConfig) -> Outcome:
+    """What a new robot of the map makes of an image in which there is nothing but labels, where
+    it was told to be."""
+    localizer = make_localizer(semantic_map, config)
+    session = make_session(localizer, config)
+    session.set_pose(np.linalg.inv(semantic_map.camera_from_map[0]), np.eye(6) * 1e-4)
+    camera = semantic_map.camera_of(0)
+    image = np.zeros((camera.height, camera.width), np.uint8)
+    frame = Frame(1, image, camera, labels=stripes(*image.shape))
+    return serve(localizer, session, frame, Sighting(1, np.eye(4), np.eye(4)), {}).outcome
+
+
+def test_labels_of_a_map_are_asked_by_the_methods_that_use_them(corner_map: SemanticMap) -> None:
+    with_labels = labelled(corner_map)
+    found = black_frame(with_labels, CONFIG)
+    assert found.tracked is not None and len(found.tracked.particles) > 100
+    assert black_frame(corner_map, CONFIG).tracked is None
+    features_only = LocalizerNodeConfig(filter=CONFIG.filter, method="pnp")
+    assert black_frame(with_labels, features_only).tracked is None
