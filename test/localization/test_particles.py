@@ -28,6 +28,16 @@ def test_systematic_drawing_is_fair_to_one_copy() -> None:
     assert (np.abs(counts - 2000 * weights) < 1.0).all()
 
 
+def test_particles_to_be_drawn_are_as_frequent_as_they_are_heavy() -> None:
+    poses = se3.exp(np.arange(5)[:, None] * np.ones(6))
+    cloud = particles.normalized(poses, np.log([0.1, 0.6, 0.2, 0.1, 1e-9]))
+    np.testing.assert_array_equal(particles.evenly(cloud, 1), poses[[1]])
+    few = particles.equal(np.repeat(poses, 4, axis=0))
+    np.testing.assert_array_equal(particles.evenly(few, 100), few.poses)
+    heavy = particles.evenly(particles.normalized(few.poses, np.repeat(cloud.log_weights, 4)), 10)
+    assert [int(np.isclose(heavy, one).all((1, 2)).sum()) for one in poses] == [1, 6, 2, 1, 0]
+
+
 def test_effective_number() -> None:
     poses = np.broadcast_to(np.eye(4), (10, 4, 4))
     assert particles.equal(poses).effective == pytest.approx(10)

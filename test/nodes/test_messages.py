@@ -210,6 +210,37 @@ def test_odometry():
     np.testing.assert_allclose(sample.odom_from_base, se3.exp([1, 2, 3, 0.1, 0.2, 0.3]), atol=1e-9)
 
 
+def test_odometry_carries_its_covariance_if_it_has_one():
+    message = odometry()
+    assert messages.odometry_from(message, "odom", "base_link").covariance is None
+    covariance = np.diag([0.1, 0.2, 0.3, 0.01, 0.02, 0.03])
+    message.pose.covariance = covariance.ravel()
+    sample = messages.odometry_from(message, "odom", "base_link")
+    np.testing.assert_array_equal(sample.covariance, covariance)
+
+
+def test_odometry_in_the_map_keeps_stamp_and_twist():
+    source = odometry(child="/base_link")
+    source.twist.twist.angular.z = 0.3
+    pose, covariance = se3.exp(RNG.normal(size=6)), RNG.normal(size=(6, 6))
+    message = messages.to_odometry(pose, covariance, source, "map")
+    assert (message.header.frame_id, message.child_frame_id) == ("map", "base_link")
+    assert messages.stamp_ns(message.header.stamp) == 123_456_789_012
+    assert message.twist.twist.angular.z == 0.3
+    np.testing.assert_allclose(messages.pose_from("", message.pose.pose), pose, atol=1e-12)
+    np.testing.assert_array_equal(np.reshape(message.pose.covariance, (6, 6)), covariance)
+    assert source.header.frame_id == "odom", "what came in is as it was"
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_pose_arrays_keep_their_order(count):
+    poses = se3.exp(RNG.normal(size=(count, 6)))
+    message = messages.to_pose_array(tuple(poses), "map", 7)
+    found = [messages.pose_from("", one) for one in message.poses]
+    assert message.header.frame_id == "map" and len(found) == count
+    np.testing.assert_allclose(np.reshape(found, (count, 4, 4)), poses, atol=1e-12)
+
+
 def test_leading_slashes_of_frames_do_not_matter():
     slashed = odometry(frame="/odom", child="/base_link")
     assert messages.odometry_from(slashed, "odom", "base_link").stamp_ns == 123_456_789_012
