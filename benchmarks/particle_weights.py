@@ -230,7 +230,7 @@ def costs(
     rng: np.random.Generator, repeat: int, largest: int
 ) -> dict[str, tuple[float, float]]:
     """Median ms and CPU ms of a step (one 640x480 camera) by particles, points, size of map."""
-    base = street(100_000, 500.0, rng)
+    base, dense = street(100_000, 500.0, rng), street(500_000, 500.0, rng)
     found = {}
     for count in (250, 500, 1000, 2000, 4000):
         particles = dataclasses.replace(CONFIG.particles, least=count, most=count)
@@ -238,10 +238,10 @@ def costs(
         found[f"step: {count} particles, 2000 points, map of 100,000"] = step_ms(
             base, config, rng, repeat
         )
-    for count in (500, 1000, 4000):
-        config = dataclasses.replace(CONFIG, points=count)
-        found[f"step: 1000 particles, {count} points, map of 100,000"] = step_ms(
-            base, config, rng, repeat
+    for count in (500, 1000, 2000, 4000, 8000):  # chosen among points in proportion to them
+        config = dataclasses.replace(CONFIG, points=count, near_points=8 * count)
+        found[f"step: 1000 particles, {count} points, map of 500,000"] = step_ms(
+            dense, config, rng, repeat
         )
     size = 1_000_000
     while size <= largest:  # as dense as the small one, so longer
@@ -289,13 +289,15 @@ def draw(cost: dict[str, tuple[float, float]], path: Path) -> None:
 
     figure, axes = pyplot.subplots(1, 3, figsize=(9, 3), sharey=True)
     words = {name: name.replace(",", "").split() for name in cost if name.startswith("step")}
+    usual = {1: "1000", 3: "2000"}
+    of_map = {1: {"100000"}, 3: {"500000"}, 7: {parts[7] for parts in words.values()} - {"500000"}}
     for axis, place, label in zip(
         axes, (1, 3, 7), ("particles", "points", "points of the map"), strict=True
     ):
-        usual = {1: "1000", 3: "2000", 7: "100000"}
         same = [
             (int(parts[place]), cost[name][1]) for name, parts in words.items()
             if all(parts[other] == usual[other] for other in usual if other != place)
+            and parts[7] in of_map[place]
         ]
         axis.plot(*zip(*sorted(same), strict=True), "o-")
         axis.set_xlabel(label)

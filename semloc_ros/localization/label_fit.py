@@ -18,6 +18,7 @@ from semloc_ros.localization.label_points import LabelPoints
 from semloc_ros.localization.label_update import LabelView, least_cosine2
 from semloc_ros.types import FloatArray
 
+_NEAR = 4  # points near by that are looked at, for each that weighs a particle
 _LEAST_POINTS = 20  # fewer say nothing
 _LEAST_GAIN = 0.05  # nats per point between a right pose and chance; less tells nothing
 
@@ -50,7 +51,7 @@ def _pairs(
     """Numbers (L, L) of the points of a label (row) that are seen on pixels of a label."""
     map_from_camera, image = map_from_base @ view.base_from_camera, view.image
     centre = map_from_camera[:3, 3]
-    rows = points.near(centre, config.range_m, config.near_points)
+    rows = points.near(centre, config.range_m, min(config.near_points, _NEAR * config.points))
     blocks, own = points.packed(rows, centre)
     pixels = pixels_of(
         kernel_poses(image, map_from_camera[None], centre), blocks, least_cosine2(config),
