@@ -12,15 +12,28 @@ class SensorsConfig:
     """What the sensors of every world make of the truth."""
 
     odometry_rate: float = option(50.0, "odometry and tf", unit="Hz", low=5, high=500)
-    odometry_scale_error: float = option(
-        0.012, "error of the wheels' size, 1 sigma", low=0, high=0.2
+    # Fitted to recorded drives (docs/benchmarks.md, "Odometry"): `along` to the TurtleBot's pieces
+    # of 3 m, `turn` to those of 6 m, `turn_per_turn` to its headings, scales to both robots.
+    odometry_along: float = option(
+        0.05, "random error along the way, 1 sigma", unit="m/√m", low=0, high=0.5
     )
-    odometry_slip: float = option(
-        0.01, "random error of distance and of lateral slip, 1 sigma after a metre",
-        unit="m", low=0, high=0.5,
+    odometry_across: float = option(
+        0.02, "random error to the side, 1 sigma", unit="m/√m", low=0, high=0.5
     )
-    odometry_drift_deg: float = option(
-        0.5, "random error of heading, 1 sigma after a metre", unit="deg", low=0, high=20
+    odometry_turn: float = option(
+        0.015, "random error of heading by the way, 1 sigma", unit="rad/√m", low=0, high=0.5
+    )
+    odometry_turn_per_turn: float = option(
+        0.02, "random error of heading by what was turned, 1 sigma", unit="rad/√rad",
+        low=0, high=0.5,
+    )
+    odometry_scale: float = option(
+        0.03, "error of the wheels' size in a run: length of the way, 1 sigma", unit="m/m",
+        low=0, high=0.2,
+    )
+    odometry_turn_scale: float = option(
+        0.03, "error of the wheels' distance in a run: turns, 1 sigma", unit="rad/rad",
+        low=0, high=0.2,
     )
     imu_rate: float = option(100.0, "samples of the IMU", unit="Hz", low=10, high=1000)
     gyro_noise: float = option(

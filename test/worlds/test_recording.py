@@ -91,6 +91,16 @@ def test_sqlite3_holds_the_same_messages(world, tmp_path, tiny_config):
     assert list(raw_messages(tmp_path / "sqlite3" / "query")) == same
 
 
+def test_other_wheels_change_nothing_but_odometry(world, tmp_path, tiny_config):
+    worse = dataclasses.replace(tiny_config.sensors, odometry_along=0.2, odometry_scale=0.1)
+    make_gallery(dataclasses.replace(tiny_config, sensors=worse), tmp_path / "worse")
+    for run in ("mapping", "query"):
+        pairs = list(
+            zip(raw_messages(world / run), raw_messages(tmp_path / "worse" / run), strict=True)
+        )
+        assert {one[0] for one, other in pairs if one != other} == {"/odom", "/tf"}
+
+
 def test_the_bag_is_that_of_a_robot(world):
     topics, last = {}, 0
     for topic, time_ns, message in messages(world / "query"):

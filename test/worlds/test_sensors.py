@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from semloc_ros.config import SensorsConfig
+from semloc_ros.config import OdometryNoiseConfig, SensorsConfig
 from semloc_ros.geometry import se3, uncertainty
 from semloc_ros.worlds.recording import sensors
 from semloc_ros.worlds.recording.driving import CAR, Trajectory, drive_loop, make_sway
@@ -12,6 +12,8 @@ from semloc_ros.worlds.recording.driving import CAR, Trajectory, drive_loop, mak
 CORNERS = np.array([[0.0, 0], [7, 0], [7, 6], [0, 6]])
 TIMES = np.arange(0, 12, 0.02)
 SENSORS = SensorsConfig()
+SAME_ALL_RUN = {"odometry_scale": 0.0, "odometry_turn_scale": 0.0}
+RANDOM = {f"odometry_{name}": 0.0 for name in ("along", "across", "turn", "turn_per_turn")}
 EXACT = SensorsConfig(gyro_noise=0, gyro_bias=0, accel_noise=0, accel_bias=0)
 
 
@@ -22,9 +24,7 @@ def truth():
 
 
 def test_without_noise_odometry_is_the_truth():
-    quiet = dataclasses.replace(
-        SENSORS, odometry_scale_error=0.0, odometry_slip=0.0, odometry_drift_deg=0.0
-    )
+    quiet = dataclasses.replace(SENSORS, **SAME_ALL_RUN, **RANDOM)
     planar, poses = truth()
     odometry = sensors.wheel_odometry(planar, TIMES, quiet, np.random.default_rng(0))
     np.testing.assert_allclose(odometry.odom_from_base, poses, atol=1e-9)
@@ -32,7 +32,7 @@ def test_without_noise_odometry_is_the_truth():
 
 
 def test_random_errors_are_as_large_as_the_covariance():
-    config = dataclasses.replace(SENSORS, odometry_scale_error=0.0)
+    config = dataclasses.replace(SENSORS, **SAME_ALL_RUN)
     planar, poses = truth()
     errors, values = [], []
     for seed in range(150):
@@ -45,14 +45,60 @@ def test_random_errors_are_as_large_as_the_covariance():
     assert np.abs(np.mean(errors, axis=0)).max() < 0.02
 
 
+def test_heading_errs_by_the_way_and_by_what_was_turned():
+    """Ahead and on the spot, each error for itself."""
+    config = dataclasses.replace(SENSORS, **SAME_ALL_RUN)
+    times = TIMES[::20]
+    still, far = np.zeros(len(times)), np.linspace(0, 9, len(times))
+    for planar, sigma in (
+        (np.stack([far, still, still], 1), config.odometry_turn * 3),
+        (np.stack([still, still, far], 1), config.odometry_turn_per_turn * 3),
+    ):
+        ends = [
+            sensors.wheel_odometry(planar, times, config, np.random.default_rng(seed))
+            for seed in range(150)
+        ]
+        headings = [np.arctan2(*one.odom_from_base[-1, [1, 0], 0]) for one in ends]
+        errors = np.angle(np.exp(1j * (np.array(headings) - planar[-1, 2])))
+        assert abs(np.std(errors) / sigma - 1) < 0.2
+        np.testing.assert_allclose([one.covariances[-1, 5, 5] for one in ends], sigma**2, rtol=1e-4)
+
+
+def test_twists_err_as_much_as_they_say():
+    planar, _ = truth()
+    config = dataclasses.replace(SENSORS, **SAME_ALL_RUN)
+    exact = dataclasses.replace(config, **RANDOM)
+    noisy, right = (
+        sensors.wheel_odometry(planar, TIMES, one, np.random.default_rng(0))
+        for one in (config, exact)
+    )
+    error = (noisy.twists - right.twists)[200:]
+    assert abs(np.mean(error**2 / noisy.twist_variances[200:, [0, 5]]) - 1) < 0.2
+    assert noisy.twist_variances.min() > 0
+
+
+def test_the_worlds_wheels_err_as_the_filter_expects():
+    """The numbers of one fit, held in two places: the truth of a world reads no filter's options.
+    What the filter takes for errors by turns is here the run's scale of turns and a random part."""
+    expected = OdometryNoiseConfig()
+    for name in ("along", "across", "turn", "scale"):
+        assert getattr(SENSORS, f"odometry_{name}") == getattr(expected, name)
+    for turned in (0.5 * np.pi, 2 * np.pi):
+        mean_square = (
+            (SENSORS.odometry_turn_scale * turned) ** 2
+            + SENSORS.odometry_turn_per_turn**2 * turned
+        )
+        assert 0.5 < mean_square / (expected.turn_per_turn**2 * turned) < 3
+
+
 def test_the_wheels_size_errs_for_a_whole_run():
-    config = dataclasses.replace(SENSORS, odometry_slip=0.0, odometry_drift_deg=0.0)
+    config = dataclasses.replace(SENSORS, **RANDOM)
     planar, poses = truth()
     odometry = sensors.wheel_odometry(planar, TIMES, config, np.random.default_rng(4))
     way = np.linalg.norm(np.diff(odometry.odom_from_base[:, :2, 3], axis=0), axis=1)
     true_way = np.linalg.norm(np.diff(poses[:, :2, 3], axis=0), axis=1)
     ratio = way[50:] / true_way[50:]
-    assert ratio.std() < 1e-4 and 0.001 < abs(ratio.mean() - 1) < 0.05
+    assert ratio.std() < 1e-4 and 0.001 < abs(ratio.mean() - 1) < 0.1
 
 
 def test_covariances_are_positive_definite_from_the_start():

@@ -95,9 +95,11 @@ class RobotBagWriter:
         self._write("/ground_truth/pose", stamp_ns, pose)
 
     def odometry(
-        self, stamp_ns: int, odom_from_base: FloatArray, covariance: FloatArray, twist: FloatArray
-    ) -> None:
-        """Wheel odometry and its transform; `twist` = forward m/s, turn rad/s."""
+        self, stamp_ns: int, odom_from_base: FloatArray, covariance: FloatArray,
+        twist: FloatArray, twist_variances: FloatArray,
+    ) -> None:  # fmt: skip
+        """Wheel odometry and its transform; `twist` = forward m/s, turn rad/s, and the variances
+        (6,) of all six rates."""
         transform = self._transform(stamp_ns, "odom", "base_link", odom_from_base)
         self._write("/tf", stamp_ns, self._message("tf2_msgs/msg/TFMessage", [transform]))
         pose = self._message(
@@ -107,7 +109,7 @@ class RobotBagWriter:
         velocity = self._message(
             "geometry_msgs/msg/TwistWithCovariance",
             self._message("geometry_msgs/msg/Twist", linear, angular),
-            np.diag([1e-3, 1e-3, 1e-6, 1e-6, 1e-6, 1e-3]).ravel(),
+            np.diag(twist_variances).ravel(),
         )
         header = self._header(stamp_ns, "odom")
         message = self._message("nav_msgs/msg/Odometry", header, "base_link", pose, velocity)

@@ -71,7 +71,10 @@ def _odometry(
     bases = traversal.trajectory.map_from_base(traversal.odometry_times)
 
     def write(index: int) -> None:
-        state = (odometry.odom_from_base, odometry.covariances, odometry.twists)
+        state = (
+            odometry.odom_from_base, odometry.covariances,
+            odometry.twists, odometry.twist_variances,
+        )  # fmt: skip
         bag.odometry(stamps[index], *(values[index] for values in state))
         bag.truth(stamps[index], bases[index])
 

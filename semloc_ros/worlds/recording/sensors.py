@@ -19,11 +19,13 @@ _UNOBSERVED = 1e-6  # variance of height, roll and pitch, which wheels do not me
 @dataclass(frozen=True, slots=True)
 class WheelOdometry:
     """`odom_from_base` (N, 4, 4); `covariances` (N, 6, 6) of random errors since the start, in
-    odom axes as ROS means it; `twists` (N, 2): forward m/s and turn rad/s."""
+    odom axes as ROS means it; `twists` (N, 2): forward m/s and turn rad/s; `twist_variances`
+    (N, 6) of random errors, in the order of covariances and in axes of the base."""
 
     odom_from_base: FloatArray
     covariances: FloatArray
     twists: FloatArray
+    twist_variances: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +42,21 @@ def wheel_odometry(
 ) -> WheelOdometry:
     """Dead reckoning of the true x, y, heading (N, 3) at `times` (N,), starting at identity.
 
-    Errors: one wheel-size error for the run (scale, and heading per turn), and random walks of
-    distance, lateral slip and heading that grow with the way driven.
+    Errors: scales of way and turns that hold for the run, and random walks along, across and of
+    heading, whose variances grow with the way driven, that of heading also with what was turned.
+    The covariances are those of the random walks: what holds for the run is not in them.
     """
     moves = _moves(planar)
-    way = np.abs(moves[:, :1])
-    sigmas = np.array(
-        [config.odometry_slip, 0.5 * config.odometry_slip, np.radians(config.odometry_drift_deg)]
-    )
-    scales = 1 + config.odometry_scale_error * rng.standard_normal(2)
-    measured = moves * [scales[0], 1.0, scales[1]]
-    measured += sigmas * np.sqrt(way) * rng.standard_normal(moves.shape)
-    states, covariances = _integrate(measured, sigmas**2 * way)
-    gaps = np.diff(times)
-    twists = np.concatenate([[[0.0, 0.0]], measured[:, [0, 2]] / gaps[:, None]])
-    return WheelOdometry(_poses(states), covariances, twists)
+    variances = _variances(moves, config)
+    run = rng.standard_normal(2)
+    scales = [1 + config.odometry_scale * run[0], 1.0, 1 + config.odometry_turn_scale * run[1]]
+    measured = moves * scales + np.sqrt(variances) * rng.standard_normal(moves.shape)
+    states, covariances = _integrate(measured, variances)
+    gaps = np.diff(times)[:, None]
+    twists = np.concatenate([np.zeros((1, 2)), measured[:, [0, 2]] / gaps])
+    spread = np.full((len(times), 6), _UNOBSERVED)  # never zero, also of a robot that stands
+    spread[1:, [0, 1, 5]] += variances / gaps**2
+    return WheelOdometry(_poses(states), covariances, twists, spread)
 
 
 def inertial(
@@ -86,6 +88,14 @@ def _moves(planar: FloatArray) -> FloatArray:
     forward = cosine * step[:, 0] + sine * step[:, 1]
     sideways = -sine * step[:, 0] + cosine * step[:, 1]
     return np.stack([forward, sideways, step[:, 2]], axis=1)
+
+
+def _variances(moves: FloatArray, config: SensorsConfig) -> FloatArray:
+    """Of the random errors of the moves (N, 3)."""
+    way, turned = np.abs(moves[:, 0]), np.abs(moves[:, 2])
+    heading = config.odometry_turn**2 * way + config.odometry_turn_per_turn**2 * turned
+    sides = [config.odometry_along**2 * way, config.odometry_across**2 * way]
+    return np.stack([*sides, heading], axis=1)
 
 
 def _integrate(moves: FloatArray, variances: FloatArray) -> tuple[FloatArray, FloatArray]:
