@@ -82,7 +82,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class FilterState:
     """Particles at a stamp; `odometry` is the last known until then, and `weighed_at` that of the
-    last label images that were used (None: none yet).
+    last label images that were used (None: none yet). `corrected_at` is the odometry's pose when
+    the last evidence, or the start, said where the base is.
 
     `fit` is how well the last label images fitted the best particle: 1 as they should, 0 as if by
     chance (see `label_fit`); None before the first, or if they showed too little.
@@ -92,6 +93,7 @@ class FilterState:
     particles: Particles
     odometry: Odometry | None
     weighed_at: FloatArray | None = None
+    corrected_at: FloatArray | None = None
     fit: float | None = None
 
 
@@ -127,7 +129,7 @@ class ParticleFilter:
         self._generation += 1
         rng = self._generator(stamp_ns, _START)
         poses = _poses_of(hypotheses, count or self._config.particles.most, rng)
-        state = FilterState(stamp_ns, equal(poses), odometry)
+        state = FilterState(stamp_ns, equal(poses), odometry, corrected_at=_pose_of(odometry))
         self._states, self._steps = [state], []
         return state
 
@@ -160,9 +162,8 @@ class ParticleFilter:
             particles = _injected(state.particles, step.evidence, rng)
             return replace(state, particles=particles, weighed_at=None)
         if isinstance(step.evidence, Fix):
-            state = replace(state, particles=fused(
-                state.particles, step.evidence, self._config, rng
-            ))
+            particles = fused(state.particles, step.evidence, self._config, rng)
+            state = replace(state, particles=particles, corrected_at=_pose_of(state.odometry))
         elif isinstance(step.evidence, Labels):
             state = self._weighed(state, step.evidence, rng)
         if self._is_depleted(state.particles):
@@ -196,9 +197,8 @@ class ParticleFilter:
             if left <= 0:
                 break
             particles = drawn_anew(particles, config.particles, rng)
-        at = None if state.odometry is None else state.odometry.odom_from_base
-        fit = self._fit(particles, labels)
-        return replace(state, particles=particles, weighed_at=at, fit=fit)
+        at, fit = _pose_of(state.odometry), self._fit(particles, labels)
+        return replace(state, particles=particles, weighed_at=at, corrected_at=at, fit=fit)
 
     def _fit(self, particles: Particles, labels: Labels) -> float | None:
         best = particles.poses[particles.log_weights.argmax()]
@@ -231,6 +231,10 @@ class ParticleFilter:
         del self._steps[:old], self._states[:old]
 
 
+def _pose_of(odometry: Odometry | None) -> FloatArray | None:
+    return None if odometry is None else odometry.odom_from_base
+
+
 def _predicted(
     state: FilterState, step: Step, config: FilterConfig, rng: np.random.Generator
 ) -> FilterState:
@@ -240,7 +244,9 @@ def _predicted(
         motion = se3.inverse(before.odom_from_base) @ now.odom_from_base
         covariance = covariance_between(before, now)
         if covariance is None:
-            corrected = before.odom_from_base if state.weighed_at is None else state.weighed_at
+            corrected = state.corrected_at
+            if corrected is None:
+                corrected = before.odom_from_base
             since_m = float(se3.pose_error(corrected, before.odom_from_base)[0])
             covariance = motion_covariance(motion, config.odometry, since_m)
     else:

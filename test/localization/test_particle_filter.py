@@ -27,6 +27,7 @@ from semloc_ros.localization.label_images import label_image
 from semloc_ros.localization.label_points import LabelPoints
 from semloc_ros.localization.label_update import LabelView
 from semloc_ros.localization.particle_filter import Hypotheses, Labels, ParticleFilter, Step
+from semloc_ros.types import Odometry
 
 SURE = np.diag(np.square([0.3, 0.3, 0.02, 0.005, 0.005, 0.1]))
 
@@ -184,6 +185,18 @@ def test_without_odometry_the_cloud_spreads(points) -> None:
     covariance = found.clusters()[0].covariance
     expected = SURE[0, 0] + CONFIG.odometry.blind_speed**2 * 9 * FRAME_NS / 1e9
     assert covariance[0, 0] == pytest.approx(expected, rel=0.3)
+
+
+def test_a_blackout_leaves_room_for_a_wrong_scale(points) -> None:
+    """The scale's error does not average out: after 20 m without labels it is 20 times itself."""
+    found = new_filter(points)
+    found.start(0, Odometry(0, np.eye(4)), [Fix(np.eye(4), SURE)])
+    for number in range(41):
+        at = Odometry(number * FRAME_NS, se3.make_pose(np.eye(3), [0.5 * number, 0, 0]))
+        found.add(Step(at.stamp_ns, at, None))
+    noise, covariance = CONFIG.odometry, found.clusters()[0].covariance
+    expected = SURE[0, 0] + (noise.scale * 20.0) ** 2 + noise.along**2 * 20.0
+    assert covariance[0, 0] == pytest.approx(expected, rel=0.15)
 
 
 def test_the_same_seed_gives_the_same_particles(points) -> None:
