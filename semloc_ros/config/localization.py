@@ -63,6 +63,10 @@ class PnpConfig:
         6.0, "largest reprojection error of an inlier", unit="px", low=0.1, high=100.0
     )
     min_inliers: int = option(15, "fewest inliers of a pose that is believed", low=4, high=10_000)
+    min_labelled_inliers: int = option(
+        10, "the same before refinement, of matches that labels were asked about (ssmc)",
+        low=4, high=10_000,
+    )
     max_iterations: int = option(10_000, "RANSAC iterations at most", low=10, high=10_000_000)
 
 

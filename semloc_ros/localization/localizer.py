@@ -3,7 +3,7 @@
 Four methods (Larsson et al., "Fine-Grained Segmentation Networks", 2019, section 4):
 
 - pnp: matches of features, P3P in RANSAC, matches again around the pose;
-- ssmc: the same with the matches only that labels do not speak against;
+- ssmc: the same with the matches only that labels do not speak against, of which fewer will do;
 - gsmc: all matches, tried in the order, or with the weights, that labels and gravity give them;
 - auto: ssmc; where it finds none, or fewer than half of the labels agree with its pose, pnp too,
   and of the two the pose with more inliers; gsmc where both found none.
@@ -168,7 +168,8 @@ class Localizer:
     def _solve(self, method: str, seen: FrameMatches, offered: Correspondences) -> FloatArray:
         """The pose of most matches; refused if too few support it."""
         matches = self._kept(method, seen, offered)
-        needed = self._config.pnp.min_inliers
+        pnp = self._config.pnp
+        needed = pnp.min_labelled_inliers if method == "ssmc" else pnp.min_inliers
         if len(matches) < needed:
             detail = f"{len(matches)} matches, need {needed}"
             raise Refused(NoPoseReason.TOO_FEW_MATCHES, detail, len(matches))

@@ -148,6 +148,14 @@ def test_gsmc_finds_what_sampling_does_not(
     assert result.method == "gsmc" and "gsmc" in result.stage_ms
 
 
+def test_with_labels_fewer_inliers_are_enough(localizer_by, monkeypatch, frame, truth):
+    localizer = localizer_by("pnp", seed=3)
+    offer_matches(localizer, monkeypatch, frame, truth, right=12, wrong=60)
+    assert isinstance(localizer.localize(frame), NoPose)
+    localizer.method = "ssmc"
+    assert position_error(localizer.localize(frame), truth) < 0.004
+
+
 def test_gsmc_needs_gravity_and_a_prior_gives_it(localizer_by, frame, truth):
     unknown = dataclasses.replace(frame, down_camera=None)
     localizer = localizer_by("gsmc", **QUICK)
