@@ -71,7 +71,7 @@ def _mend(module: str) -> str:
     """What to install for a module that is not there."""
     extras = {
         "cv2": "opencv", "h5py": "datasets", "matplotlib": "demo", "embreex": "demo",
-        "rerun": "rerun",
+        "rerun": "rerun", "torch": "torch",
     }  # fmt: skip
     if module in extras:
         return f"{module} is not installed: pip install 'semloc_ros[{extras[module]}]'"

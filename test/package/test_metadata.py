@@ -38,6 +38,7 @@ LIBRARIES = {
     "rich": ("python3-rich", "rich"),
     "rosbags": ("python3-rosbags-pip", "rosbags"),
     "scipy": ("python3-scipy", "scipy"),
+    "torch": ("", "torch"),
     "trimesh": ("python3-trimesh-pip", "trimesh"),
     "typer": ("python3-typer", "typer"),
     "yaml": ("python3-yaml", "PyYAML"),
