@@ -12,8 +12,9 @@ class SensorsConfig:
     """What the sensors of every world make of the truth."""
 
     odometry_rate: float = option(50.0, "odometry and tf", unit="Hz", low=5, high=500)
-    # Fitted to recorded drives (docs/benchmarks.md, "Odometry"): `along` to the TurtleBot's pieces
-    # of 3 m, `turn` to those of 6 m, `turn_per_turn` to its headings, scales to both robots.
+    # Fitted to recorded drives (docs/benchmarks.md, "Odometry"): along to the TurtleBot's pieces of
+    # 3 m, turn to those of 6 m, turn per turn to its headings, scales to the worse of two robots;
+    # across is assumed.
     odometry_along: float = option(
         0.05, "random error along the way, 1 sigma", unit="m/√m", low=0, high=0.5
     )
