@@ -57,6 +57,10 @@ class TrackingConfig:
     labels_updates: int = option(
         3, "label maps that confirm it, at least", low=0, high=1000, live=True
     )
+    labels_relocate: int = option(
+        10, "label maps in a row that put the robot elsewhere, against its odometry, before they"
+        " are believed", low=1, high=10_000, live=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class Session:
         self._labels = labels  # of the thread that calls `conclude`, as is the next line
         self._labels_epoch = 0
         self._follows_labels = False
+        self._strayed = 0  # label maps in a row that were against odometry
         self._lock = threading.Lock()
         self._epoch = 0
         self._standing = states.start()
@@ -153,11 +154,12 @@ class Session:
         with self._lock:
             if plan.epoch != self._epoch:
                 return Outcome(self._standing, is_stale=True)
-            self._follows_labels = tracked is not None and self._is_good(tracked)
+            doubt = None if tracked is None else self._doubt(plan.sighting, tracked)
+            self._follows_labels = tracked is not None and doubt is None
             if verdict.believed and verdict.fix is not None:
                 return self._believe(plan.sighting, verdict.fix)
             if tracked is not None:
-                return self._by_labels(plan.sighting, verdict, tracked)
+                return self._by_labels(plan.sighting, verdict, tracked, doubt)
             return self._without_fix(plan.sighting, verdict)
 
     def refuse(self, reason: str, stamp_ns: int | None = None) -> Outcome:
@@ -206,7 +208,7 @@ class Session:
         self._epoch += 1
         self._standing = standing
         self._belief = self._carried = self._candidate = self._given = None
-        self._misses = 0
+        self._misses = self._strayed = 0
         self._follows_labels = False
 
     def _start_from_given(self, sighting: Sighting) -> None:
@@ -240,7 +242,10 @@ class Session:
     ) -> Tracked | None:
         """What labels and odometry say where features do not, or are not to; slow, so no lock."""
         labels, fix = self._labels, verdict.fix
-        if labels is None or self._method not in ("auto", "pfsl"):
+        if labels is None:
+            return None
+        if self._method not in ("auto", "pfsl"):
+            labels.stop()
             return None
         pose = None if fix is None else fix_update.Fix(fix.map_from_base, fix.covariance)
         if pose is not None and verdict.believed and self._method == "auto":
@@ -270,12 +275,15 @@ class Session:
             labels.start_anywhere(stamp, odometry, sighting.base_from_camera)
         return labels.is_running
 
-    def _is_good(self, tracked: Tracked) -> bool:
-        return self._doubt(tracked) is None
+    def _doubt(self, sighting: Sighting, tracked: Tracked) -> Reason | None:
+        """Why what the particles say is not believed.
 
-    def _doubt(self, tracked: Tracked) -> Reason | None:
-        """Why what the particles say is not believed."""
-        limits = self._tracking
+        Against where odometry puts the robot they must say it several times: a facade looks like
+        the next, to labels.
+        """
+        limits, belief = self._tracking, self._belief
+        strays = belief is not None and not self._agrees(belief, fix_of_labels(sighting, tracked))
+        self._strayed = self._strayed + 1 if strays else 0
         if tracked.fit is None:
             return Reason.FEW_LABELS
         if tracked.fit < limits.labels_fit:
@@ -284,17 +292,19 @@ class Session:
             return Reason.UNCONFIRMED
         if beliefs.position_spread(tracked.covariance) > limits.labels_spread_m:
             return Reason.UNCERTAIN
-        return None
+        return Reason.UNCONFIRMED if 0 < self._strayed < limits.labels_relocate else None
 
-    def _by_labels(self, sighting: Sighting, verdict: Verdict, tracked: Tracked) -> Outcome:
+    def _by_labels(
+        self, sighting: Sighting, verdict: Verdict, tracked: Tracked, doubt: Reason | None
+    ) -> Outcome:
         """No fix of features is believed, but the particles were asked."""
         self._note_miss(sighting, verdict)
-        doubt = self._doubt(tracked)
         fix = fix_of_labels(sighting, tracked)
         if doubt is None:
             flaw = Reason.NO_ODOMETRY if self._lacks_odometry(fix) else None
             return self._accept(sighting, fix, flaw or Reason.LABELS, tracked)
-        if doubt in (Reason.UNCONFIRMED, Reason.UNCERTAIN) and self._belief is not None:
+        known = doubt in (Reason.UNCONFIRMED, Reason.UNCERTAIN) and not self._strayed
+        if known and self._belief is not None:
             self._belief = self._carried = belief_of(sighting, fix)
         self._standing = states.missed(self._standing, doubt.value, sighting.stamp_ns)
         return Outcome(self._standing, hypotheses=tracked.hypotheses, tracked=tracked)

@@ -63,9 +63,9 @@ class Robot:
         self.rng, self.asked, self.step = np.random.default_rng(seed), [], 0
         self.odometry = room.odometry_of(self.truth, np.random.default_rng(seed + 1))
 
-    def frame(self, pose=None, blind=False, place=None, covariance=None):
-        """One frame; `pose` is what features say of the base, None for nothing, `place` another
-        place at which the label map is taken."""
+    def frame(self, pose=None, blind=False, place=None, covariance=None, inliers=100):
+        """One frame; `pose` is what features say of the base by so many `inliers`, None for
+        nothing, `place` another place at which the label map is taken."""
         step, self.step = self.step, self.step + 1
         stamp = step * room.FRAME_NS + 1
         seen = self.truth[step] if place is None else place
@@ -78,8 +78,10 @@ class Robot:
         plan = self.session.plan(Sighting(stamp, MOUNT, odom_from_base, covariance))
         self.asked.append(plan.wants_pose)
         result = NoPose(stamp, NoPoseReason.TOO_FEW_INLIERS, "")
-        if pose is not None and plan.wants_pose:
-            result = estimate(pose, stamp)
+        far = pose is not None and np.abs((pose - self.truth[step])[:3, 3]).max() > 1.0
+        gated = far and plan.prior is not None  # as the localizer does
+        if pose is not None and plan.wants_pose and not gated:
+            result = estimate(pose, stamp, inliers)
         outcome = self.session.conclude(plan, result, frame)
         self.session.tick(stamp)
         return outcome
@@ -160,6 +162,40 @@ def test_it_starts_anywhere_by_labels_alone(points, seed):
     outcomes = [robot.frame() for _ in range(60)]
     assert all(one.fix is None for one in outcomes[:3])
     for step, one in enumerate(outcomes):
+        if one.fix is not None:
+            off = np.linalg.norm(one.fix.map_from_base[:3, 3] - robot.truth[step][:3, 3])
+            assert off < 1.0
+    assert outcomes[-1].fix is not None
+
+
+def test_weak_fixes_of_other_places_do_not_carry_the_particles_away(points):
+    robot, rng = Robot(points), np.random.default_rng(5)
+    robot.frame(robot.truth[0])
+    outcomes = []
+    for _ in range(30):
+        wrong = perturb(
+            np.eye(4), np.array([*rng.uniform(-6, 6, 2), 0, 0, 0, rng.uniform(0, 6)])
+        )
+        outcomes.append((robot.frame(wrong, inliers=20), robot.truth[robot.step - 1]))
+    fixes = [(one, truth) for one, truth in outcomes if one.fix is not None]
+    assert len(fixes) >= 20
+    for one, truth in fixes:
+        assert np.linalg.norm(one.fix.map_from_base[:3, 3] - truth[:3, 3]) < 1.0
+
+
+def test_labels_against_odometry_are_believed_only_when_they_say_it_again_and_again(points):
+    robot = Robot(points, "pfsl", frames=60, wrong=0.0, labels_relocate=6)
+    robot.frame(robot.truth[0])
+    for _ in range(8):
+        robot.frame()
+    robot.step += 25  # carried off; odometry has not noticed
+    moved = se3.inverse(robot.odometry[robot.step - 1].odom_from_base)
+    before = robot.odometry[robot.step - 26].odom_from_base
+    for sample in range(robot.step, 60):
+        pose = before @ moved @ robot.odometry[sample].odom_from_base
+        robot.odometry[sample] = dataclasses.replace(robot.odometry[sample], odom_from_base=pose)
+    outcomes = [robot.frame(robot.truth[robot.step], inliers=20) for _ in range(25)]
+    for step, one in enumerate(outcomes, robot.step - 25):
         if one.fix is not None:
             off = np.linalg.norm(one.fix.map_from_base[:3, 3] - robot.truth[step][:3, 3])
             assert off < 1.0
