@@ -167,7 +167,7 @@ class FilterConfig:
         1.0, "or least turn", unit="deg", low=0.0, high=180.0
     )
     independent_m: float = option(
-        2.0, "way after which labels are wholly new evidence; sooner, in part", unit="m",
+        8.0, "way after which labels are wholly new evidence; sooner, in part", unit="m",
         low=0.01, high=1000.0,
     )
     independent_deg: float = option(

@@ -51,7 +51,7 @@ class TrackingConfig:
         0.9, "weight of the particles that such a pose has, at least", low=0.0, high=1.0, live=True
     )
     labels_fit: float = option(
-        0.5, "agreement of labels with it, at least; 1 is what is expected", low=0.0, high=1.0,
+        0.6, "agreement of labels with it, at least; 1 is what is expected", low=0.0, high=1.0,
         live=True,
     )
     labels_updates: int = option(

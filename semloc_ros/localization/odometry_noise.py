@@ -25,16 +25,27 @@ def motion_covariance(
 ) -> FloatArray:
     """(6, 6) of the noise of `motion` (4, 4) by the model of wheels; the base's x is forward.
 
+    `since_m` as in `systematic_covariance`, which is part of it.
+    """
+    way = float(se3.pose_error(np.eye(4), motion)[0])
+    sides = np.array([config.along, config.across, config.up]) ** 2 * way
+    tilt, heading = config.tilt**2 * way, config.turn**2 * way
+    random = np.diag([*sides, tilt, tilt, heading])
+    return random + systematic_covariance(motion, config, since_m)
+
+
+def systematic_covariance(
+    motion: FloatArray, config: OdometryNoiseConfig, since_m: float = 0.0
+) -> FloatArray:
+    """(6, 6) of what the size and the distance of the wheels do to `motion` (4, 4).
+
     The scale's error is the same for long. While labels correct it, its part has the size that it
     has after `scale_m` and grows with the root of the way like all else: more than the truth
     before, less beyond. From `since_m` after what last corrected it, it grows with the way.
     """
-    way, turned = se3.pose_error(np.eye(4), motion)
-    sides = np.array([config.along, config.across, config.up]) ** 2 * way
-    sides[0] += config.scale**2 * max(config.scale_m, 2.0 * since_m + way) * way
-    tilt = config.tilt**2 * way
-    heading = config.turn**2 * way + config.turn_per_turn**2 * turned
-    return np.diag([*sides, tilt, tilt, heading])
+    way, turned = (float(one) for one in se3.pose_error(np.eye(4), motion))
+    along = config.scale**2 * max(config.scale_m, 2.0 * since_m + way) * way
+    return np.diag([along, 0.0, 0.0, 0.0, 0.0, config.turn_per_turn**2 * turned])
 
 
 def blind_covariance(elapsed_s: float, config: OdometryNoiseConfig) -> FloatArray:
@@ -55,7 +66,8 @@ def covariance_of(numbers: Any) -> FloatArray | None:
 
 
 def covariance_between(previous: Odometry, now: Odometry) -> FloatArray | None:
-    """(6, 6) of the noise of the motion between two messages, by their own covariances.
+    """(6, 6) of the noise of the motion between two messages, by their own covariances. They hold
+    random errors: see `systematic_covariance` for the others.
 
     What a message adds to the one before, carried along, is the noise of the motion. None where
     the messages do not say: no covariance, one that does not grow though the base moved, or one

@@ -29,6 +29,7 @@ from semloc_ros.localization.odometry_noise import (
     covariance_between,
     motion_covariance,
     moved,
+    systematic_covariance,
 )
 from semloc_ros.localization.particles import (
     Cluster,
@@ -160,7 +161,7 @@ class ParticleFilter:
         state = _predicted(state, step, self._config, rng)
         if isinstance(step.evidence, Hypotheses):
             particles = _injected(state.particles, step.evidence, rng)
-            return replace(state, particles=particles, weighed_at=None)
+            return replace(state, particles=particles)
         if isinstance(step.evidence, Fix):
             particles = fused(state.particles, step.evidence, self._config, rng)
             state = replace(state, particles=particles, corrected_at=_pose_of(state.odometry))
@@ -242,13 +243,15 @@ def _predicted(
     before, now = state.odometry, step.odometry
     if before is not None and now is not None:
         motion = se3.inverse(before.odom_from_base) @ now.odom_from_base
-        covariance = covariance_between(before, now)
-        if covariance is None:
-            corrected = state.corrected_at
-            if corrected is None:
-                corrected = before.odom_from_base
-            since_m = float(se3.pose_error(corrected, before.odom_from_base)[0])
+        corrected = state.corrected_at
+        if corrected is None:
+            corrected = before.odom_from_base
+        since_m = float(se3.pose_error(corrected, before.odom_from_base)[0])
+        random = covariance_between(before, now)
+        if random is None:
             covariance = motion_covariance(motion, config.odometry, since_m)
+        else:
+            covariance = random + systematic_covariance(motion, config.odometry, since_m)
     else:
         elapsed = max(step.stamp_ns - state.stamp_ns, 0) / _NANOSECONDS
         motion, covariance = np.eye(4), blind_covariance(elapsed, config.odometry)
