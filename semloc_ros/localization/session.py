@@ -257,9 +257,14 @@ class Session:
             return None
         agreeing = pose if verdict.agrees else None
         rivals = [] if pose is None or verdict.agrees else [pose]
-        return labels.update(
+        tracked = labels.update(
             frame, sighting.base_from_camera, sighting.odometry, agreeing, rivals
         )
+        if fix is not None and pose is not None and verdict.believed and tracked is not None:
+            found = belief_of(sighting, fix_of_labels(sighting, tracked))
+            if not self._agrees(found, fix):  # the fix could not move the particles to itself
+                labels.start(sighting.stamp_ns, sighting.odometry, [pose])
+        return tracked
 
     def _start_labels(
         self, labels: LabelTracker, sighting: Sighting, frame: Frame, belief: Belief | None
