@@ -151,7 +151,7 @@ class FilterConfig:
         20.0, "particles farther apart get points of their own", unit="m", low=0.1, high=1000.0
     )
     label_cells: int = option(
-        16, "cells across the image within which errors of labels are alike", low=1, high=256
+        12, "cells across the image within which errors of labels are alike", low=1, high=256
     )
     label_correlation: float = option(
         1.0, "correlation of the errors of two labels in one cell", low=0.0, high=1.0
