@@ -62,6 +62,7 @@ KINDS = {
                       10.0),
     "nan_odom": Kind("seconds of odometry that is not a number", 2.0, 0.0, 3600.0, 10.0, True),
     "odom_dropout": Kind("seconds without odometry", 3.0, 0.0, 3600.0, 10.0, True),
+    "odom_scale": Kind("factor of the way that odometry says", 1.05, 0.1, 10.0),
 }  # fmt: skip
 _SPOILING = {
     "occlude": spoiling.occlude,
@@ -187,7 +188,18 @@ class FaultLine:
             return None
         if event.kind == ODOMETRY and fault.name == "nan_odom":
             return replace(event, value=np.full((4, 4), np.nan))
+        if event.kind == ODOMETRY and fault.name == "odom_scale":
+            return self._scaled(place, fault, event)
         return event
+
+    def _scaled(self, place: int, fault: Fault, event: Event) -> Event:
+        """Wheels of another size than they are taken for: the way since the fault began."""
+        if not isinstance(event.value, np.ndarray):
+            return event
+        first = self._last_odometry.setdefault(place, event.value)
+        since = se3.inverse(first) @ event.value
+        since[:3, 3] *= fault.value
+        return replace(event, value=first @ since)
 
     def _on_image(self, place: int, fault: Fault, event: Event, seconds: float) -> Event | None:
         if fault.name == "drop":

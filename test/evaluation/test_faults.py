@@ -206,6 +206,15 @@ def test_odometry_breaks_or_stays_away_for_a_while() -> None:
     assert len(there) == 190 and not [second for second in there if 2 <= second < 3]
 
 
+def test_odometry_of_another_scale_goes_farther_by_that_from_then_on() -> None:
+    events = odometry(injected("odom_scale@5=1.1"))
+    xs = np.array([event.value[0, 3] for event in events])
+    right = np.array([event.value[0, 3] for event in odometry(injected())])
+    assert np.allclose(xs[:50], right[:50])
+    assert np.allclose(xs[50:] - xs[50], 1.1 * (right[50:] - right[50]))
+    assert xs[-1] - right[-1] > 1.0
+
+
 def test_the_same_images_are_lost_whatever_else_is_injected() -> None:
     alone = seconds_of(images(injected("drop=0.3")))
     assert seconds_of(images(injected("blur drop=0.3 exposure=0.5"))) == alone
