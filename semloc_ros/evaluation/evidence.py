@@ -11,7 +11,6 @@ Not needed to judge a run, so they are written only when asked for.
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.cameras import project
+from semloc_ros.maps.archives import read_archive
 from semloc_ros.types import FloatArray, Frame, NoPose, PoseEstimate
 
 EVIDENCE = "evidence"
@@ -98,9 +98,9 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
 def read_evidence(path: Path) -> Evidence:
     """The evidence of one frame. Raises DatasetError naming a file that is not as above."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in (*_SHAPES, "mask")}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        stored = read_archive(path)
+        arrays = {name: stored[name] for name in (*_SHAPES, "mask")}
+    except (OSError, ValueError, KeyError) as error:
         raise DatasetError(expected(str(path), "the evidence of a frame (npz)", error)) from None
     _check(path, arrays)
     mask = arrays.pop("mask")

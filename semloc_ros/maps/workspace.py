@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.config import FeaturesConfig
+from semloc_ros.maps.archives import read_archive
 from semloc_ros.maps.matching import Pairs
 from semloc_ros.types import Features, PosedImage
 
@@ -45,9 +45,8 @@ class Workspace:
         """The arrays stored under `key`, computed and stored if they are not there."""
         path = self.folder / f"{key}.npz"
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return read_archive(path)
+        except (OSError, ValueError):
             arrays = compute()
             self._store(path, arrays)
             return arrays

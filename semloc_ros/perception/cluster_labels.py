@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from semloc_ros.config import ClusterLabelsConfig
 from semloc_ros.errors import InputError, MapError, SemlocError, expected
+from semloc_ros.maps.archives import read_archive
 from semloc_ros.options import from_mapping
 from semloc_ros.perception.features import check_image
 from semloc_ros.types import LabelMap
@@ -75,10 +76,10 @@ class ClusterLabels:
     def load(path: Path) -> ClusterLabels:
         """The model that `save` wrote; MapError names a file that is none."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                config = from_mapping(ClusterLabelsConfig, json.loads(str(stored["config"])))
-                arrays = {name: stored[name] for name in _ARRAYS}
-        except (OSError, ValueError, KeyError, EOFError, SemlocError) as error:
+            stored = read_archive(path)
+            config = from_mapping(ClusterLabelsConfig, json.loads(str(stored["config"])))
+            arrays = {name: stored[name] for name in _ARRAYS}
+        except (OSError, ValueError, KeyError, SemlocError) as error:
             reason = " ".join(str(error).split())
             raise MapError(expected(str(path), "a label model (.npz)", reason)) from None
         mean, axes, centroids = (arrays[name] for name in _ARRAYS)
