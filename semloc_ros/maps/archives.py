@@ -17,7 +17,7 @@ _FAULTS = (EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
 def read_archive(path: Path) -> dict[str, NDArray[Any]]:
     """All arrays of a file by name.
 
-    Raises OSError if it cannot be read, and ValueError, in one line, if it is no such file.
+    Raises OSError or ValueError, with one line, if it cannot be read or is no such file.
     """
     try:
         stored = np.load(path, allow_pickle=False)

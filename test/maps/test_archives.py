@@ -34,7 +34,7 @@ def test_an_altered_or_cut_file_is_read_or_named(archive: Path) -> None:
         archive.write_bytes(data)
         try:
             read_archive(archive)
-        except ValueError as error:
+        except (OSError, ValueError) as error:  # such as a place before the first byte
             refused += 1
             assert str(error)
     assert refused > 300
