@@ -20,6 +20,7 @@ from semloc_ros.geometry import se3
 from semloc_ros.localization.label_images import kernel_poses, label_image
 from semloc_ros.localization.label_kernels import pixels_of
 from semloc_ros.localization.label_points import LabelPoints
+from semloc_ros.localization.label_update import least_cosine2
 from semloc_ros.maps.labelling import NO_LABEL, ReadLabels, sure_labels, votes_of
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.types import LabelMap
@@ -58,10 +59,9 @@ def _looked_up(
     map_from_camera = se3.inverse(semantic_map.camera_from_map[view])
     centre = map_from_camera[:3, 3]
     rows = points.near(centre, config.range_m, config.near_points)
-    least_cosine = np.cos(np.radians(config.labels.max_viewing_angle_deg))
     pixels = pixels_of(
         kernel_poses(image, map_from_camera[None], centre), points.packed(rows, centre)[0],
-        np.float32(least_cosine**2), image.width, image.height,
+        least_cosine2(config), image.width, image.height,
     ).ravel()[: len(rows)]
     seen = pixels < image.width * image.height
     other = _labels_of_others(semantic_map, view, labels, points.ids[rows[seen]], config.labels)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from semloc_ros.config import LocalizerConfig, LocalizerNodeConfig
 from semloc_ros.localization.label_kernels import compile_kernels
 from semloc_ros.localization.label_tracking import LabelTracker
+from semloc_ros.localization.label_weights import chosen_device
 from semloc_ros.localization.localizer import Localizer
 from semloc_ros.localization.semantics import load_semantics
 from semloc_ros.localization.serving import FrameLocalizer
@@ -16,10 +17,12 @@ from semloc_ros.maps.semantic_map import SemanticMap
 
 
 def make_localizer(semantic_map: SemanticMap, config: LocalizerConfig) -> Localizer:
-    """The localizer of a map, with its labels if it has some; MapError if it does not do."""
+    """The localizer of a map, with its labels if it has some; MapError if it does not do,
+    ConfigError if its labels are to be weighed on a GPU that is not there."""
     semantics = load_semantics(semantic_map, config.filter, config.seed)
-    if semantics is not None:
-        compile_kernels()  # now, and not when the first frame waits
+    if semantics is not None:  # now, and not when the first frame waits
+        chosen_device(config.filter.device)  # imports torch, if that is installed
+        compile_kernels()
     return Localizer(semantic_map, config, semantics)
 
 

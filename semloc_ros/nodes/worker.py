@@ -45,7 +45,7 @@ from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Arrival, Inputs
 from semloc_ros.nodes.outputs import Outputs
 from semloc_ros.nodes.transforms import MapBroadcaster, OdometrySource, TransformReader
-from semloc_ros.types import Camera, FloatArray, Frame, NoPose
+from semloc_ros.types import Camera, FloatArray, Frame, NoPose, NoPoseReason
 
 _POLL_S = 0.2
 
@@ -227,7 +227,7 @@ class Worker:
 
     def _report(self, served: Served, times: dict[str, float]) -> None:
         result = served.result
-        if isinstance(result, NoPose):
+        if isinstance(result, NoPose) and result.reason is not NoPoseReason.NOT_ASKED:
             reason = result.reason.value
             self._faults.say(reason, f"no pose: {reason}: {result.detail}")
         values = {**served.values, **times}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
+import pytest
 
 from semloc_ros.config import FilterConfig, LabelsConfig, LocalizerNodeConfig
+from semloc_ros.errors import ConfigError
 from semloc_ros.localization.outcomes import Outcome, Sighting
 from semloc_ros.localization.parts import make_localizer, make_session
 from semloc_ros.localization.serving import serve
@@ -51,3 +55,19 @@ def test_labels_of_a_map_are_asked_by_the_methods_that_use_them(corner_map: Sema
     assert black_frame(corner_map, CONFIG).tracked is None
     features_only = LocalizerNodeConfig(filter=CONFIG.filter, method="pnp")
     assert black_frame(with_labels, features_only).tracked is None
+
+
+def has_gpu() -> bool:
+    if find_spec("torch") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+@pytest.mark.skipif(has_gpu(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said_before_the_first_frame(corner_map: SemanticMap) -> None:
+    config = LocalizerNodeConfig(filter=FilterConfig(device="cuda"))
+    assert make_localizer(corner_map, config).semantics is None  # nothing is weighed
+    with pytest.raises(ConfigError, match="filter.device: expected a GPU"):
+        make_localizer(labelled(corner_map), config)
