@@ -51,15 +51,15 @@ class TrackingConfig:
         0.9, "weight of the particles that such a pose has, at least", low=0.0, high=1.0, live=True
     )
     labels_fit: float = option(
-        0.6, "agreement of labels with it, at least; 1 is what is expected", low=0.0, high=1.0,
+        0.7, "agreement of labels with it, at least; 1 is what is expected", low=0.0, high=1.0,
         live=True,
     )
     labels_updates: int = option(
         3, "label maps that confirm it, at least", low=0, high=1000, live=True
     )
     labels_relocate: int = option(
-        10, "label maps in a row that put the robot elsewhere, against its odometry, before they"
-        " are believed", low=1, high=10_000, live=True,
+        10, "label maps in a row, before they are believed against odometry, or where the whole map"
+        " was searched; and before it is, as they fit nothing", low=1, high=10_000, live=True,
     )
 
 

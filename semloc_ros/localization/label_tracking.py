@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from semloc_ros.config import FilterConfig
-from semloc_ros.errors import InputError
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import error_vector
 from semloc_ros.localization.fix_update import Fix
 from semloc_ros.localization.label_images import label_image
 from semloc_ros.localization.label_update import LabelView
+from semloc_ros.localization.match_filters import usable_labels
 from semloc_ros.localization.particle_filter import Hypotheses, Labels, ParticleFilter, Step
 from semloc_ros.localization.particles import Particles
 from semloc_ros.localization.semantics import Semantics
@@ -36,8 +36,9 @@ class Tracked:
     `map_from_base` (4, 4) is the mean of the heaviest cluster, `share` its part of the weight,
     `covariance` (6, 6) that of all particles about this mean; `fit` (0 to 1) tells how well the
     frame's label map agrees, see `label_fit`, None if it has none or too few; `hypotheses`
-    are the means of all clusters, heaviest first;
-    `updates` counts the label maps that were used since the start.
+    are the means of all clusters, heaviest first. `updates` counts the label maps that were
+    evidence since the start, `is_new` says that this frame's was: to a robot that stands the
+    second one is none. `from_anywhere`: it started without knowing where.
     """
 
     map_from_base: FloatArray
@@ -47,6 +48,8 @@ class Tracked:
     hypotheses: tuple[FloatArray, ...]
     particles: Particles
     updates: int
+    is_new: bool
+    from_anywhere: bool
 
 
 class LabelTracker:
@@ -58,8 +61,9 @@ class LabelTracker:
     ) -> None:
         self._semantics, self._centres, self._config = semantics, view_centres, config
         self._filter = ParticleFilter(semantics.points, semantics.table, config, seed)
+        self._rng = np.random.default_rng(seed)
         self._updates = 0
-        self._running = False
+        self._running = self._from_anywhere = False
 
     @property
     def is_running(self) -> bool:
@@ -75,20 +79,23 @@ class LabelTracker:
     ) -> None:
         """Begin from poses, each with the same share of the particles."""
         self._filter.start(stamp_ns, odometry, hypotheses)
-        self._running, self._updates = True, 0
+        self._running, self._from_anywhere, self._updates = True, False, 0
 
     def start_anywhere(
         self, stamp_ns: int, odometry: Odometry | None, base_from_camera: FloatArray
     ) -> None:
-        """Begin from every place from which the map was seen, in any heading; the base upright."""
+        """Begin from every place from which the map was seen, in any heading; the base upright.
+
+        In no order: where there are more poses than particles, none of the headings is left out.
+        """
         fixes = [
             Fix(pose, _wide(_THINNED_M))
             for centre in thinned(self._centres, _THINNED_M)
             for pose in _upright(centre, base_from_camera)
         ]
-        count = self._config.particles.anywhere
-        self._filter.start(stamp_ns, odometry, fixes, count)
-        self._running, self._updates = True, 0
+        shuffled = [fixes[row] for row in self._rng.permutation(len(fixes))]
+        self._filter.start(stamp_ns, odometry, shuffled, self._config.particles.anywhere)
+        self._running, self._from_anywhere, self._updates = True, True, 0
 
     def update(
         self, frame: Frame, base_from_camera: FloatArray, odometry: Odometry | None,
@@ -104,33 +111,35 @@ class LabelTracker:
         if rivals:
             injected = Hypotheses(tuple(rivals), _RIVALS_SHARE)
             self._filter.add(Step(frame.stamp_ns, odometry, injected))
-        labels = self._labels(frame, base_from_camera)
-        self._updates += labels is not None
+        labels, before = self._labels(frame, base_from_camera), self._filter.state
         state = self._filter.add(Step(frame.stamp_ns, odometry, labels))
-        if fix is not None:
-            state = self._filter.add(Step(frame.stamp_ns, odometry, fix))
-        if state is None:
+        if state is None or before is None:
             return None
-        return self._tracked(state.particles, None if labels is None else state.fit)
+        counts = state.weighed_at is None or state.weighed_at is not before.weighed_at
+        is_new = labels is not None and counts
+        self._updates += is_new
+        if fix is not None:
+            state = self._filter.add(Step(frame.stamp_ns, odometry, fix)) or state
+        return self._tracked(state.particles, None if labels is None else state.fit, is_new)
 
     def _labels(self, frame: Frame, base_from_camera: FloatArray) -> Labels | None:
-        """Labels never gate tracking: a map of another size than the camera's is none."""
-        if frame.labels is None:
+        """Labels never gate tracking: those that do not fit the camera or the map are none, and
+        the localizer's detail says so."""
+        usable, _ = usable_labels(frame, self._semantics)
+        if usable is None or frame.labels is None:
             return None
-        try:
-            image = label_image(frame.camera, frame.labels, self._semantics.stationary)
-        except InputError:
-            return None
+        image = label_image(frame.camera, frame.labels, self._semantics.stationary)
         return Labels((LabelView(image, base_from_camera),))
 
-    def _tracked(self, particles: Particles, fit: float | None) -> Tracked:
+    def _tracked(self, particles: Particles, fit: float | None, is_new: bool) -> Tracked:
         found = self._filter.clusters()
         best = found[0]
         errors = error_vector(best.mean, particles.poses)
         covariance = errors.T * particles.weights @ errors
         means = tuple(one.mean for one in found)
         return Tracked(
-            best.mean, covariance, best.share, fit, means, particles, self._updates
+            best.mean, covariance, best.share, fit, means, particles, self._updates, is_new,
+            self._from_anywhere,
         )
 
 

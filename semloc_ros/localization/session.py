@@ -23,6 +23,7 @@ from semloc_ros.localization import belief as beliefs
 from semloc_ros.localization import fix_update, states
 from semloc_ros.localization.belief import Belief
 from semloc_ros.localization.label_tracking import LabelTracker, Tracked
+from semloc_ros.localization.label_trust import LabelTrust
 from semloc_ros.localization.outcomes import (
     Fix,
     Outcome,
@@ -51,7 +52,7 @@ class Session:
         self._labels = labels  # of the thread that calls `conclude`, as is the next line
         self._labels_epoch = 0
         self._follows_labels = False
-        self._strayed = 0  # label maps in a row that were against odometry
+        self._trust = LabelTrust()
         self._lock = threading.Lock()
         self._epoch = 0
         self._standing = states.start()
@@ -208,7 +209,8 @@ class Session:
         self._epoch += 1
         self._standing = standing
         self._belief = self._carried = self._candidate = self._given = None
-        self._misses = self._strayed = 0
+        self._misses = 0
+        self._trust.forget()
         self._follows_labels = False
 
     def _start_from_given(self, sighting: Sighting) -> None:
@@ -253,6 +255,8 @@ class Session:
             return None
         if pose is not None and verdict.believed and not verdict.agrees:
             labels.start(sighting.stamp_ns, sighting.odometry, [pose])
+        elif labels.is_running and self._trust.takes_search(self._tracking):
+            labels.start_anywhere(sighting.stamp_ns, sighting.odometry, sighting.base_from_camera)
         elif not labels.is_running and not self._start_labels(labels, sighting, frame, belief):
             return None
         agreeing = pose if verdict.agrees else None
@@ -281,23 +285,9 @@ class Session:
         return labels.is_running
 
     def _doubt(self, sighting: Sighting, tracked: Tracked) -> Reason | None:
-        """Why what the particles say is not believed.
-
-        Against where odometry puts the robot they must say it several times: a facade looks like
-        the next, to labels.
-        """
-        limits, belief = self._tracking, self._belief
-        strays = belief is not None and not self._agrees(belief, fix_of_labels(sighting, tracked))
-        self._strayed = self._strayed + 1 if strays else 0
-        if tracked.fit is None:
-            return Reason.FEW_LABELS
-        if tracked.fit < limits.labels_fit:
-            return Reason.LABELS_DISAGREE
-        if tracked.share < limits.labels_share or tracked.updates < limits.labels_updates:
-            return Reason.UNCONFIRMED
-        if beliefs.position_spread(tracked.covariance) > limits.labels_spread_m:
-            return Reason.UNCERTAIN
-        return Reason.UNCONFIRMED if 0 < self._strayed < limits.labels_relocate else None
+        belief, fix = self._belief, fix_of_labels(sighting, tracked)
+        strays = belief is not None and not self._agrees(belief, fix)
+        return self._trust.doubt(tracked, strays, self._tracking)
 
     def _by_labels(
         self, sighting: Sighting, verdict: Verdict, tracked: Tracked, doubt: Reason | None
@@ -308,7 +298,7 @@ class Session:
         if doubt is None:
             flaw = Reason.NO_ODOMETRY if self._lacks_odometry(fix) else None
             return self._accept(sighting, fix, flaw or Reason.LABELS, tracked)
-        known = doubt in (Reason.UNCONFIRMED, Reason.UNCERTAIN) and not self._strayed
+        known = doubt in (Reason.UNCONFIRMED, Reason.UNCERTAIN) and not self._trust.strayed
         if known and self._belief is not None:
             self._belief = self._carried = belief_of(sighting, fix)
         self._standing = states.missed(self._standing, doubt.value, sighting.stamp_ns)
@@ -334,6 +324,7 @@ class Session:
         self, sighting: Sighting, fix: Fix, reason: Reason, tracked: Tracked | None = None
     ) -> Outcome:
         """The fix is the belief from now on."""
+        self._trust.forget()
         jump_m, jump_rad = self._jump(fix)
         self._belief = self._carried = belief_of(sighting, fix)
         if fix.map_from_odom is not None:

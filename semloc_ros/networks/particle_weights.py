@@ -29,13 +29,10 @@ def sum_log_ratios(
     seen_labels = torch.from_numpy(labels.astype(np.int64)).to(to)
     ratios = torch.from_numpy(table.astype(np.int64)).to(to)
     each = max(1, _MOST_AT_ONCE // max(cloud.shape[1], 1))
-    totals = [
-        ratios[starts + seen_labels[
-            _pixels(some.to(to), cloud, float(least_cosine2), width, height)
-        ]]
-        for some in torch.from_numpy(poses).split(each)
-    ]
-    parts = [_split(total, count_unit) for total in totals]
+    parts = []
+    for some in torch.from_numpy(poses).split(each):
+        pixels = _pixels(some.to(to), cloud, float(least_cosine2), width, height)
+        parts.append(_split(ratios[starts + seen_labels[pixels]], count_unit))
     sums = torch.cat([part[0] for part in parts]).cpu().numpy()
     counts = torch.cat([part[1] for part in parts]).cpu().numpy()
     return sums, counts.astype(np.int32)

@@ -202,6 +202,46 @@ def test_labels_against_odometry_are_believed_only_when_they_say_it_again_and_ag
     assert outcomes[-1].fix is not None
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_a_wrong_belief_is_left_when_labels_fit_nothing_for_long(points, seed):
+    robot = Robot(points, frames=60, wrong=0.1, seed=seed)
+    robot.frame(robot.truth[30])  # far from where it is; features never see again
+    outcomes = [robot.frame() for _ in range(59)]
+    assert outcomes[12].fix is None
+    for step, one in enumerate(outcomes, 1):
+        if one.fix is not None:
+            off = np.linalg.norm(one.fix.map_from_base[:3, 3] - robot.truth[step][:3, 3])
+            assert off < 1.0
+    assert outcomes[-1].fix is not None
+
+
+def test_labels_that_are_wrong_first_and_right_later_give_no_false_fix(points):
+    robot, rng = Robot(points, "pfsl", frames=60, wrong=0.1), np.random.default_rng(1)
+    outcomes = []
+    for step in range(60):
+        elsewhere = perturb(
+            np.eye(4), np.array([*rng.uniform(-4, 4, 2), 0, 0, 0, rng.uniform(0, 6)])
+        )
+        outcomes.append(robot.frame(place=elsewhere if step < 15 else None))
+    fixes = [(step, one.fix) for step, one in enumerate(outcomes) if one.fix is not None]
+    off = [
+        np.linalg.norm(fix.map_from_base[:3, 3] - robot.truth[step][:3, 3]) for step, fix in fixes
+    ]
+    assert fixes and min(step for step, _ in fixes) > 15
+    assert max(off) < 1.0
+
+
+def test_a_robot_that_stands_is_not_believed_for_seeing_the_same_thrice(points):
+    robot = Robot(points, "pfsl", wrong=0.0)
+    robot.truth = np.repeat(robot.truth[:1], len(robot.truth), axis=0)
+    robot.odometry = [
+        dataclasses.replace(one, odom_from_base=np.eye(4)) for one in robot.odometry
+    ]
+    outcomes = [robot.frame() for _ in range(20)]
+    assert all(one.fix is None for one in outcomes)
+    assert outcomes[-1].tracked.updates == 1 and not outcomes[-1].tracked.is_new
+
+
 def test_an_initial_pose_wins_over_the_particles(points):
     robot = Robot(points, frames=60)
     robot.frame(robot.truth[20])  # a wrong start

@@ -1,0 +1,53 @@
+"""Whether what the particles say is believed, and when they are to search the whole map."""
+
+from __future__ import annotations
+
+from semloc_ros.config import TrackingConfig
+from semloc_ros.localization.belief import position_spread
+from semloc_ros.localization.label_tracking import Tracked
+from semloc_ros.localization.states import Reason
+
+_MOST_DOUBLINGS = 6
+
+
+class LabelTrust:
+    """Counts, since the last believed pose, the label maps in a row that `strayed` from odometry,
+    and those that fitted nothing."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """A pose is believed, or all is forgotten."""
+        self.strayed = self._misfits = self._searches = 0
+
+    def doubt(self, tracked: Tracked, strays: bool, limits: TrackingConfig) -> Reason | None:
+        """Why the particles are not believed. `strays`: odometry puts the robot elsewhere.
+
+        Against odometry they must say it several times, since to labels a facade looks like the
+        next; and so they must if they did not know where to start.
+        """
+        fit = tracked.fit
+        misfits = fit is not None and fit < limits.labels_fit
+        if tracked.is_new:
+            self.strayed = self.strayed + 1 if strays else 0
+            self._misfits = self._misfits + 1 if misfits else 0
+        if fit is None:
+            return Reason.FEW_LABELS
+        if misfits:
+            return Reason.LABELS_DISAGREE
+        least = limits.labels_relocate if tracked.from_anywhere else limits.labels_updates
+        if tracked.share < limits.labels_share or tracked.updates < least:
+            return Reason.UNCONFIRMED
+        if position_spread(tracked.covariance) > limits.labels_spread_m:
+            return Reason.UNCERTAIN
+        return Reason.UNCONFIRMED if 0 < self.strayed < limits.labels_relocate else None
+
+    def takes_search(self, limits: TrackingConfig) -> bool:
+        """Whether so many label maps did not fit that the whole map is to be searched; it counts
+        as done. A search is costly, so after one in vain twice as many are needed."""
+        patience = limits.labels_relocate * 2 ** min(self._searches, _MOST_DOUBLINGS)
+        if self._misfits < patience:
+            return False
+        self._misfits, self._searches = 0, self._searches + 1
+        return True
