@@ -65,7 +65,7 @@ class BagTopicsConfig:
     odom: str = option("/odom", "odometry, where `odometry` is topic")
     mask: str = option("", "masks of what moves; none if empty")
     labels: str = option("", "label maps; none if empty")
-    imu: str = option("/imu", "the IMU, where `gravity` is imu")
+    imu: str = option("/imu/data", "the IMU, where `gravity` is imu")
 
 
 @dataclass(frozen=True, slots=True)

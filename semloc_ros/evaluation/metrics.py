@@ -35,7 +35,9 @@ from semloc_ros.types import FloatArray
 COVERAGE_LEVELS = (50, 90, 95)  # per cent
 STAGE_SHARES = (50, 95, 99)  # per cent
 _WORST_IS_LEAST = ("tf_rate_hz",)
-_SUMS = ("kidnaps", "recovered", "frames_in_map", "cpu_s", "wall_s")
+_SUMS = (
+    "kidnaps", "recovered", "frames_in_map", "frames_without_labels", "cpu_s", "wall_s",
+)
 
 Metrics = dict[str, Any]
 
@@ -131,7 +133,18 @@ def _of_run(
     kept = ("frames_in_map", "cpu_s", "wall_s", "peak_memory_mb")
     spent = {key: about.get(key) for key in kept}
     spent["idle_faults"] = list(about.get("idle_faults", []))
+    spent["frames_without_labels"] = _without_labels(run) if about.get("labels") else 0
     return {**_tf(run), **outages(run, judged, config, about), **spent}
+
+
+def _without_labels(run: Run) -> int:
+    """Frames whose label map did not come, or could not be used with the map."""
+    used = {
+        one.stamp_ns for one in run.statuses
+        if one.values.get("labels") in ("exact", "last")
+        and not one.values.get("detail", "").startswith("label map")
+    }  # fmt: skip
+    return sum(int(stamp) not in used for stamp in run.frames_ns)
 
 
 def _combined(key: str, runs: Sequence[Metrics]) -> Any:

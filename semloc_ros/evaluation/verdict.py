@@ -70,6 +70,11 @@ def doubts(metrics: Mapping[str, Any]) -> list[str]:
             f"Injected, but nothing was changed by it: {', '.join(metrics['idle_faults'])}. "
             "Does it start after the end of the recording?"
         )
+    if metrics["frames_without_labels"]:
+        found.append(
+            f"{metrics['frames_without_labels']} of {metrics['frames']} frames had no label map "
+            "that fits camera and map: the `detail` of their statuses says why."
+        )
     if metrics["frames_in_map"]:
         found.append(
             f"{metrics['frames_in_map']} of {metrics['frames']} frames are images of the map "

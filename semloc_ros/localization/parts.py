@@ -6,6 +6,7 @@ The node, the replay of bags and the benchmarks make them here.
 from __future__ import annotations
 
 from semloc_ros.config import LocalizerConfig, LocalizerNodeConfig
+from semloc_ros.errors import ConfigError, expected
 from semloc_ros.localization.label_kernels import compile_kernels
 from semloc_ros.localization.label_tracking import LabelTracker
 from semloc_ros.localization.label_weights import chosen_device
@@ -20,6 +21,9 @@ def make_localizer(semantic_map: SemanticMap, config: LocalizerConfig) -> Locali
     """The localizer of a map, with its labels if it has some; MapError if it does not do,
     ConfigError if its labels are to be weighed on a GPU that is not there."""
     semantics = load_semantics(semantic_map, config.filter, config.seed)
+    if semantics is None and config.method in ("ssmc", "gsmc", "pfsl"):
+        wanted = f"points with labels for the method {config.method} (semloc map label)"
+        raise ConfigError(expected("map", wanted, "none"))
     if semantics is not None:  # now, and not when the first frame waits
         chosen_device(config.filter.device)  # imports torch, if that is installed
         compile_kernels()

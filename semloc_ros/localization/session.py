@@ -35,7 +35,15 @@ from semloc_ros.localization.outcomes import (
     fix_of_labels,
 )
 from semloc_ros.localization.states import Reason, Standing
-from semloc_ros.types import FloatArray, Frame, NoPose, Odometry, PoseEstimate, State
+from semloc_ros.types import (
+    FloatArray,
+    Frame,
+    NoPose,
+    NoPoseReason,
+    Odometry,
+    PoseEstimate,
+    State,
+)
 
 
 class Session:
@@ -53,6 +61,7 @@ class Session:
         self._labels_epoch = 0
         self._follows_labels = False
         self._trust = LabelTrust()
+        self._contradicted = False
         self._lock = threading.Lock()
         self._epoch = 0
         self._standing = states.start()
@@ -156,6 +165,10 @@ class Session:
             if plan.epoch != self._epoch:
                 return Outcome(self._standing, is_stale=True)
             doubt = None if tracked is None else self._doubt(plan.sighting, tracked)
+            against = verdict.reason == NoPoseReason.AGAINST_PRIOR.value
+            self._contradicted = tracked is not None and against
+            if self._contradicted:  # features see another place, which is not known to be wrong
+                doubt = doubt or Reason.UNCONFIRMED
             self._follows_labels = tracked is not None and doubt is None
             if verdict.believed and verdict.fix is not None:
                 return self._believe(plan.sighting, verdict.fix)
@@ -211,7 +224,7 @@ class Session:
         self._belief = self._carried = self._candidate = self._given = None
         self._misses = 0
         self._trust.forget()
-        self._follows_labels = False
+        self._follows_labels = self._contradicted = False
 
     def _start_from_given(self, sighting: Sighting) -> None:
         assert self._given is not None
@@ -222,8 +235,10 @@ class Session:
             self._map_from_odom = pose @ se3.inverse(sighting.odom_from_base)
 
     def _is_guided(self) -> bool:
-        """LOST, or with a candidate to confirm, the whole map; in a run of misses every other."""
-        if self._standing.state is State.LOST or self._candidate is not None:
+        """LOST, with a candidate to confirm, or where features spoke against labels, the whole map;
+        in a run of misses every other."""
+        unsure = self._candidate is not None or self._contradicted
+        if self._standing.state is State.LOST or unsure:
             return False
         late = self._misses - self._tracking.global_after
         return late < 0 or late % 2 == 1

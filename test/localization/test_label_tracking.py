@@ -231,6 +231,23 @@ def test_labels_that_are_wrong_first_and_right_later_give_no_false_fix(points):
     assert max(off) < 1.0
 
 
+def test_labels_are_no_fix_while_features_see_another_place(points):
+    robot = Robot(points)
+    robot.frame(robot.truth[0])
+    for _ in range(6):
+        kept = robot.frame()
+    assert kept.standing.reason == "labels"
+    stamp = robot.step * room.FRAME_NS + 1
+    labels = room.photograph(robot.truth[robot.step] @ MOUNT, robot.rng, 0.1)
+    frame = Frame(stamp, np.zeros(labels.shape, np.uint8), room.CAMERA, labels=labels)
+    odom_from_base = ODOM @ robot.odometry[robot.step].odom_from_base
+    plan = robot.session.plan(Sighting(stamp, MOUNT, odom_from_base))
+    against = NoPose(stamp, NoPoseReason.AGAINST_PRIOR, "4 m from the prior")
+    outcome = robot.session.conclude(plan, against, frame)
+    assert outcome.fix is None and outcome.standing.reason == "unconfirmed"
+    assert robot.session.plan(Sighting(stamp + 1, MOUNT, odom_from_base)).prior is None
+
+
 def test_a_robot_that_stands_is_not_believed_for_seeing_the_same_thrice(points):
     robot = Robot(points, "pfsl", wrong=0.0)
     robot.truth = np.repeat(robot.truth[:1], len(robot.truth), axis=0)
