@@ -30,13 +30,15 @@ from semloc_ros.evaluation.trajectory import (
     relative_errors,
     root_mean_square,
 )
+from semloc_ros.localization.states import Reason
 from semloc_ros.types import FloatArray
 
 COVERAGE_LEVELS = (50, 90, 95)  # per cent
 STAGE_SHARES = (50, 95, 99)  # per cent
 _WORST_IS_LEAST = ("tf_rate_hz",)
 _SUMS = (
-    "kidnaps", "recovered", "frames_in_map", "frames_without_labels", "cpu_s", "wall_s",
+    "kidnaps", "recovered", "frames_in_map", "frames_without_labels", "fixes_by_labels", "cpu_s",
+    "wall_s",
 )
 
 Metrics = dict[str, Any]
@@ -133,8 +135,16 @@ def _of_run(
     kept = ("frames_in_map", "cpu_s", "wall_s", "peak_memory_mb")
     spent = {key: about.get(key) for key in kept}
     spent["idle_faults"] = list(about.get("idle_faults", []))
+    spent["fixes_by_labels"] = _by_labels(run)
     spent["frames_without_labels"] = _without_labels(run) if about.get("labels") else 0
     return {**_tf(run), **outages(run, judged, config, about), **spent}
+
+
+def _by_labels(run: Run) -> int:
+    """Frames whose fix is that of labels on odometry."""
+    frames = {int(stamp) for stamp in run.frames_ns}
+    kept = {one.stamp_ns for one in run.statuses if one.reason == Reason.LABELS.value}
+    return len(frames & kept)
 
 
 def _without_labels(run: Run) -> int:

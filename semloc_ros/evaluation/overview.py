@@ -40,7 +40,7 @@ _TILES = (  # key, label, scale, unit; the coverage stands beside errors
     ("latency_p95_ms", "image to answer, 95 %", 1.0, "ms"),
     ("peak_memory_mb", "peak memory", 1.0, "MB"),
 )
-_SOURCES = ("bag", "map", "truth")  # of run.json
+_SOURCES = ("bag", "map", "truth", "labels")  # of run.json
 _OF_FIXES = ("position_", "rotation_", "ate_")
 _PATH_ERRORS = (
     ("ate_rmse_m", "ATE (cm)", 100.0),
@@ -105,6 +105,8 @@ def _summary(
         f"{metrics['fixes']} of {metrics['frames']} frames have a fix, in "
         f"{len(conditions)} condition{'s' if len(conditions) > 1 else ''}: {names}.{injected}"
     )
+    if metrics["fixes_by_labels"]:
+        line += f" {metrics['fixes_by_labels']} of the fixes are by labels on odometry."
     if metrics["kidnaps"]:
         line += f" Kidnaps: {metrics['kidnaps']}, of which found again: {metrics['recovered']}."
     recalls = [key for key in metrics if key.startswith("recall_")]
@@ -119,7 +121,10 @@ def _summary(
 def _named(conditions: Sequence[Condition]) -> str:
     """The conditions, and what run.json says that they were made of: what all share once."""
     told = [
-        [f"{key} {one.about[key]}" for key in _SOURCES if one.about.get(key, one.name) != one.name]
+        [
+            f"{key} {one.about[key]}" for key in _SOURCES
+            if one.about.get(key) not in (None, "", one.name)
+        ]
         for one in conditions
     ]
     shared = [source for source in told[0] if all(source in sources for sources in told)]

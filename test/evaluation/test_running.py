@@ -138,7 +138,7 @@ def bag(tmp_path: Path) -> Path:
                 write("/mask", at + 1, image(stamp, mask, "mono8"))
             labels = np.full((48, 64), number + 300, "<u2")
             write("/labels", at + 2, image(stamp, labels, "mono16"))
-            write("/imu", stamp, imu(stamp))
+            write("/imu/data", stamp, imu(stamp))
     return path
 
 
@@ -192,8 +192,8 @@ def test_labels_and_the_imu_are_events_where_they_are_asked_for(bag: Path) -> No
     assert samples[0].value.world_from_imu is None
     with pytest.raises(DatasetError, match="/tf_static: expected sensor_msgs/msg/Image"):
         list(bag_events(bag, config(**{"topics.labels": "/tf_static"})))
-    with pytest.raises(DatasetError, match="expected a topic /imu/data"):
-        list(bag_events(bag, config(gravity="imu", **{"topics.imu": "/imu/data"})))
+    with pytest.raises(DatasetError, match="expected a topic /imu"):
+        list(bag_events(bag, config(gravity="imu", **{"topics.imu": "/imu"})))
 
 
 class Watching(Oracle):
