@@ -217,10 +217,10 @@ def test_bags_alone_leave_no_frames(world, tmp_path, tiny_config):
 def test_a_killed_run_goes_on_where_it_stopped(world, tmp_path, tiny_config, monkeypatch):
     folder = tmp_path / "gallery"
     with pytest.raises(KeyboardInterrupt):
-        make_gallery(tiny_config, folder, stop_after(6), output="both")
+        make_gallery(tiny_config, folder, stop_after(3), output="both")
     assert not folder.exists()
     there = len(list((tmp_path / "gallery.partial").rglob("*.jpg")))
-    assert 6 <= there < 9
+    assert 3 <= there < 9  # what other threads have in work is finished
     taken, take = [], shots.Studio.take
     monkeypatch.setattr(
         shots.Studio, "take", lambda self, *what: taken.append(what[0]) or take(self, *what)
