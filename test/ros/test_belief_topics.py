@@ -72,7 +72,9 @@ class Labels:
         pose = self.pose @ se3.inverse(self.odom) @ odometry.odom_from_base
         spread = np.random.default_rng(0).normal(size=(3000, 6)) * 0.01
         particles = equal(se3.exp(spread) @ pose)
-        return Tracked(pose, np.diag([1e-4] * 6), 1.0, 0.9, (pose,), particles, 9)
+        return Tracked(
+            pose, np.diag([1e-4] * 6), 1.0, 0.9, (pose,), particles, 9, True, False
+        )
 
 
 def test_labels_take_over_and_the_method_can_be_changed(make_rig, monkeypatch):
