@@ -40,6 +40,17 @@ def arguments(about: str, data: str = "") -> argparse.ArgumentParser:
     return parser
 
 
+def label_sets(about: str) -> argparse.ArgumentParser:
+    """--world and --set NAME MAP LABELS, beside what all have."""
+    parser = arguments(about)
+    parser.add_argument("--world", type=Path, default=ROOT / "out" / "street")
+    parser.add_argument(
+        "--set", nargs=3, action="append", required=True, metavar=("NAME", "MAP", "LABELS"),
+        help="a label set: its name, the map labelled with it, the label maps; may be repeated",
+    )
+    return parser
+
+
 def progress() -> Progress:
     """A bar on stderr, so that the table can be piped."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

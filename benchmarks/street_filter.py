@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reporting import ROOT, arguments, progress, report
+from reporting import label_sets, progress, report
 from street_seasons import CONDITIONS
 
 from semloc_ros.config import EvaluateConfig
@@ -59,12 +59,7 @@ def main() -> None:
 
 def parsed() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = arguments(__doc__ or "")
-    parser.add_argument("--world", type=Path, default=ROOT / "out" / "street")
-    parser.add_argument(
-        "--set", nargs=3, action="append", required=True, metavar=("NAME", "MAP", "LABELS"),
-        help="a label set: its name, the map labelled with it, the label maps; may be repeated",
-    )
+    parser = label_sets(__doc__ or "")
     parser.add_argument("--methods", nargs="+", default=["pnp", "ssmc", "pfsl", "auto"])
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS[1:], choices=CONDITIONS)
     parser.add_argument("--camera", default="camera_left")

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from reporting import ROOT, arguments, pose_error, progress, report
+from reporting import label_sets, pose_error, progress, report
 from street_seasons import CONDITIONS, RECALLS, images_of, percent
 
 from semloc_ros.config import LocalizerConfig
@@ -72,12 +72,7 @@ def main() -> None:
 
 def parsed() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = arguments(__doc__ or "")
-    parser.add_argument("--world", type=Path, default=ROOT / "out" / "street")
-    parser.add_argument(
-        "--set", nargs=3, action="append", required=True, metavar=("NAME", "MAP", "LABELS"),
-        help="a label set: its name, the map labelled with it, the label maps; may be repeated",
-    )
+    parser = label_sets(__doc__ or "")
     parser.add_argument("--errors", type=float, nargs="+", default=[0.0, 0.1, 0.2, 0.3])
     parser.add_argument("--methods", nargs="+", choices=[*WITHOUT_LABELS, *WITH_LABELS])
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)

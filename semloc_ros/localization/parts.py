@@ -19,7 +19,7 @@ from semloc_ros.maps.semantic_map import SemanticMap
 
 def make_localizer(semantic_map: SemanticMap, config: LocalizerConfig) -> Localizer:
     """The localizer of a map, with its labels if it has some; MapError if it does not do,
-    ConfigError if its labels are to be weighed on a GPU that is not there."""
+    ConfigError for a method by labels where it has none, or for a GPU that is not there."""
     semantics = load_semantics(semantic_map, config.filter, config.seed)
     if semantics is None and config.method in ("ssmc", "gsmc", "pfsl"):
         wanted = f"points with labels for the method {config.method} (semloc map label)"

@@ -22,7 +22,7 @@ from semloc_ros.localization.label_statistics import assumed_table, label_shares
 from semloc_ros.maps.folders import replaced
 from semloc_ros.maps.labelling import stationary_classes, sure_labels
 from semloc_ros.maps.semantic_map import SemanticMap
-from semloc_ros.maps.storage import CACHE_FOLDER
+from semloc_ros.maps.storage import CACHE_FOLDER, sha256_of
 
 _SEAL = "seal.json"
 _FORMAT = 1  # grows when the same map and options give other points
@@ -89,7 +89,7 @@ def _keep(points: LabelPoints, folder: Path, key: str) -> None:
     try:
         with replaced(folder) as fresh:
             points.save(fresh)
-            files = {path.name: _sha256(path) for path in sorted(fresh.iterdir())}
+            files = {path.name: sha256_of(path) for path in sorted(fresh.iterdir())}
             (fresh / _SEAL).write_text(json.dumps({"key": key, "files": files}, indent=1) + "\n")
     except MapError:  # a folder that cannot be written: they are made at each start
         return
@@ -101,7 +101,7 @@ def _fits(folder: Path, key: str) -> bool:
         seal = json.loads((folder / _SEAL).read_text(encoding="utf-8"))
         files = seal["files"].items()
         return bool(seal["key"] == key and files) and all(
-            _sha256(folder / name) == found for name, found in files
+            sha256_of(folder / name) == found for name, found in files
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return False
@@ -133,11 +133,3 @@ def _key(
                     config.cell_m],
     }  # fmt: skip
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    seal = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 22):
-            seal.update(block)
-    return seal.hexdigest()

@@ -95,7 +95,7 @@ def _write_files(semantic_map: SemanticMap, folder: Path) -> dict[str, FileEntry
         with path.open("wb") as stream:
             np.save(stream, array, allow_pickle=False)
             sync(stream.fileno())
-        files[path.name] = FileEntry(_sha256(path), array.dtype.name, array.shape)
+        files[path.name] = FileEntry(sha256_of(path), array.dtype.name, array.shape)
     views = {
         "names": list(semantic_map.view_names),
         "cameras": [dataclasses.asdict(camera) for camera in semantic_map.cameras],
@@ -128,7 +128,8 @@ def _write_synced(path: Path, content: bytes) -> None:
         sync(stream.fileno())
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Hexadecimal digest of a file, read piece by piece."""
     seal = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 22):
@@ -146,7 +147,7 @@ def _check_listed(folder: Path, name: str, manifest: Manifest) -> None:
 def _check_seal(path: Path, entry: FileEntry) -> None:
     if not path.is_file():
         raise MapError(expected(str(path), "a file of the map", "no such file"))
-    found = _sha256(path)
+    found = sha256_of(path)
     if found != entry.sha256:
         wanted = f"sha256 {entry.sha256[:12]}… as in the manifest"
         raise MapError(expected(str(path), wanted, f"{found[:12]}… (truncated or edited)"))

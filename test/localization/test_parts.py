@@ -71,3 +71,9 @@ def test_a_gpu_that_is_not_there_is_said_before_the_first_frame(corner_map: Sema
     assert make_localizer(corner_map, config).semantics is None  # nothing is weighed
     with pytest.raises(ConfigError, match="filter.device: expected a GPU"):
         make_localizer(labelled(corner_map), config)
+
+
+@pytest.mark.parametrize("method", ["ssmc", "gsmc", "pfsl"])
+def test_a_method_by_labels_wants_a_map_that_has_some(method: str, corner_map) -> None:
+    with pytest.raises(ConfigError, match=f"map: expected points with labels .* method {method}"):
+        make_localizer(corner_map, LocalizerNodeConfig(method=method))

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from semloc_ros.config import FilterConfig
 from semloc_ros.localization import label_kernels
 from semloc_ros.localization.label_weights import sum_log_ratios
 
@@ -39,7 +38,3 @@ def test_they_are_the_same_but_for_points_on_the_edges_of_pixels(kind):
     assert same.mean() > 0.9
     np.testing.assert_allclose(sums[same], on_torch[same], atol=8.0)  # one point moved at most
     assert np.median(np.abs(sums - on_torch)) == 0.0
-
-
-def test_the_default_device_is_whatever_is_there():
-    assert FilterConfig().device == "auto"
