@@ -313,7 +313,8 @@ class Session:
         if doubt is None:
             flaw = Reason.NO_ODOMETRY if self._lacks_odometry(fix) else None
             return self._accept(sighting, fix, flaw or Reason.LABELS, tracked)
-        known = doubt in (Reason.UNCONFIRMED, Reason.UNCERTAIN) and not self._trust.strayed
+        disputed = self._trust.strayed or self._contradicted  # by odometry, or by features
+        known = doubt in (Reason.UNCONFIRMED, Reason.UNCERTAIN) and not disputed
         if known and self._belief is not None:
             self._belief = self._carried = belief_of(sighting, fix)
         self._standing = states.missed(self._standing, doubt.value, sighting.stamp_ns)

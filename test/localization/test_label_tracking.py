@@ -245,6 +245,10 @@ def test_labels_are_no_fix_while_features_see_another_place(points):
     against = NoPose(stamp, NoPoseReason.AGAINST_PRIOR, "4 m from the prior")
     outcome = robot.session.conclude(plan, against, frame)
     assert outcome.fix is None and outcome.standing.reason == "unconfirmed"
+    believed = robot.session.belief.map_from_base  # by odometry alone, not by the labels
+    motion = se3.inverse(robot.odometry[robot.step - 1].odom_from_base)
+    motion = motion @ robot.odometry[robot.step].odom_from_base
+    np.testing.assert_allclose(believed, kept.fix.map_from_base @ motion, atol=1e-9)
     assert robot.session.plan(Sighting(stamp + 1, MOUNT, odom_from_base)).prior is None
 
 
