@@ -1,17 +1,17 @@
 """Localization by features and labels on the street: single images, mapped in summer.
 
 No odometry and no prior; an image without a pose counts in every recall. Gravity is that of a base
-that stands level. Each label set is a labelled map and the label maps of the query runs:
+that stands level. Each label set is a labelled map and the label maps of the query runs, both made
+with the same share of errors:
 
-    semloc map label out/benchmarks/street --labels out/street --out out/street19
-    python benchmarks/street_methods.py --set 19 out/street19 out/street
+    semloc world labels out/street --kind subclasses --errors 0.2 --out out/sub20
+    semloc map label out/benchmarks/street --labels out/sub20/mapping --out out/map_sub20
+    python benchmarks/street_methods.py --set sub20 out/map_sub20 out/sub20
 
-A world's folder stands for its true labels; other folders hold TRAVERSAL/CAMERA/000000.png. A
-share of the patches of the queries' label maps is spoilt (`--errors`); the map keeps its labels,
-votes of many views.
-
-Features and matches with the whole map are made once per image and ratio. They are the same for
-all methods, so the milliseconds are those of what comes after.
+A world's folder stands for its true labels; other folders hold TRAVERSAL/CAMERA/000000.png.
+Methods without labels run once. The maps must be the same but for their labels: features and
+matches with the whole map are made once per image and ratio, for all of them, so the milliseconds
+are those of what comes after.
 """
 
 from __future__ import annotations
@@ -19,28 +19,33 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import poselib
 from numpy.typing import NDArray
 from reporting import label_sets, pose_error, progress, report
 from street_seasons import CONDITIONS, RECALLS, images_of, percent
 
-from semloc_ros.config import LocalizerConfig
+from semloc_ros.config import LocalizerConfig, PnpConfig
+from semloc_ros.errors import MapError, expected
+from semloc_ros.geometry import se3
+from semloc_ros.localization.frame_matches import FrameMatches
 from semloc_ros.localization.localizer import Localizer
+from semloc_ros.localization.pnp import MINIMAL_SAMPLE, poselib_camera
 from semloc_ros.localization.semantics import load_semantics
 from semloc_ros.maps.image_files import read_labels
+from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.maps.storage import load_map
 from semloc_ros.options import from_mapping
 from semloc_ros.types import Correspondences, Features, FloatArray, Frame, PosedImage, PoseEstimate
 
 COLUMNS = (
-    "labels", "errors", "method", "condition", "images",
+    "labels", "method", "condition", "images", "fixes %",
     *(f"{m} m {d:.0f}° %" for m, d in RECALLS), "wrong %", "median cm", "ms",
 )  # fmt: skip
-PATCH_PX = 16  # width of what is spoilt in one piece
 DOWN_BASE = np.array([0.0, 0.0, -1.0])
 WITHOUT_LABELS: dict[str, dict[str, Any]] = {
     "P3P": {"method": "pnp", "matching.ratio": 0.9},  # samples uniformly, as in the papers
@@ -53,77 +58,86 @@ WITH_LABELS: dict[str, dict[str, Any]] = {
     "auto": {"method": "auto"},
 }
 Row = tuple[float, float, float]  # position error (m), angle (rad), milliseconds
+Key = tuple[str, str]  # label set and method
 
 
 def main() -> None:
-    """All methods on the same images and label maps; one table."""
+    """All methods on the same images; the table so far after each condition."""
     options = parsed()
+    bench = Bench(options)
     rows: list[Any] = []
-    for number, (name, folder, labels) in enumerate(options.set):
-        methods = {**(WITHOUT_LABELS if number == 0 else {}), **WITH_LABELS}
-        chosen = {one: methods[one] for one in options.methods or methods if one in methods}
-        bench = Bench(Path(folder), chosen, options)
-        for condition in options.conditions:
-            found = bench.run(condition, Path(labels))
-            rows += [summary(name, *key, condition, values) for key, values in found.items()]
-            report(condition, COLUMNS, rows[-len(found):], None)
-    report("Street, single images", COLUMNS, rows + overall(rows), options.json)
+    for condition in options.conditions:
+        found = bench.run(condition)
+        rows += [summary(key, condition, values) for key, values in found.items()]
+        report("Street, single images", COLUMNS, rows + overall(rows), options.json)
 
 
 def parsed() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = label_sets(__doc__ or "")
-    parser.add_argument("--errors", type=float, nargs="+", default=[0.0, 0.1, 0.2, 0.3])
-    parser.add_argument("--methods", nargs="+", choices=[*WITHOUT_LABELS, *WITH_LABELS])
-    parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
-    parser.add_argument("--every", type=int, default=7, help="odd, to see both cameras")
+    parser.add_argument(
+        "--methods", nargs="+", choices=[*WITHOUT_LABELS, *WITH_LABELS],
+        default=[*WITHOUT_LABELS, "ssmc", "gsmc ordered"],
+    )
+    parser.add_argument("--conditions", nargs="+", default=CONDITIONS[1:], choices=CONDITIONS)
+    parser.add_argument("--camera", default="camera_left")
+    parser.add_argument("--every", type=int, default=10, help="take every n-th query image")
     return parser.parse_args()
 
 
 class Bench:
-    """The methods in one labelled map."""
+    """The methods in all labelled maps."""
 
-    def __init__(
-        self, folder: Path, methods: dict[str, dict[str, Any]], options: argparse.Namespace
-    ) -> None:
+    def __init__(self, options: argparse.Namespace) -> None:
+        maps = {name: load_map(Path(folder)) for name, folder, _ in options.set}
+        check_same(list(maps.values()))
         self._options = options
-        semantic_map = load_map(folder)
-        semantics = load_semantics(semantic_map, LocalizerConfig().filter, seed=0)
-        memory = Memory(Localizer(semantic_map))
-        self._localizers = {}
-        for name, changes in methods.items():
-            config = from_mapping(LocalizerConfig, changes)
-            localizer = Localizer(semantic_map, config, semantics)
-            memory.serve(localizer, in_order=name != "P3P")
-            self._localizers[name] = localizer
-        self._memory = memory
-        self._num_labels = semantic_map.label_histogram.shape[1]
+        self._labels = {name: Path(labels) for name, _, labels in options.set}
+        self._memory = Memory(Localizer(next(iter(maps.values()))))
+        self._localizers: dict[Key, Localizer] = {}
+        for number, (name, semantic_map) in enumerate(maps.items()):
+            known = {**(WITHOUT_LABELS if number == 0 else {}), **WITH_LABELS}
+            for method in (one for one in options.methods if one in known):
+                localizer = self._localizer(semantic_map, known[method])
+                self._memory.serve(localizer)
+                if method == "P3P":
+                    localizer._sampled_pose = sampled_uniformly  # type: ignore[method-assign]
+                self._localizers[name, method] = localizer
         self._down = gravity(options.world)
 
-    def run(self, condition: str, labels: Path) -> dict[tuple[float, str], list[Row]]:
-        """Errors and times by share of spoilt labels and method."""
-        rng = np.random.default_rng(0)
-        found: dict[tuple[float, str], list[Row]] = {}
-        images = images_of(self._options.world, condition)[:: self._options.every]
+    @staticmethod
+    def _localizer(semantic_map: SemanticMap, changes: dict[str, Any]) -> Localizer:
+        config = from_mapping(LocalizerConfig, changes)
+        semantics = load_semantics(semantic_map, config.filter, config.seed)
+        return Localizer(semantic_map, config, semantics)
+
+    def run(self, condition: str) -> dict[Key, list[Row]]:
+        """Errors and times by label set and method."""
+        options = self._options
+        found: dict[Key, list[Row]] = {key: [] for key in self._localizers}
+        images = [one for one in images_of(options.world, condition)
+                  if one.name.startswith(f"{options.camera}/")]
         with progress() as bar:
-            for image in bar.track(images, description=condition):
-                right = read_labels(label_file(labels, condition, image.name))
-                for share, method, frame in self._tasks(image, right, rng):
-                    row = measured(self._localizers[method], frame, image)
-                    found.setdefault((share, method), []).append(row)
+            for image in bar.track(images[:: options.every], description=condition):
+                frame = self._frame(image)
+                for (name, method), localizer in self._localizers.items():
+                    labels = read_labels(label_file(self._labels[name], condition, image.name))
+                    seen = dataclasses.replace(frame, labels=labels)
+                    found[name, method].append(measured(localizer, seen, image))
                 self._memory.forget()
         return found
 
-    def _tasks(
-        self, image: PosedImage, right: NDArray[Any], rng: np.random.Generator
-    ) -> Iterator[tuple[float, str, Frame]]:
-        pixels, down = image.read(), self._down[image.name.split("/")[0]]
-        frame = Frame(image.stamp_ns, pixels, image.camera, None, right, down)
-        for share in self._options.errors:
-            seen = dataclasses.replace(frame, labels=spoilt(right, share, self._num_labels, rng))
-            for name in self._localizers:
-                if name in WITH_LABELS or share == self._options.errors[0]:
-                    yield share, name, seen
+    def _frame(self, image: PosedImage) -> Frame:
+        down = self._down[image.name.split("/")[0]]
+        return Frame(image.stamp_ns, image.read(), image.camera, down_camera=down)
+
+
+def check_same(maps: Sequence[SemanticMap]) -> None:
+    """MapError unless all maps have the same points and descriptors."""
+    for name in ("points_map.npy", "descriptors.npy"):
+        sums = {one.manifest.files[name].sha256 for one in maps}
+        if len(sums) > 1:
+            raise MapError(expected(name, "the same in all maps", f"{len(sums)} different"))
 
 
 class Memory:
@@ -131,31 +145,46 @@ class Memory:
 
     def __init__(self, source: Localizer) -> None:
         self._extract, self._match = source._extractor.extract, source._matcher.match_map
-        self._features: Features | None = None
-        self._matches: dict[float | None, Correspondences] = {}
+        self._matcher = source._matcher
+        self._matcher.match_map = self.match_map  # type: ignore[method-assign]
+        self.forget()
 
     def forget(self) -> None:
         """Another image comes."""
-        self._features = None
-        self._matches = {}
+        self._features: Features | None = None
+        self._matches: dict[float | None, Correspondences] = {}
 
-    def serve(self, localizer: Localizer, in_order: bool) -> None:
-        """Let the localizer ask here; without order, samples are drawn uniformly."""
+    def extract(self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None) -> Features:
+        """The features of the image at hand."""
+        if self._features is None:
+            self._features = self._extract(image, mask)
+        return self._features
 
-        def extract(image: NDArray[np.uint8], mask: NDArray[np.uint8] | None) -> Features:
-            if self._features is None:
-                self._features = self._extract(image, mask)
-            return self._features
+    def match_map(self, features: Features, ratio: float | None = None) -> Correspondences:
+        """Its matches with the whole map."""
+        if ratio not in self._matches:
+            self._matches[ratio] = self._match(features, ratio)
+        return self._matches[ratio]
 
-        def match_map(features: Features, ratio: float | None = None) -> Correspondences:
-            if ratio not in self._matches:
-                self._matches[ratio] = self._match(features, ratio)
-            found = self._matches[ratio]
-            same = np.ones(len(found))
-            return found if in_order else dataclasses.replace(found, scores=same)
+    def serve(self, localizer: Localizer) -> None:
+        """Let the localizer ask here."""
+        localizer._extractor.extract = self.extract  # type: ignore[method-assign]
+        localizer._matcher = self._matcher
 
-        localizer._extractor.extract = extract  # type: ignore[method-assign]
-        localizer._matcher.match_map = match_map  # type: ignore[method-assign]
+
+def sampled_uniformly(
+    _method: str, seen: FrameMatches, matches: Correspondences
+) -> FloatArray | None:
+    """`camera_from_map` (4, 4), or None: plain RANSAC, which is deaf to the matches' scores."""
+    if len(matches) <= MINIMAL_SAMPLE:
+        return None
+    pnp = PnpConfig()
+    options = {"max_reproj_error": pnp.max_error_px, "max_iterations": pnp.max_iterations}
+    found, _ = poselib.estimate_absolute_pose(
+        matches.points_image, matches.points_map, poselib_camera(seen.frame.camera), options, {}
+    )
+    pose = se3.make_pose(found.R, found.t)
+    return pose if np.isfinite(pose).all() else None
 
 
 def measured(localizer: Localizer, frame: Frame, image: PosedImage) -> Row:
@@ -185,40 +214,28 @@ def label_file(labels: Path, condition: str, name: str) -> Path:
     return (labels / condition / name).with_suffix(".png")
 
 
-def spoilt(
-    labels: NDArray[Any], share: float, num_labels: int, rng: np.random.Generator
-) -> NDArray[Any]:
-    """The label map (H, W) with a share of its patches wrong, each one label out of all."""
-    height, width = labels.shape
-    shape = (-(-height // PATCH_PX), -(-width // PATCH_PX))
-    grown = np.ones((PATCH_PX, PATCH_PX), np.int64)
-    wrong = np.kron(rng.random(shape) < share, grown)[:height, :width]
-    other = np.kron(rng.integers(0, num_labels, shape), grown)[:height, :width]
-    return np.where(wrong > 0, other, labels).astype(labels.dtype)
-
-
-def summary(
-    name: str, share: float, method: str, condition: str, values: list[Row]
-) -> tuple[Any, ...]:
+def summary(key: Key, condition: str, values: list[Row]) -> tuple[Any, ...]:
     """One row of the table."""
+    name, method = key
     metres, radians, spent = np.array(values).T
     degrees = np.degrees(radians)
     recalls = [percent((metres < m) & (degrees < d)) for m, d in RECALLS]
-    wrong = np.isfinite(metres) & ((metres > 1.0) | (degrees > 5.0))
-    labels, errors = ("", "") if method in WITHOUT_LABELS else (name, f"{share:.0%}")
+    fixes = np.isfinite(metres)
+    wrong = fixes & ((metres > 1.0) | (degrees > 5.0))
     return (
-        labels, errors, method, condition, len(values), *recalls, percent(wrong),
-        100 * float(np.median(metres)), float(np.mean(spent)),
+        "none" if method in WITHOUT_LABELS else name, method, condition, len(values),
+        percent(fixes), *recalls, percent(wrong), 100 * float(np.median(metres)),
+        float(np.mean(spent)),
     )  # fmt: skip
 
 
 def overall(rows: list[Any]) -> list[tuple[Any, ...]]:
     """A row over all conditions for each method: means weighted by images."""
     found = []
-    for key in dict.fromkeys(row[:3] for row in rows):
-        same = [row for row in rows if row[:3] == key]
-        counts = np.array([row[4] for row in same])
-        mean = [float(np.average([row[k] for row in same], weights=counts)) for k in (5, 6, 7, 8)]
+    for key in dict.fromkeys(row[:2] for row in rows):
+        same = [row for row in rows if row[:2] == key]
+        counts = np.array([row[3] for row in same])
+        mean = [float(np.average([row[k] for row in same], weights=counts)) for k in range(4, 9)]
         spent = float(np.average([row[10] for row in same], weights=counts))
         found.append((*key, "all", int(counts.sum()), *np.round(mean, 1), "", spent))
     return found
