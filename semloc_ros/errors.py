@@ -27,6 +27,10 @@ class DatasetError(SemlocError):
     """A data set, bag or model folder lacks a file or has a broken one."""
 
 
+class ModelError(SemlocError):
+    """A file of a trained network is missing, damaged, or does not fit what it is used for."""
+
+
 class EnvironmentFault(SemlocError):
     """The machine lacks something the command needs (ROS, a package, a device)."""
 

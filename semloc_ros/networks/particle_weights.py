@@ -30,7 +30,7 @@ def sum_log_ratios(
     ratios = torch.from_numpy(table.astype(np.int64)).to(to)
     each = max(1, _MOST_AT_ONCE // max(cloud.shape[1], 1))
     parts = []
-    for some in torch.from_numpy(poses).split(each):
+    for some in torch.split(torch.from_numpy(poses), each):
         pixels = _pixels(some.to(to), cloud, float(least_cosine2), width, height)
         parts.append(_split(ratios[starts + seen_labels[pixels]], count_unit))
     sums = torch.cat([part[0] for part in parts]).cpu().numpy()
