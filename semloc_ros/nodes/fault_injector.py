@@ -33,7 +33,7 @@ from semloc_ros.evaluation.faults import SPOILS_IMAGES, FaultLine, parse_faults
 from semloc_ros.evaluation.stream import CAMERA, IMAGE, IMU, LABELS, MASK, ODOMETRY, Event
 from semloc_ros.localization.serving import CLOCK_JUMP_BACK_NS
 from semloc_ros.nodes import messages
-from semloc_ros.nodes.inputs import NO_EVENTS
+from semloc_ros.nodes.newest import NO_EVENTS
 from semloc_ros.nodes.parameters import NodeParameters
 from semloc_ros.nodes.running import run
 from semloc_ros.types import FloatArray

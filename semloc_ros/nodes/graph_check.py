@@ -35,7 +35,7 @@ from tf2_msgs.msg import TFMessage
 from semloc_ros.config import DoctorConfig
 from semloc_ros.errors import InputError
 from semloc_ros.nodes import messages
-from semloc_ros.nodes.inputs import NEWEST
+from semloc_ros.nodes.newest import NEWEST
 from semloc_ros.options import from_mapping
 
 _ECHO, _ANSWER = "semloc_doctor_ping_", "semloc_doctor_pong_"

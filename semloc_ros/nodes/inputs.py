@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry as OdometryMessage
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
@@ -24,21 +22,10 @@ from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.localization.serving import check_not_ahead
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
+from semloc_ros.nodes.newest import NEWEST, NO_EVENTS, Arrival, NewestImage
 from semloc_ros.types import FloatArray, Odometry
 
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 CLICKED = QoSProfile(depth=1)  # reliable: it comes only once
-# rclpy waits for QoS events one by one, at each turn of the executor; nothing that is offered
-# can be incompatible with best effort and volatile, so there is nothing to wait for
-NO_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """An image message and when it came (`time.monotonic`)."""
-
-    message: Image | CompressedImage
-    at_s: float
 
 
 class Inputs:
@@ -61,7 +48,7 @@ class Inputs:
         self._odometry, self._on_odometry = odometry, on_odometry
         self._on_initial_pose = on_initial_pose
         self._changed = threading.Condition()
-        self._image: Arrival | None = None
+        self._image = NewestImage(self._changed)
         self.image_came_ns: int | None = None  # by the node's clock
         self._companions = Companions()
         self.imu = ImuGravity()
@@ -71,10 +58,7 @@ class Inputs:
 
     def take_image(self, timeout_s: float) -> Arrival | None:
         """The newest image that was not taken yet, or None after the timeout."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._image is not None, timeout_s)
-            image, self._image = self._image, None
-            return image
+        return self._image.take(timeout_s)
 
     def companions_of(self, stamp_ns: int, config: LocalizerNodeConfig) -> dict[str, Joined]:
         """By name the messages that are the mask and the labels of an image, and which they are.
@@ -95,7 +79,8 @@ class Inputs:
     def clear(self) -> None:
         """Forget what was received, as after a jump of the clock."""
         with self._changed:
-            self._image = self.image_came_ns = None
+            self._image.clear()
+            self.image_came_ns = None
             self._companions.clear()
         self.imu.clear()
 
@@ -120,9 +105,8 @@ class Inputs:
 
     def _store_image(self, message: Image | CompressedImage) -> None:
         with self._changed:
-            self._image = Arrival(message, time.monotonic())
+            self._image.store(message)
             self.image_came_ns = self._now_ns()
-            self._changed.notify_all()
 
     def _store_companion(self, name: str, message: Image) -> None:
         stamp = messages.stamp_ns(message.header.stamp)

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nav_msgs.msg import Odometry as OdometryMessage
-from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
+from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from semloc_ros.config import LocalizerNodeConfig
-from semloc_ros.errors import ConfigError, SemlocError, expected
+from semloc_ros.errors import ConfigError, expected
 from semloc_ros.localization.localizer import Localizer
 from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.localization.parts import make_localizer, make_session
@@ -33,11 +31,13 @@ from semloc_ros.localization.states import Reason, Standing
 from semloc_ros.maps.storage import load_map
 from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Inputs
+from semloc_ros.nodes.lifecycle import StagedNode
 from semloc_ros.nodes.outputs import Outputs
 from semloc_ros.nodes.parameters import NodeParameters
 from semloc_ros.nodes.running import run
 from semloc_ros.nodes.saved_pose import load_pose
 from semloc_ros.nodes.services import LocalizerServices
+from semloc_ros.nodes.status import DIAGNOSTICS_S
 from semloc_ros.nodes.transforms import (
     MapBroadcaster,
     NoOdometry,
@@ -48,7 +48,6 @@ from semloc_ros.nodes.transforms import (
 from semloc_ros.nodes.worker import Stages, Worker
 from semloc_ros.types import FloatArray, Odometry, State
 
-_DIAGNOSTICS_S = 1.0
 _KNOWN = (State.TRACKING, State.DEGRADED)  # states in which the belief is a pose for others
 _JUMP_BACK = Duration(nanoseconds=-CLOCK_JUMP_BACK_NS)
 
@@ -70,8 +69,10 @@ class Active:
     timers: tuple[Any, ...]
 
 
-class LocalizerNode(LifecycleNode):  # type: ignore[misc]
+class LocalizerNode(StagedNode):
     """See the top of the file; `load` makes the localizer at configure."""
+
+    bad_file = Reason.BAD_MAP.value
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         **node_options: Any,
     ) -> None:
         super().__init__("localizer", **node_options)
-        self._load = load
+        self._read_map = load
         self._localizer: FrameLocalizer | None = None
         self._start_pose: tuple[FloatArray, FloatArray] | None = None
         self._active: Active | None = None
@@ -89,10 +90,9 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         self._faults = Faults(self)
         self._outputs = Outputs(self)
         self._answering = LocalizerServices(self, self._session, lambda: self.config)
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._say_idle(Reason.UNCONFIGURED)
+        self._say_idle(Reason.UNCONFIGURED.value)
         if self.config.autostart:
-            self._starter = self.create_timer(0.0, self._start, clock=self._steady)
+            self._autostart()
 
     @property
     def config(self) -> LocalizerNodeConfig:
@@ -104,68 +104,16 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         if self._active is not None:
             self._stop(self._active)
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Read the map; a bad one is a failed transition with one line."""
-        try:
-            self._localizer = self._load(self.config)
-            self._start_pose = self._saved_pose()
-        except SemlocError as error:
-            self.get_logger().error(f"configure failed: {error}")
-            reason = Reason.BAD_CONFIG if isinstance(error, ConfigError) else Reason.BAD_MAP
-            self._say_idle(reason, str(error))
-            self._localizer = None
-            return TransitionCallbackReturn.FAILURE
-        except Exception:
-            self._log_bug()
-            raise
-        self._say_idle(Reason.INACTIVE)
-        return super().on_configure(state)
+    def _load(self) -> None:
+        self._localizer = self._read_map(self.config)
+        self._start_pose = self._saved_pose()
 
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe and start working."""
-        try:
-            self._active = active = self._make_active()
-            active.worker.start()  # last: it may call back at once
-        except Exception:
-            self._log_bug()
-            raise
-        return super().on_activate(state)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop working and unsubscribe."""
-        self.close()
-        self._say_idle(Reason.INACTIVE)
-        return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free the map."""
+    def _unload(self) -> None:
         self._localizer = None
-        self._say_idle(Reason.UNCONFIGURED)
-        return super().on_cleanup(state)
 
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop whatever runs."""
-        self.close()
-        self._localizer = None
-        return super().on_shutdown(state)
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """After a bug in a transition: back to unconfigured."""
-        self.close()
-        self._localizer = None
-        self._say_idle(Reason.UNCONFIGURED)
-        return super().on_error(state)
-
-    def _start(self) -> None:
-        self.destroy_timer(self._starter)
-        configured = self.trigger_configure() == TransitionCallbackReturn.SUCCESS
-        if configured and self.context.ok():  # reading the map may outlast the user's patience
-            self.trigger_activate()
-
-    def _log_bug(self) -> None:
-        """rclpy swallows what a transition raises."""
-        if self.context.ok():
-            self.get_logger().error(traceback.format_exc())
+    def _begin(self) -> None:
+        self._active = active = self._make_active()
+        active.worker.start()  # last: it may call back at once
 
     def _saved_pose(self) -> tuple[FloatArray, FloatArray] | None:
         config = self.config
@@ -213,7 +161,7 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
 
     def _make_timers(self, config: LocalizerNodeConfig) -> tuple[Any, ...]:
         """On the steady clock: a stopped or jumping /clock must not stop them."""
-        periods = [(TICK_NS * 1e-9, self._tick), (_DIAGNOSTICS_S, self._diagnose)]
+        periods = [(TICK_NS * 1e-9, self._tick), (DIAGNOSTICS_S, self._diagnose)]
         if config.odometry != "none":
             periods.append((1.0 / config.tf_rate, self._broadcast))
         return tuple(self.create_timer(s, call, clock=self._steady) for s, call in periods)
@@ -310,8 +258,8 @@ class LocalizerNode(LifecycleNode):  # type: ignore[misc]
         values = {"stamp": now, "fix_age_s": standing.fix_age_s(now), **spreads_of(session)}
         self._outputs.publish_aged(standing, values)
 
-    def _say_idle(self, reason: Reason, detail: str = "") -> None:
-        self._say(Standing(reason=reason.value), detail=detail)
+    def _say_idle(self, reason: str, detail: str = "") -> None:
+        self._say(Standing(reason=reason), detail=detail)
 
     def _say(self, standing: Standing, **values: object) -> None:
         """A status that is not of a frame: its stamp is now."""

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry as OdometryMessage
 from numpy.typing import NDArray
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -21,9 +19,9 @@ from semloc_ros.localization.outcomes import Fix
 from semloc_ros.localization.particles import Particles, evenly
 from semloc_ros.localization.states import Standing
 from semloc_ros.nodes import messages
+from semloc_ros.nodes.status import LATCHED, StatusTopic, quiet_publisher
 from semloc_ros.types import FloatArray, State
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _MOST_PARTICLES = 1000
 _LEVELS = {
     State.UNINITIALIZED: DiagnosticStatus.WARN,
@@ -41,14 +39,12 @@ class Outputs:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._pose = self._pose_publisher()
-        self._odometry = _publisher(node, OdometryMessage, "~/odometry", 10)
-        self._hypotheses = _publisher(node, PoseArray, "~/hypotheses", 1)
-        self._particles = _publisher(node, PoseArray, "~/particles", 1)
-        self._status = _publisher(node, DiagnosticStatus, "~/status", LATCHED)
-        self._overlay = _publisher(node, Image, "~/overlay", 1)
-        self._diagnostics = _publisher(node, DiagnosticArray, "/diagnostics", 1)
+        self._odometry = quiet_publisher(node, OdometryMessage, "~/odometry", 10)
+        self._hypotheses = quiet_publisher(node, PoseArray, "~/hypotheses", 1)
+        self._particles = quiet_publisher(node, PoseArray, "~/particles", 1)
+        self._status = StatusTopic(node)
+        self._overlay = quiet_publisher(node, Image, "~/overlay", 1)
         self._lock = threading.Lock()
-        self._last_status: DiagnosticStatus | None = None
         self._last_word = ("", "")
         self._last_values: Mapping[str, object] = {}
 
@@ -101,15 +97,10 @@ class Outputs:
 
     def _publish_status(self, standing: Standing, values: Mapping[str, object]) -> None:
         word = (standing.state.value, standing.reason)
-        status = messages.to_status(
-            _LEVELS[standing.state],
-            self._node.get_fully_qualified_name().lstrip("/"),
-            f"{word[0]}: {word[1]}",
-            {"state": word[0], "reason": word[1], **values},
-        )
         with self._lock:
-            self._last_status, self._last_word = status, word
-        self._status.publish(status)
+            self._last_word = word
+        named = {"state": word[0], "reason": word[1], **values}
+        self._status.publish(_LEVELS[standing.state], f"{word[0]}: {word[1]}", named)
 
     def is_news(self, standing: Standing) -> bool:
         """Whether state or reason differ from those published last."""
@@ -117,17 +108,10 @@ class Outputs:
 
     def publish_diagnostics(self) -> None:
         """The last status once more, for the robot's diagnostics."""
-        with self._lock:
-            status = self._last_status
-        if status is None:
-            return
-        now = self._node.get_clock().now().nanoseconds
-        self._diagnostics.publish(
-            DiagnosticArray(header=messages.header("", now), status=[status])
-        )
+        self._status.publish_diagnostics()
 
     def _pose_publisher(self) -> Any:
-        return _publisher(self._node, PoseWithCovarianceStamped, "~/pose", LATCHED)
+        return quiet_publisher(self._node, PoseWithCovarianceStamped, "~/pose", LATCHED)
 
     def wants_overlay(self) -> bool:
         """Whether anybody looks."""
@@ -136,9 +120,3 @@ class Outputs:
     def publish_overlay(self, image: NDArray[np.uint8], header: Header) -> None:
         """The drawn image under the header of its source."""
         self._overlay.publish(messages.to_image(image, header))
-
-
-def _publisher(node: Node, kind: type, topic: str, qos: QoSProfile | int) -> Any:
-    """Without QoS events: rclpy waits for each of them at each turn of the executor."""
-    quiet = PublisherEventCallbacks(use_default_callbacks=False)
-    return node.create_publisher(kind, topic, qos, event_callbacks=quiet)

@@ -6,9 +6,7 @@ status; nothing is guessed in its place.
 
 from __future__ import annotations
 
-import threading
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -42,7 +40,9 @@ from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
-from semloc_ros.nodes.inputs import Arrival, Inputs
+from semloc_ros.nodes.inputs import Inputs
+from semloc_ros.nodes.loop import Loop
+from semloc_ros.nodes.newest import Arrival
 from semloc_ros.nodes.outputs import Outputs
 from semloc_ros.nodes.transforms import MapBroadcaster, OdometrySource, TransformReader
 from semloc_ros.types import Camera, FloatArray, Frame, NoPose, NoPoseReason
@@ -80,40 +80,33 @@ class Worker:
         on_jump_back: Callable[[], None],
         is_paused: Callable[[], bool],
     ) -> None:
-        self._logger, self._stages, self._faults = node.get_logger(), stages, faults
+        self._stages, self._faults = stages, faults
         self._config, self._on_outcome, self._on_jump_back = config, on_outcome, on_jump_back
-        self._is_paused, self._context = is_paused, node.context
+        self._is_paused = is_paused
         self._now_ns = lambda: node.get_clock().now().nanoseconds
         self._stamps = StampCheck()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="localizer", daemon=True)
+        self._loop = Loop(node, self._turn)
 
     def start(self) -> None:
         """Begin; may call back at once."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Finish the frame in work, publish it no more, and end."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5.0)
+        self._loop.stop()
 
     def forget_stamps(self) -> None:
         """The clock was set back: earlier stamps are right from now on."""
         self._stamps.forget()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            arrival = self._stages.inputs.take_image(_POLL_S)
-            if arrival is None or self._is_paused():
-                continue
-            try:
-                self._serve(arrival, self._stages.session.epoch)
-            except Untried as untried:
-                self._refuse(arrival, untried)
-            except Exception:  # a bug must be seen, and must not silently end the thread
-                if not self._stopping.is_set() and self._context.ok():
-                    self._logger.error(traceback.format_exc())
+    def _turn(self) -> None:
+        arrival = self._stages.inputs.take_image(_POLL_S)
+        if arrival is None or self._is_paused():
+            return
+        try:
+            self._serve(arrival, self._stages.session.epoch)
+        except Untried as untried:
+            self._refuse(arrival, untried)
 
     def _serve(self, arrival: Arrival, epoch: int) -> None:
         started = time.monotonic()
@@ -123,7 +116,7 @@ class Worker:
         ready = time.monotonic()
         stages = self._stages
         served = serve(stages.localizer, stages.session, frame, sighting, kinds, epoch)
-        if self._stopping.is_set():
+        if self._loop.is_stopping:
             return
         self._publish(frame, served.outcome)
         times = {
@@ -234,7 +227,7 @@ class Worker:
         self._stages.outputs.publish_status(served.outcome.standing, values)
 
     def _refuse(self, arrival: Arrival, untried: Untried) -> None:
-        if self._stopping.is_set():
+        if self._loop.is_stopping:
             return
         self._faults.say(untried.reason.value, untried.text)
         stamp = messages.stamp_ns(arrival.message.header.stamp)
