@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 import semloc_ros
-from semloc_ros.cli import config, dataset, demo, doctor, evaluate, map, replay, world
+from semloc_ros.cli import config, dataset, demo, doctor, evaluate, map, replay, train, world
 from semloc_ros.errors import SemlocError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.add_typer(world.app, name="world")
 app.add_typer(map.app, name="map")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(train.app, name="train")
 app.command("replay", context_settings=replay.SETTINGS)(replay.replay)
 
 

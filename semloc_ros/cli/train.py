@@ -1,0 +1,127 @@
+"""`semloc train`: networks from worlds, data sets and pairs of bags."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.config.learning import (
+    FGSN_PRESETS,
+    SEGMENTATION_PRESETS,
+    FgsnTrainingConfig,
+    SegmentationTrainingConfig,
+)
+from semloc_ros.errors import ConfigError, expected
+from semloc_ros.options import from_mapping
+
+Config = TypeVar("Config")
+
+app = typer.Typer(help="Train networks; a training that was stopped goes on.", no_args_is_help=True)
+
+_OUT = typer.Option(..., help="The model, NAME.safetensors; its log goes to NAME.training/.")
+_START = typer.Option(
+    None, "--start", help="Weights to begin with: a model of ours, or .pth of torchvision."
+)
+_PRESET = typer.Option("small", help="small (the worlds, a processor) or paper.")
+_SEED = typer.Option(0, min=0, help="The same seed, data and machine give the same weights.")
+_SET = typer.Option(
+    [], "--set", metavar="NAME=VALUE", help="An option, e.g. training.iterations=2000"
+)
+_LICENCE = typer.Option("", help="Of the data, kept in the model.")
+
+
+@app.command()
+def fgsn(
+    pairs: list[Path] = typer.Argument(
+        ..., help="Folders of pairs (`semloc world pairs`, `semloc learn correspondences`, "
+        "cross-season data sets)."
+    ),
+    out: Path = _OUT,
+    start: Path = _START,
+    preset: str = _PRESET,
+    seed: int = _SEED,
+    set_: list[str] = _SET,
+    licence: str = _LICENCE,
+) -> None:
+    """Train a fine-grained segmentation network (Larsson et al., ICCV 2019)."""
+    config = _config(FgsnTrainingConfig, FGSN_PRESETS, preset, set_)
+    from semloc_ros.learning.programs import Origin, train_fgsn
+
+    data = ", ".join(path.name for path in pairs)
+    with _bar() as bar:
+        found = train_fgsn(
+            pairs, config, _checked(out), seed, start, Origin(_command(), data, licence),
+            _teller(bar),
+        )  # fmt: skip
+    _say(out, found, "L_corr")
+
+
+@app.command()
+def segmentation(
+    images: Path = typer.Argument(..., help="A world with truth, CamVid or Cityscapes."),
+    out: Path = _OUT,
+    run: list[str] = typer.Option([], "--run", help="Of a world: a traversal; the default is all."),
+    start: Path = _START,
+    preset: str = _PRESET,
+    seed: int = _SEED,
+    set_: list[str] = _SET,
+    licence: str = _LICENCE,
+) -> None:
+    """Train a network for the 19 classes of Cityscapes."""
+    config = _config(SegmentationTrainingConfig, SEGMENTATION_PRESETS, preset, set_)
+    from semloc_ros.learning.programs import Origin, train_segmentation
+
+    with _bar() as bar:
+        found = train_segmentation(
+            images, run, config, _checked(out), seed, start,
+            Origin(_command(), images.name, licence), _teller(bar),
+        )  # fmt: skip
+    _say(out, found, "cross-entropy")
+
+
+def _config(
+    kind: type[Config], presets: Mapping[str, Mapping[str, Any]], preset: str, given: list[str]
+) -> Config:
+    if preset not in presets:
+        raise ConfigError(expected("--preset", " or ".join(presets), preset))
+    return from_mapping(kind, {**presets[preset], **parse_assignments(given)})
+
+
+def _checked(out: Path) -> Path:
+    if out.suffix != ".safetensors":
+        raise ConfigError(expected("--out", "NAME.safetensors", str(out)))
+    return out
+
+
+def _command() -> str:
+    return " ".join(["semloc", *sys.argv[1:]])
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+
+
+def _teller(bar: Progress) -> Any:
+    task = bar.add_task("training", total=None)
+
+    def tell(done: int, total: int, numbers: dict[str, float]) -> None:
+        bar.update(task, completed=done, total=total)
+        told = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
+        bar.console.print(f"{done}: {told}", highlight=False)
+
+    return tell
+
+
+def _say(out: Path, found: dict[str, float], score: str) -> None:
+    Console().print(
+        f"{out}: {score} {found['best_score']:.3f} at iteration {found['best_iteration']:.0f}, "
+        f"{found['seconds']:.0f} s", highlight=False, soft_wrap=True,
+    )  # fmt: skip

@@ -1,0 +1,234 @@
+"""The loop that all training programs share, on Lightning Fabric: one device or many (`torchrun`).
+
+Every sample and every draw is made from the seed and the number of its iteration, and the state
+is saved at every validation: a run that was stopped goes on where it was, to the same weights.
+Beside it grows a log, one JSON object per line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from semloc_ros.config.learning import TrainingConfig
+from semloc_ros.errors import ConfigError, expected
+from semloc_ros.networks.segmentation import SegmentationNetwork
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+STATE_FILE, LOG_FILE = "state.pt", "log.jsonl"
+Tell = Callable[[int, int, dict[str, float]], None]
+
+
+class Program(Protocol):
+    """What a training program brings to the loop.
+
+    `restart` is after how many iterations it wants to be started anew, 0 for never.
+    """
+
+    network: SegmentationNetwork
+    restart: int
+
+    def start(self, number: int, device: torch.device) -> None:
+        """Before the first iteration and at each restart; may change the network's last layers."""
+
+    def samples(self) -> Dataset[Any]:
+        """What is trained on since the last start: sample n is the n-th that is drawn."""
+
+    def losses(self, network: nn.Module, batch: Any) -> dict[str, torch.Tensor]:
+        """Of one batch of samples; what is minimized is called "loss"."""
+
+    def validate(self, device: torch.device) -> dict[str, float]:
+        """Numbers of the validation set; the smaller "score", the better."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """What the last start has made, besides the network."""
+
+    def load_state(self, state: dict[str, torch.Tensor]) -> None:
+        """Instead of a start."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """Where a training stands."""
+
+    iteration: int = 0
+    best_score: float = math.inf
+    best_iteration: int = 0
+    best: dict[str, torch.Tensor] | None = None
+    optimizer: dict[str, Any] | None = None  # to go on with
+
+
+def train(
+    program: Program, config: TrainingConfig, out: Path, seed: int, tell: Tell | None = None
+) -> dict[str, float]:
+    """Train, and leave in `program.network` the weights of the best validation.
+
+    Returns the best score, its iteration and the seconds of the loop. `tell` hears the iteration,
+    their number, and what goes to the log. Raises ConfigError if the devices are not there, or if
+    `out` holds something that is no training of this kind.
+    """
+    fabric = _fabric(config)
+    out.mkdir(parents=True, exist_ok=True)
+    run, began = _resumed(program, out), time.monotonic()
+    while run.iteration < config.iterations:
+        every = program.restart or config.iterations
+        if run.iteration % every == 0 and run.optimizer is None:
+            program.start(run.iteration // every, fabric.device)
+        last = min((run.iteration // every + 1) * every, config.iterations)
+        for numbers in _stage(program, config, fabric, run, last, seed):
+            _save(program, run, out, fabric)
+            _log(run, numbers, out, fabric)
+            if tell is not None:
+                tell(run.iteration, config.iterations, numbers)
+        run.optimizer = None
+    if run.best is not None:
+        program.network.load_state_dict(run.best)
+    found = {"best_score": run.best_score, "best_iteration": float(run.best_iteration)}
+    return {**found, "seconds": time.monotonic() - began}
+
+
+def learning_rate(config: TrainingConfig, iteration: int) -> float:
+    """The rate of an iteration (counted from 0)."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    along = iteration / config.iterations
+    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * along))
+
+
+def _stage(
+    program: Program, config: TrainingConfig, fabric: Fabric, run: _Run, last: int, seed: int
+) -> Iterator[dict[str, float]]:
+    """Iterations up to `last` with one optimizer; the numbers of each validation."""
+    program.network.to(memory_format=torch.channels_last)  # a quarter faster, also on a CPU
+    network, optimizer = fabric.setup(program.network, _optimizer(program.network, config))
+    if run.optimizer is not None:
+        optimizer.load_state_dict(run.optimizer)
+    sums: dict[str, float] = {}
+    began = run.iteration
+    for batch in _batches(program, config, fabric, run.iteration, last):
+        torch.manual_seed((seed * 1_000_003 + run.iteration) * 1024 + fabric.global_rank)
+        set_training(program.network, config.freeze_batchnorm)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, run.iteration)
+        losses = program.losses(network, batch)
+        optimizer.zero_grad()
+        fabric.backward(losses["loss"])
+        optimizer.step()
+        run.iteration += 1
+        for name, value in losses.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
+        if run.iteration % config.validate_every == 0 or run.iteration == last:
+            means = {name: value / (run.iteration - began) for name, value in sums.items()}
+            run.optimizer = optimizer.state_dict()
+            yield {**means, **_validated(program, fabric, run)}
+            sums, began = {}, run.iteration
+
+
+def _validated(program: Program, fabric: Fabric, run: _Run) -> dict[str, float]:
+    program.network.eval()
+    with torch.no_grad():
+        found = program.validate(fabric.device)
+    if found["score"] < run.best_score:
+        run.best_score, run.best_iteration = found["score"], run.iteration
+        weights = program.network.state_dict()
+        run.best = {name: value.detach().cpu().clone() for name, value in weights.items()}
+    return {f"validation_{name}": value for name, value in found.items()}
+
+
+def set_training(network: nn.Module, freeze_batchnorm: bool) -> None:
+    """Training mode; with `freeze_batchnorm` the statistics stay as they are."""
+    network.train()
+    if freeze_batchnorm:
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+
+
+def _batches(
+    program: Program, config: TrainingConfig, fabric: Fabric, first: int, last: int
+) -> Iterator[Any]:
+    """The batches of the iterations `first` to `last`, each device's share of them."""
+    each = config.batch // fabric.world_size
+    start = fabric.global_rank * each
+    drawn = [
+        one
+        for iteration in range(first, last)
+        for one in range(iteration * config.batch + start, iteration * config.batch + start + each)
+    ]
+    loader = DataLoader(
+        Subset(program.samples(), drawn), batch_size=each, num_workers=config.workers
+    )
+    yield from fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+
+
+def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    shared = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(network.parameters(), momentum=config.momentum, **shared)
+    return torch.optim.AdamW(network.parameters(), betas=(config.momentum, 0.999), **shared)
+
+
+def _fabric(config: TrainingConfig) -> Fabric:
+    from lightning_fabric import Fabric
+
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    if config.accelerator == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(expected("training.accelerator", "cpu or auto here", "cuda"))
+    if config.batch % config.devices:
+        wanted = f"a multiple of the {config.devices} devices"
+        raise ConfigError(expected("training.batch", wanted, config.batch))
+    fabric = Fabric(
+        accelerator=config.accelerator, devices=config.devices, precision=config.precision  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return fabric
+
+
+def _save(program: Program, run: _Run, out: Path, fabric: Fabric) -> None:
+    if not fabric.is_global_zero:
+        return
+    content = {
+        "iteration": run.iteration, "best_score": run.best_score,
+        "best_iteration": run.best_iteration, "best": run.best, "optimizer": run.optimizer,
+        "network": program.network.state_dict(), "program": program.state(),
+    }  # fmt: skip
+    part = out / f"{STATE_FILE}.part"
+    torch.save(content, part)
+    part.replace(out / STATE_FILE)
+
+
+def _resumed(program: Program, out: Path) -> _Run:
+    path = out / STATE_FILE
+    if not path.is_file():
+        return _Run()
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        program.load_state(content["program"])
+        program.network.load_state_dict(content["network"])
+        return _Run(
+            content["iteration"], content["best_score"], content["best_iteration"],
+            content["best"], content["optimizer"],
+        )  # fmt: skip
+    except Exception as error:  # torch.load raises whatever its parts do
+        reason = " ".join(str(error).split())[:200]
+        wanted = "the state of a training with these options, or another --out"
+        raise ConfigError(expected(str(path), wanted, reason)) from None
+
+
+def _log(run: _Run, numbers: dict[str, float], out: Path, fabric: Fabric) -> None:
+    if fabric.is_global_zero:
+        with (out / LOG_FILE).open("a") as stream:
+            rounded = {name: round(value, 5) for name, value in numbers.items()}
+            stream.write(json.dumps({"iteration": run.iteration, **rounded}) + "\n")
