@@ -7,7 +7,7 @@ Images are RGB, (B, 3, H, W) float32, normalized (`images`); maps are at stride 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -120,11 +120,12 @@ def _initialize(layer: nn.Conv2d, generator: torch.Generator) -> None:
 
 def _restarted(layer: nn.Conv2d, num_labels: int, generator: torch.Generator) -> nn.Conv2d:
     """A new last layer where the old one was: its inputs, its device, its number format."""
-    like: dict[str, Any] = {"device": layer.weight.device, "dtype": layer.weight.dtype}
-    fresh = nn.Conv2d(layer.in_channels, num_labels, 1).to(**like)
+    old = layer.weight
+    fresh = nn.Conv2d(layer.in_channels, num_labels, 1, device="meta", dtype=old.dtype)
+    fresh = fresh.to_empty(device=old.device)
     weights = torch.empty(fresh.weight.shape, device=generator.device)
     weights.normal_(0.0, _LAST_LAYER_STD, generator=generator)
     with torch.no_grad():
         fresh.weight.copy_(weights)
-        fresh.bias.zero_()  # type: ignore[union-attr]
+    nn.init.zeros_(fresh.bias)  # type: ignore[arg-type]
     return fresh
