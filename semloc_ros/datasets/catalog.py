@@ -25,6 +25,7 @@ from semloc_ros.datasets import (
     robotcar_seasons,
     seven_scenes,
     static_clips,
+    stromovka,
     utm_places,
     virtual_gallery,
     world_folder,
@@ -191,6 +192,11 @@ FORMATS = (
         "cross_season", "cross-season correspondences (CMU, RobotCar)",
         _SEASONS, "in the archive; images CC BY-NC-SA",
         cross_season.recognize, _cross_season,
+    ),
+    Format(
+        "stromovka", "park places over the seasons (GRIEF)",
+        "github.com/gestom/GRIEF", "none stated; for research",
+        stromovka.recognize, lambda folder: pair_contents(stromovka.read_stromovka(folder)),
     ),
     Format(
         "cityscapes", "Cityscapes, fine or coarse",

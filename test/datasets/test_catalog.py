@@ -19,6 +19,7 @@ TREES = {
     "robotcar_seasons": ["robotcar_v2_train.txt", "images/overcast-reference/rear/1.jpg"],
     "seven_scenes": ["seq-01/frame-000000.color.png", "TrainSplit.txt"],
     "cross_season": ["correspondence_data/correspondence_run1_run2.mat", "images/a.jpg"],
+    "stromovka": ["12x5/ground_truth/location_1.txt", "12x5/images/0101.jpg"],
     "cityscapes": ["leftImg8bit/train/ulm/a_leftImg8bit.png", "gtFine/train/ulm/a.png"],
     "camvid": ["train/a.png", "trainannot/a.png"],
     "utm_places": ["images/test/database/@500000.0@4000000.0@.jpg"],
