@@ -23,9 +23,10 @@ from reporting import report
 
 from semloc_ros.config import GalleryConfig, StreetConfig
 from semloc_ros.geometry import cameras, se3
+from semloc_ros.geometry.pairing import pair_poses
 from semloc_ros.types import FloatArray
 from semloc_ros.worlds.agreement import disagreements
-from semloc_ros.worlds.correspondences import SamePoints, correspondences, lift, pair_poses
+from semloc_ros.worlds.correspondences import SamePoints, correspondences, lift
 from semloc_ros.worlds.gallery.lights import LIGHTS
 from semloc_ros.worlds.recording import frames
 from semloc_ros.worlds.recording.gallery import GalleryWorld

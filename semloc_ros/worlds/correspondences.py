@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from semloc_ros import classes
 from semloc_ros.geometry import cameras, se3
+from semloc_ros.geometry.pairing import pair_poses
 from semloc_ros.maps.kapture import read_kapture
 from semloc_ros.types import FloatArray, ImagePair, PosedImage
 from semloc_ros.worlds.recording.frames import DEPTH_STEP
@@ -92,22 +93,6 @@ def lift(view: View, pixels: FloatArray, depth: FloatArray) -> FloatArray:
     """Map points (N, 3) of pixels (N, 2) at a depth (N,) along the optical axis."""
     rays = cameras.unproject(view.camera, pixels)
     return se3.transform(se3.inverse(view.camera_from_map), rays * (depth / rays[:, 2])[:, None])
-
-
-def pair_poses(
-    a: FloatArray, b: FloatArray, distance_m: float, angle: float
-) -> list[tuple[int, int]]:
-    """For each pose `camera_from_map` (N, 4, 4) of a the nearest of b (M, 4, 4), as (index in a,
-    index in b), among those within `distance_m` and `angle` (rad); some of a may have no pair."""
-    from_a, from_b = se3.inverse(a), se3.inverse(b)
-    pairs = []
-    for index, pose in enumerate(from_a):
-        distances, angles = se3.pose_error(from_b, np.broadcast_to(pose, from_b.shape))
-        distances = np.where((distances <= distance_m) & (angles <= angle), distances, np.inf)
-        nearest = int(np.argmin(distances))
-        if np.isfinite(distances[nearest]):
-            pairs.append((index, nearest))
-    return pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ import pytest
 
 from semloc_ros import classes
 from semloc_ros.geometry import cameras, se3
+from semloc_ros.geometry.pairing import pair_poses
 from semloc_ros.types import Camera
-from semloc_ros.worlds.correspondences import correspondences, lift, pair_poses
+from semloc_ros.worlds.correspondences import correspondences, lift
 from semloc_ros.worlds.gallery.changes import State
 from semloc_ros.worlds.gallery.layout import build_gallery
 from semloc_ros.worlds.recording import frames

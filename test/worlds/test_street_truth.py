@@ -7,8 +7,9 @@ import pytest
 from semloc_ros import classes
 from semloc_ros.config import StreetConfig
 from semloc_ros.geometry import cameras, se3
+from semloc_ros.geometry.pairing import pair_poses
 from semloc_ros.worlds import agreement
-from semloc_ros.worlds.correspondences import correspondences, pair_poses
+from semloc_ros.worlds.correspondences import correspondences
 from semloc_ros.worlds.recording import street
 from semloc_ros.worlds.recording.shots import Studio
 from semloc_ros.worlds.recording.street import StreetWorld
