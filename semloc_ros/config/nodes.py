@@ -31,9 +31,22 @@ class TrackingConfig:
         live=True,
     )
     bootstrap_inliers: int = option(
-        40, "inliers of a fix that is believed without knowing where to expect it",
-        low=4, high=10_000,
-        live=True,
+        40, "inliers of a sharp fix that makes a strong one", low=4, high=10_000, live=True
+    )
+    confirm_first: bool = option(
+        True, "the first fix, one after LOST, and one against the belief wait for a second image"
+        " from elsewhere, however strong", live=True,
+    )
+    confirm_way_m: float = option(
+        0.1, "way between two images, by odometry, that makes the second from elsewhere",
+        unit="m", low=0.0, high=100.0, live=True,
+    )
+    confirm_turn_deg: float = option(
+        5.0, "or turn between them", unit="deg", low=0.0, high=180.0, live=True
+    )
+    confirm_share: float = option(
+        0.6, "or, as the robot may stand, inliers per match of both, if they are strong",
+        low=0.0, high=1.0, live=True,
     )
     trusted_spread_m: float = option(
         0.3, "position spread of the belief up to which a fix that agrees needs not be strong",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from semloc_ros.config import TrackingConfig
 from semloc_ros.geometry import se3
 from semloc_ros.localization import belief as beliefs
 from semloc_ros.localization.belief import Belief
@@ -72,14 +73,30 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is thought of a frame's result: its fix if it has one, whether that is believed, and
-    whether it agrees with the belief."""
+class Seen:
+    """The fix that one image gave, and its evidence: `is_strong`, enough inliers for a sharp pose,
+    and `is_clear`, most of its matches besides."""
 
-    fix: Fix | None = None
+    sighting: Sighting
+    fix: Fix
+    is_strong: bool
+    is_clear: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is thought of a frame's result: what was seen if it has a fix, whether that is believed,
+    and whether it agrees with a belief."""
+
+    seen: Seen | None = None
     believed: bool = False
     agrees: bool = False
     reason: str = ""
+
+    @property
+    def fix(self) -> Fix | None:
+        """The fix that was seen, believed or not."""
+        return None if self.seen is None else self.seen.fix
 
 
 def fix_of(sighting: Sighting, result: PoseEstimate) -> Fix:
@@ -88,6 +105,14 @@ def fix_of(sighting: Sighting, result: PoseEstimate) -> Fix:
         result.camera_from_map, result.covariance, sighting.base_from_camera
     )
     return _fix(sighting, map_from_base, covariance)
+
+
+def seen_of(sighting: Sighting, result: PoseEstimate, limits: TrackingConfig) -> Seen:
+    """The fix of a result with its evidence."""
+    fix, inliers = fix_of(sighting, result), len(result.inliers)
+    strong = inliers >= limits.bootstrap_inliers and fix.spread_m <= limits.max_spread_m
+    clear = strong and inliers >= limits.confirm_share * result.num_matches
+    return Seen(sighting, fix, strong, clear)
 
 
 def fix_of_labels(sighting: Sighting, tracked: Tracked) -> Fix:

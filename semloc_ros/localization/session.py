@@ -8,9 +8,9 @@ The node and every replay call these three lines. Nothing slow is done under the
 calls stand between, and what happened meanwhile (a reset, an initial pose) makes their result
 stale instead of being overwritten by it.
 
-A fix is believed when it does not contradict the belief and is strong, or lies where a sharp
-belief expects it; and when it agrees with the one before. Where no fix is believed, labels and
-odometry keep the pose (`label_tracking`); the method `pfsl` asks features only for a start.
+A fix is believed where the belief expects it: if it is strong, or the belief sharp. Elsewhere, and
+so the first one too, it waits for a second image (`confirmation`). Where no fix is believed, labels
+and odometry keep the pose (`label_tracking`); the method `pfsl` asks features only for a start.
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ from semloc_ros.geometry import se3
 from semloc_ros.localization import belief as beliefs
 from semloc_ros.localization import fix_update, states
 from semloc_ros.localization.belief import Belief
+from semloc_ros.localization.confirmation import Candidates
 from semloc_ros.localization.label_tracking import LabelTracker, Tracked
 from semloc_ros.localization.label_trust import LabelTrust
 from semloc_ros.localization.outcomes import (
     Fix,
     Outcome,
     Plan,
+    Seen,
     Sighting,
     Verdict,
     belief_of,
-    fix_of,
     fix_of_labels,
+    seen_of,
 )
 from semloc_ros.localization.states import Reason, Standing
 from semloc_ros.types import (
@@ -47,7 +49,7 @@ from semloc_ros.types import (
 
 
 class Session:
-    """State, belief and candidate of one robot; see the top of the file."""
+    """State, belief and candidates of one robot; see the top of the file."""
 
     def __init__(
         self, tracking: TrackingConfig, motion: MotionConfig, expects_odometry: bool,
@@ -67,7 +69,7 @@ class Session:
         self._standing = states.start()
         self._belief: Belief | None = None
         self._carried: Belief | None = None
-        self._candidate: Belief | None = None
+        self._candidates = Candidates()
         self._map_from_odom: FloatArray | None = None
         self._given: tuple[FloatArray, FloatArray] | None = None
         self._misses = 0
@@ -221,7 +223,8 @@ class Session:
     def _forget(self, standing: Standing) -> None:
         self._epoch += 1
         self._standing = standing
-        self._belief = self._carried = self._candidate = self._given = None
+        self._belief = self._carried = self._given = None
+        self._candidates.forget()
         self._misses = 0
         self._trust.forget()
         self._follows_labels = self._contradicted = False
@@ -235,9 +238,9 @@ class Session:
             self._map_from_odom = pose @ se3.inverse(sighting.odom_from_base)
 
     def _is_guided(self) -> bool:
-        """LOST, with a candidate to confirm, or where features spoke against labels, the whole map;
-        in a run of misses every other."""
-        unsure = self._candidate is not None or self._contradicted
+        """LOST, after an image with a candidate, or where features spoke against labels, the whole
+        map; in a run of misses every other."""
+        unsure = self._candidates.is_fresh or self._contradicted
         if self._standing.state is State.LOST or unsure:
             return False
         late = self._misses - self._tracking.global_after
@@ -247,12 +250,13 @@ class Session:
         return not (self._method == "pfsl" and self._follows_labels)
 
     def _judge(self, plan: Plan, result: PoseEstimate | NoPose) -> Verdict:
+        """A guided fix agrees: the localizer's gate has compared it with the belief."""
         if isinstance(result, NoPose):
             return Verdict(reason=result.reason.value)
-        fix = fix_of(plan.sighting, result)
-        agrees = plan.prior is not None or self._belief is None or self._agrees(self._belief, fix)
-        believed = self._is_believable(plan, fix, result, agrees)
-        return Verdict(fix, believed, agrees, Reason.UNCONFIRMED.value)
+        seen, belief = seen_of(plan.sighting, result, self._tracking), self._belief
+        guided = plan.prior is not None
+        agrees = belief is not None and (guided or self._agrees(belief, seen.fix))
+        return Verdict(seen, self._is_believable(seen, agrees), agrees, Reason.UNCONFIRMED.value)
 
     def _follow(
         self, sighting: Sighting, verdict: Verdict, frame: Frame, belief: Belief | None
@@ -272,7 +276,9 @@ class Session:
             labels.start(sighting.stamp_ns, sighting.odometry, [pose])
         elif labels.is_running and self._trust.takes_search(self._tracking):
             labels.start_anywhere(sighting.stamp_ns, sighting.odometry, sighting.base_from_camera)
-        elif not labels.is_running and not self._start_labels(labels, sighting, frame, belief):
+        elif not labels.is_running and not self._start_labels(
+            labels, sighting, frame, belief, fix is None
+        ):
             return None
         agreeing = pose if verdict.agrees else None
         rivals = [] if pose is None or verdict.agrees else [pose]
@@ -286,16 +292,18 @@ class Session:
         return tracked
 
     def _start_labels(
-        self, labels: LabelTracker, sighting: Sighting, frame: Frame, belief: Belief | None
+        self, labels: LabelTracker, sighting: Sighting, frame: Frame, belief: Belief | None,
+        nothing_seen: bool,
     ) -> bool:
-        """From the belief, or from anywhere after some frames without one."""
+        """From the belief, or from anywhere after some frames without one. That takes seconds in a
+        large map, so not while features may be about to know."""
         if frame.labels is None:
             return False
         stamp, odometry = sighting.stamp_ns, sighting.odometry
         if belief is not None:
             spread = beliefs.covariance(belief, self._motion)
             labels.start(stamp, odometry, [fix_update.Fix(belief.map_from_base, spread)])
-        elif self._misses >= self._tracking.global_after:
+        elif nothing_seen and self._misses >= self._tracking.global_after:
             labels.start_anywhere(stamp, odometry, sighting.base_from_camera)
         return labels.is_running
 
@@ -323,17 +331,16 @@ class Session:
     def _without_fix(self, sighting: Sighting, verdict: Verdict) -> Outcome:
         self._note_miss(sighting, verdict)
         self._standing = states.missed(self._standing, verdict.reason, sighting.stamp_ns)
-        held = () if verdict.fix is None else (verdict.fix.map_from_base,)
-        return Outcome(self._standing, hypotheses=held)
+        return Outcome(self._standing, hypotheses=self._candidates.poses(sighting))
 
     def _note_miss(self, sighting: Sighting, verdict: Verdict) -> None:
         """A fix that is not believed waits for a second one."""
         self._misses += 1
-        self._candidate = None if verdict.fix is None else belief_of(sighting, verdict.fix)
+        self._candidates.note(sighting, verdict.seen, self._motion, self._tracking)
 
     def _believe(self, sighting: Sighting, fix: Fix) -> Outcome:
         self._misses = 0
-        self._candidate = None
+        self._candidates.forget()
         return self._accept(sighting, fix, self._flaw(fix) or Reason.OK)
 
     def _accept(
@@ -365,32 +372,20 @@ class Session:
             return Reason.UNCERTAIN
         return Reason.NO_ODOMETRY if self._lacks_odometry(fix) else None
 
-    def _is_believable(
-        self, plan: Plan, fix: Fix, result: PoseEstimate, agrees: bool
-    ) -> bool:
-        """Confirmed by the last frame; or not against the belief, and strong or expected here.
-
-        A guided fix is not against the belief: the localizer's gate has compared the two.
-        """
-        if self._is_confirmed(plan.sighting, fix):
+    def _is_believable(self, seen: Seen, agrees: bool) -> bool:
+        """By the belief, or by what waits. LOST, only a sharp belief counts."""
+        belief, limits = self._belief, self._tracking
+        if belief is not None and agrees and self._is_sharp(belief):
             return True
-        belief = self._belief
-        expected = belief is not None and self._is_sharp(belief)
-        strong = (
-            len(result.inliers) >= self._tracking.bootstrap_inliers
-            and fix.spread_m <= self._tracking.max_spread_m
-        )
-        return agrees and (strong or expected)
+        known = belief is not None and self._standing.state is not State.LOST
+        alone = known or not limits.confirm_first
+        if seen.is_strong and alone and (agrees or belief is None):
+            return True
+        return self._candidates.confirm(seen, agrees and known, self._motion, limits)
 
     def _is_sharp(self, belief: Belief) -> bool:
         spread = beliefs.position_spread(beliefs.covariance(belief, self._motion))
         return spread <= self._tracking.trusted_spread_m
-
-    def _is_confirmed(self, sighting: Sighting, fix: Fix) -> bool:
-        if self._candidate is None:
-            return False
-        carried = beliefs.carry(self._candidate, sighting.stamp_ns, sighting.odom_from_base)
-        return self._agrees(carried, fix)
 
     def _agrees(self, belief: Belief, fix: Fix) -> bool:
         return beliefs.agree(

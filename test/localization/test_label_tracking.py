@@ -46,7 +46,8 @@ def points():
 
 
 class Robot:
-    """A drive through the room, with label maps of which `wrong` is wrong."""
+    """A drive through the room, with label maps of which `wrong` is wrong. It starts by one image:
+    these tests are of what comes after."""
 
     def __init__(self, points, method="auto", frames=40, wrong=0.2, seed=3, **tracking):
         table = label_statistics.assumed_table(
@@ -57,9 +58,8 @@ class Robot:
         self.truth, self.wrong = room.drive(frames), wrong
         views = (self.truth @ MOUNT)[:, :3, 3]
         labels = LabelTracker(semantics, views, room.CONFIG, seed)
-        self.session = Session(
-            TrackingConfig(lost_after=30.0, **tracking), MotionConfig(), True, method, labels
-        )
+        options = {"lost_after": 30.0, "confirm_first": False, **tracking}
+        self.session = Session(TrackingConfig(**options), MotionConfig(), True, method, labels)
         self.rng, self.asked, self.step = np.random.default_rng(seed), [], 0
         self.odometry = room.odometry_of(self.truth, np.random.default_rng(seed + 1))
 
@@ -130,7 +130,9 @@ def test_method_pnp_asks_no_labels_and_can_be_switched_at_run_time(points):
     robot = Robot(points, "pnp")
     robot.frame(robot.truth[0])
     assert robot.frame().tracked is None
-    robot.session.adjust(TrackingConfig(lost_after=30.0), MotionConfig(), "auto")
+    robot.session.adjust(
+        TrackingConfig(lost_after=30.0, confirm_first=False), MotionConfig(), "auto"
+    )
     assert [robot.frame() for _ in range(8)][-1].standing.reason == "labels"
 
 
