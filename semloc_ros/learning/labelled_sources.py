@@ -44,7 +44,8 @@ def _of_world(
             raise DatasetError(expected("--run", " or ".join(found) or "frames with truth", run))
     chosen = [found[run] for run in runs or found]
     kept = set(np.random.default_rng(seed).permutation(_BLOCKS)[:_KEPT_BLOCKS].tolist())
-    training, validation = [], []
+    training: list[LabelledImage] = []
+    validation: list[LabelledImage] = []
     for images in chosen:
         for number, image in enumerate(images):
             block = number * _BLOCKS // len(images)

@@ -173,10 +173,13 @@ def _batches(
 
 
 def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    shared = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "sgd":
-        return torch.optim.SGD(network.parameters(), momentum=config.momentum, **shared)
-    return torch.optim.AdamW(network.parameters(), betas=(config.momentum, 0.999), **shared)
+        return torch.optim.SGD(
+            network.parameters(), rate, momentum=config.momentum, weight_decay=decay
+        )
+    betas = (config.momentum, 0.999)
+    return torch.optim.AdamW(network.parameters(), rate, betas, weight_decay=decay)
 
 
 def _fabric(config: TrainingConfig) -> Fabric:

@@ -106,10 +106,11 @@ def cut_pair(
     cut_labels = np.full((cells, cells), absent, np.int64)
     found = labels[corner[1] : corner[1] + cells, corner[0] : corner[0] + cells]
     cut_labels[: found.shape[0], : found.shape[1]] = found
+    point_labels = np.full(count, absent, np.int64)
+    point_labels[: len(both)] = labels_at(cut_labels, points_a[both], stride)
     return Cut(
         _square(reference, corners[0], size), _square(target, corners[1], size), cut_labels,
-        _padded(points_a[both], count, 0.0), _padded(points_b[both], count, 0.0),
-        _padded(labels_at(cut_labels, points_a[both], stride), count, absent),
+        _padded(points_a[both], count), _padded(points_b[both], count), point_labels,
     )  # fmt: skip
 
 
@@ -129,8 +130,7 @@ def colored(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _inside(points: FloatArray, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     high = np.array([image.shape[1], image.shape[0]]) - 0.5
-    inside: NDArray[np.bool_] = ((points >= -0.5) & (points < high)).all(axis=1)
-    return inside
+    return np.asarray(((points >= -0.5) & (points < high)).all(axis=1))
 
 
 def _corner(
@@ -157,8 +157,7 @@ def _square(image: NDArray[np.uint8], corner: NDArray[np.int64], size: int) -> N
     return square
 
 
-def _padded(values: NDArray[np.generic], count: int, fill: float) -> NDArray[np.generic]:
-    kind = np.int64 if values.dtype.kind == "i" else np.float32
-    padded = np.full((count, *values.shape[1:]), fill, kind)
-    padded[: len(values)] = values
+def _padded(points: FloatArray, count: int) -> NDArray[np.float32]:
+    padded = np.zeros((count, 2), np.float32)
+    padded[: len(points)] = points
     return padded

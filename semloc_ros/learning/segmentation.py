@@ -69,7 +69,7 @@ class SegmentationProgram:
             one = self._validation[number]
             image = to_tensor(colored(one.read()), self._normalization)[None].to(device)
             labels = targets(one.read_labels())[None].to(device)
-            scores = upsampled(self.network(image).logits, labels.shape[1:])
+            scores = upsampled(self.network(image).logits, (labels.shape[1], labels.shape[2]))
             known = labels != IGNORED
             right = ((scores.argmax(1) == labels) & known).sum()
             loss = class_loss(scores, labels)

@@ -21,12 +21,14 @@ def pair(name: str, points_a: np.ndarray, points_b: np.ndarray, shape=(60, 80)) 
 
 def named(count: int, folders: tuple[str, ...] = ("left",)) -> list[ImagePair]:
     none = np.zeros((0, 2))
-    return [pair(f"{one}/{number:06d}.jpg", none, none) for number in range(count) for one in folders]
+    names = [f"{one}/{number:06d}.jpg" for number in range(count) for one in folders]
+    return [pair(name, none, none) for name in names]
 
 
 def test_a_place_is_on_one_side_whatever_the_camera() -> None:
     split = split_by_place(named(100, ("left", "right")), 0.3, 10, np.random.default_rng(0))
-    places = [{one.name_a.split("/")[1] for one in side} for side in (split.training, split.validation)]
+    sides = (split.training, split.validation)
+    places = [{one.name_a.split("/")[1] for one in side} for side in sides]
     assert not places[0] & places[1]
     assert (len(places[0]), len(places[1])) == (70, 30)
     assert len(split.training) == 140
