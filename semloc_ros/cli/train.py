@@ -44,6 +44,7 @@ def fgsn(
         "cross-season data sets)."
     ),
     out: Path = _OUT,
+    only: str = typer.Option("*", help="Pairs whose reference image has such a name: */place[123]"),
     start: Path = _START,
     preset: str = _PRESET,
     seed: int = _SEED,
@@ -58,7 +59,7 @@ def fgsn(
     with _bar() as bar:
         found = train_fgsn(
             pairs, config, _checked(out), seed, start, Origin(_command(), data, licence),
-            _teller(bar),
+            _teller(bar), only,
         )  # fmt: skip
     _say(out, found, "L_corr")
 

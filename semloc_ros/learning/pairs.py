@@ -1,18 +1,21 @@
 """Image pairs for training: read from folders, split by place, cut to one size.
 
 Pairs lie in the layout of the cross-season data sets (`datasets.cross_season`); worlds and bags
-write it (`semloc world pairs`, `semloc learn correspondences`). Image a is the reference.
+write it (`semloc world pairs`, `semloc learn correspondences`). The visits of Stromovka are read
+as they are. Image a is the reference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semloc_ros.datasets import stromovka
 from semloc_ros.datasets.cross_season import read_cross_season
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.types import FloatArray, ImagePair
@@ -26,12 +29,23 @@ class Split:
     validation: list[ImagePair]
 
 
-def read_pairs(folders: Sequence[Path]) -> list[ImagePair]:
-    """The pairs of all folders; their names tell the folder. DatasetError if there are none."""
-    pairs = [pair for folder in folders for pair in read_cross_season(folder)]
+def read_pairs(folders: Sequence[Path], only: str = "*") -> list[ImagePair]:
+    """The pairs of all folders whose reference image has a name like `only` (a glob pattern).
+
+    DatasetError if there are none.
+    """
+    found = [pair for folder in folders for pair in _read_folder(Path(folder))]
+    pairs = [pair for pair in found if fnmatch(pair.name_a, only)]
     if not pairs:
-        raise DatasetError(expected("pairs", "at least one folder of pairs", "none"))
+        wanted = f"pairs with a reference image like {only}"
+        raise DatasetError(expected("pairs", wanted, f"none of {len(found)}"))
     return pairs
+
+
+def _read_folder(folder: Path) -> Iterable[ImagePair]:
+    if stromovka.recognize(folder):
+        return stromovka.read_visits(folder)
+    return read_cross_season(folder)
 
 
 def split_by_place(

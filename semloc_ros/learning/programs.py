@@ -35,14 +35,15 @@ class Origin:
 def train_fgsn(
     folders: Sequence[Path], config: FgsnTrainingConfig, out: Path, seed: int,
     start: Path | None = None, origin: Origin | None = None, tell: Tell | None = None,
+    only: str = "*",
 ) -> dict[str, float]:  # fmt: skip
     """Train on pairs and write the model to `out`; returns the numbers of `loop.train`.
 
-    `start` holds weights to begin with (`model_files.start_from`). State and log go to a folder
-    beside `out`. Raises SemlocError in one line for folders, weights or options that do not do.
+    `start` holds weights to begin with (`model_files.start_from`), `only` chooses among the pairs
+    (`pairs.read_pairs`). State and log go to a folder beside `out`. Raises SemlocError in one line for folders, weights or options that do not do.
     """
     split = split_by_place(
-        read_pairs(folders), config.validation_share, config.place_blocks,
+        read_pairs(folders, only), config.validation_share, config.place_blocks,
         np.random.default_rng(seed),
     )  # fmt: skip
     network = _network(config.architecture, config.clusters, seed, start)
