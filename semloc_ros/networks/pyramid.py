@@ -34,7 +34,7 @@ def upsampled(scores: torch.Tensor, size: tuple[int, int], stride: int = 8) -> t
 
 def cells(size: int, stride: int) -> int:
     """How many cells of `stride` pixels cover `size` pixels."""
-    return -(-size // stride)
+    return (size + stride - 1) // stride  # in an exported network -(-a // b) is rounded otherwise
 
 
 class PyramidPooling(nn.Module):
