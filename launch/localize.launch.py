@@ -6,6 +6,10 @@ Every option of the localizer is an argument (`--show-args` lists them all). One
 keeps the value of `config`, and where that file says nothing, of the package's
 config/localize.yaml, which is generated from semloc_ros/config/.
 
+With `labels_model` the node fgsn_segmenter labels the images for a labelled map:
+
+    ros2 launch semloc_ros localize.launch.py map:=/maps/street labels_model:=NAME_OR_FILE
+
 With `inject` the topics go through the node fault_injector first, which puts faults in:
 
     ros2 launch semloc_ros localize.launch.py map:=/maps/office inject:="drop=0.2 blackout@10=3s"
@@ -21,11 +25,12 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-from semloc_ros.config import LocalizerNodeConfig
+from semloc_ros.config import LabellerConfig, LocalizerNodeConfig
 from semloc_ros.evaluation.faults import parse_faults
 from semloc_ros.options import describe, help_line
 
 OPTIONS = list(describe(LocalizerNodeConfig))
+LABELLER = list(describe(LabellerConfig, "labeller."))
 TOPICS = {  # argument: the name that the node uses
     "image_topic": "image",
     "camera_info_topic": "camera_info",
@@ -37,8 +42,8 @@ TOPICS = {  # argument: the name that the node uses
 
 
 def generate_launch_description():
-    nodes = [OpaqueFunction(function=injector), OpaqueFunction(function=localizer), rviz()]
-    return LaunchDescription([*arguments(), *nodes])
+    nodes = [OpaqueFunction(function=one) for one in (segmenter, injector, localizer)]
+    return LaunchDescription([*arguments(), *nodes, rviz()])
 
 
 def arguments():
@@ -47,6 +52,9 @@ def arguments():
         yield optional(one.name, f"{help_line(one)}; {one.default!r} if not given")
     for argument, name in TOPICS.items():
         yield optional(argument, f"topic to take for {name}")
+    yield optional("labels_model", "label images by this model: a name in models/, or a file")
+    for one in LABELLER:
+        yield optional(one.name, f"labels_model: {help_line(one)}; {one.default!r} if not given")
     yield optional("inject", "faults that the topics get on their way, as drop=0.2 kidnap@40s")
     yield optional("clock_topic", "with inject: where the time comes from that goes on to /clock")
     yield optional("config", "yaml file of parameters that replace those of the package")
@@ -61,9 +69,14 @@ def optional(name, description):
     return DeclareLaunchArgument(name, default_value="", description=description)
 
 
+def arguments_of(context):
+    """What was given, by name."""
+    return {name: value for name, value in context.launch_configurations.items() if value != ""}
+
+
 def localizer(context):
     """The node, with what was given and nothing else."""
-    given = {name: value for name, value in context.launch_configurations.items() if value != ""}
+    given = arguments_of(context)
     level = ["--log-level", given["log_level"]] if "log_level" in given else None
     return [
         Node(
@@ -83,7 +96,36 @@ def localizer(context):
 
 def topics(given):
     """Where the topics come from."""
+    if "labels_model" in given:
+        given = {**given, "labels_topic": "fgsn_segmenter/labels"}
     return ((name, given[topic]) for topic, name in TOPICS.items() if topic in given)
+
+
+def segmenter(context):
+    """What labels the images, as they are before any fault, where a model is given."""
+    given = arguments_of(context)
+    if "labels_model" not in given:
+        return []
+    if "labels_topic" in given:
+        raise RuntimeError("labels_topic: expected none beside labels_model, got both")
+    values = {one.name: value(one, given[one.name]) for one in LABELLER if one.name in given}
+    values["model"] = given["labels_model"]
+    if "image_transport" in given:
+        values["image_transport"] = given["image_transport"]
+    if "use_sim_time" in given:
+        values["use_sim_time"] = yaml.safe_load(given["use_sim_time"])
+    return [
+        Node(
+            package="semloc_ros",
+            executable="fgsn_segmenter",
+            name="fgsn_segmenter",
+            namespace=given.get("namespace", ""),
+            parameters=[values],
+            remappings=[("image", given["image_topic"])] if "image_topic" in given else [],
+            output="screen",
+            emulate_tty=True,
+        )
+    ]
 
 
 def faulty():
@@ -94,7 +136,7 @@ def faulty():
 def injector(context):
     """Between the topics and the localizer, where faults are asked for. What the node would refuse
     is said before anything starts, so that the line is not lost among those of others."""
-    given = {name: value for name, value in context.launch_configurations.items() if value != ""}
+    given = arguments_of(context)
     if "inject" not in given:
         return []
     source = given.get("clock_topic")

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import typer
 
-from semloc_ros.config import FaultInjectorConfig, LocalizerNodeConfig, RecorderNodeConfig
+from semloc_ros.config import (
+    FaultInjectorConfig,
+    FgsnSegmenterNodeConfig,
+    LocalizerNodeConfig,
+    RecorderNodeConfig,
+)
 from semloc_ros.errors import InputError, expected
 from semloc_ros.options import commented_yaml, markdown_table
 
 # by page of docs/nodes, then by the name that stands in its markers
 TABLES: dict[str, dict[str, type]] = {
     "localizer.md": {"parameters": LocalizerNodeConfig, "recorder parameters": RecorderNodeConfig},
+    "fgsn_segmenter.md": {"parameters": FgsnSegmenterNodeConfig},
     "fault_injector.md": {"parameters": FaultInjectorConfig},
 }
 

@@ -42,8 +42,8 @@ def evaluate(
         show_default=_TRUTH,
     ),
     labels: str = typer.Option(
-        "", metavar="SOURCE", help="Label maps: a topic, a folder of STAMP.png, a world's dataset "
-        "folder, or LABELS@FRAMES; {name} in it is the condition.",
+        "", metavar="SOURCE", help="Label maps: a topic, a model (name or file), a folder of "
+        "STAMP.png, a world's dataset folder, or LABELS@FRAMES; {name} in it is the condition.",
     ),
     config: Path | None = typer.Option(
         None, help="Parameters of the localizer, as the node takes them (yaml)."

@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.cli.labels import images_of, readers_of, tell_written, write_label_maps
 from semloc_ros.config import ClusterLabelsConfig
-from semloc_ros.errors import ConfigError, MapError, expected
+from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import from_mapping
 
 MODEL_FILE = "model.npz"
-_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 
 
 def clusters(
@@ -34,13 +32,11 @@ def clusters(
     Learn from the mapping images, then `semloc map label MAP --labels OUT --count COUNT`; images
     to be localized are labelled with the same --model. The label map of a/b.jpg is OUT/a/b.png.
     """
-    import cv2
-
     from semloc_ros.maps.image_files import read_image
     from semloc_ros.perception.cluster_labels import ClusterLabels, fit
 
     config = from_mapping(ClusterLabelsConfig, parse_assignments(set_))
-    paths = _images_of(images, pattern, out)
+    paths = images_of(images, pattern, out)
     if model is not None:
         if set_:
             raise ConfigError(expected("--set", "none with --model, which has its own", set_[0]))
@@ -48,30 +44,5 @@ def clusters(
     else:
         learned = fit((read_image(path) for path in paths[::every]), count, seed, config)
         learned.save(out / MODEL_FILE)
-    with Progress(console=Console(stderr=True)) as bar:
-        for path in bar.track(paths, description="label maps"):
-            target = (out / path.relative_to(images)).with_suffix(".png")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not cv2.imwrite(str(target), learned.label(read_image(path))):
-                raise MapError(expected(str(target), "a file that can be written", "none"))
-    Console().print(
-        f"{out}: {len(paths)} label maps of {learned.count} labels", highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _images_of(folder: Path, pattern: str, out: Path) -> list[Path]:
-    """The images below a folder, by name; MapError without any, or if label maps would lie among
-    them or fall on each other."""
-    if out.resolve() == folder.resolve() or folder.resolve() in out.resolve().parents:
-        raise MapError(expected("--out", f"a folder outside of {folder}", str(out)))
-    paths = sorted(path for path in folder.rglob(pattern) if path.suffix.lower() in _ENDINGS)
-    if not paths:
-        raise MapError(expected(str(folder), f"images ({pattern})", "none"))
-    seen: dict[Path, Path] = {}
-    for path in paths:
-        first = seen.setdefault(path.with_suffix(""), path)
-        if first != path:
-            wanted = "images whose names differ by more than the ending"
-            raise MapError(expected(str(folder), wanted, f"{first.name} and {path.name}"))
-    return paths
+    write_label_maps(learned.label, readers_of(images, paths), out)
+    tell_written(out, len(paths), learned.count)

@@ -7,6 +7,7 @@ import enum
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from semloc_ros.cli.assignments import parse_assignments
-from semloc_ros.config import FilterConfig
+from semloc_ros.cli.labels import write_labels
+from semloc_ros.config import FilterConfig, LabellerConfig
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import from_mapping
 
@@ -37,19 +39,25 @@ class Stationary(str, enum.Enum):
 
 def label(
     folder: Path,
-    labels: Path = typer.Option(
-        ..., help="Label maps: PNG, named as the views; or a world's folder, for its truth."
+    labels: str = typer.Option(
+        ..., help="Label maps: PNG, named as the views; a world's folder, for its truth; or a "
+        "model, by name or file, that labels --images.",
+    ),
+    images: Path = typer.Option(
+        None, help="With a model: the map's images, as a folder, a kapture folder or a bag."
     ),
     count: int = typer.Option(
-        None, min=1, max=65534, help="How many labels; the default is as in labels.json, or 19."
+        None, min=1, max=65534,
+        help="How many labels; the default is as in labels.json or the model, or 19.",
     ),
     stationary: Stationary = typer.Option(
-        None, help="Which labels stay; the default is file if there is labels.json, cityscapes "
-        "for 19 labels, else learned."
+        None, help="Which labels stay; the default is file if labels.json or the model says so, "
+        "cityscapes for 19 labels, else learned.",
     ),
     out: Path = typer.Option(None, help="Folder of the labelled map; the default is the map."),
     set_: list[str] = typer.Option(
         [], "--set", metavar="NAME=VALUE", help="An option of the filter, e.g. labels.least_votes=3"
+        ", or with a model of the labeller, e.g. labeller.backend=torch.",
     ),
 ) -> None:
     """Give the map's points the labels of its images, through their tracks.
@@ -61,17 +69,40 @@ def label(
     from semloc_ros.localization.semantics import load_semantics
     from semloc_ros.maps.storage import check_replaceable, load_map, save_map
 
-    config = from_mapping(FilterConfig, parse_assignments(set_))
+    given = parse_assignments(set_)
+    labeller = from_mapping(LabellerConfig, given.pop("labeller", {}))
+    config = from_mapping(FilterConfig, given)
     check_replaceable(out or folder)
     semantic_map = load_map(folder)
-    read, known = _source(labels, semantic_map)
-    number = count or (19 if known is None else len(known))
-    choose = _chooser(stationary, known, number, labels, config)
-    save_map(_labelled(semantic_map, read, number, labels.name, choose, config), out or folder)
+    if images is None and not Path(labels).exists():
+        wanted = "a folder, or --images beside a model"
+        raise ConfigError(expected(f"--labels {labels}", wanted, "neither"))
+    with TemporaryDirectory() as scratch:
+        made = labels
+        if images is not None:
+            made = _label_views(labels, images, semantic_map, labeller, Path(scratch))
+        read, known = _source(Path(made), semantic_map)
+        number = count or (19 if known is None else len(known))
+        choose = _chooser(stationary, known, number, labels, config)
+        name = Path(labels).name
+        done = _labelled(semantic_map, read, number, name, choose, config)
+    save_map(done, out or folder)
     labelled = load_map(out or folder, verify=False)
     semantics = load_semantics(labelled, config, seed=0)
     assert semantics is not None
     _tell(labelled, semantics.points.labels, out or folder)
+
+
+def _label_views(
+    model: str, images: Path, semantic_map: SemanticMap, config: LabellerConfig, folder: Path
+) -> str:
+    """Label the images of a map's views into a folder: they are read twice."""
+    from semloc_ros.datasets.view_images import read_views
+    from semloc_ros.perception.label_model import load_labeller
+
+    views = read_views(images, semantic_map)
+    write_labels(load_labeller(model, config), views, folder)
+    return str(folder)
 
 
 def _source(labels: Path, semantic_map: SemanticMap) -> tuple[ReadLabels, LabelSet | None]:
@@ -88,25 +119,27 @@ def _source(labels: Path, semantic_map: SemanticMap) -> tuple[ReadLabels, LabelS
 
 
 def _chooser(
-    how: Stationary | None, known: LabelSet | None, count: int, labels: Path, config: FilterConfig
+    how: Stationary | None, known: LabelSet | None, count: int, labels: str, config: FilterConfig
 ) -> ChooseStationary:
     from semloc_ros.maps import labelling
 
+    flags = None if known is None or len(known) != count else known.stationary
     if how is None:
-        default = Stationary.CITYSCAPES if count == 19 else Stationary.LEARNED
-        how = Stationary.FILE if known is not None and len(known) == count else default
+        default = Stationary.CITYSCAPES if count == 19 and known is None else Stationary.LEARNED
+        how = Stationary.FILE if flags is not None else default
     if how is Stationary.LEARNED:
         return partial(
             labelling.stationary_clusters, least_ratio=config.labels.stationary_ratio
         )
-    if how is Stationary.FILE and (known is None or len(known) != count):
+    if how is Stationary.FILE and flags is None:
         got = "none" if known is None else f"{len(known)}"
-        raise ConfigError(expected(f"{labels}/labels.json", f"{count} labels", got))
+        got = "which stay is not known" if known is not None and len(known) == count else got
+        raise ConfigError(expected(f"{labels}: labels.json", f"{count} labels", got))
     fixed: NDArray[np.bool_] = np.ones(count, np.bool_)
     if how is Stationary.CITYSCAPES:
         fixed = labelling.stationary_classes(count)
-    elif how is Stationary.FILE and known is not None:
-        fixed = known.stationary
+    elif how is Stationary.FILE and flags is not None:
+        fixed = flags
     return lambda in_matches, in_pixels: fixed
 
 

@@ -36,6 +36,7 @@ from semloc_ros.config.nodes import (
     TrackingConfig,
 )
 from semloc_ros.config.perception import ClusterLabelsConfig
+from semloc_ros.config.segmenter import FgsnSegmenterNodeConfig, LabellerConfig
 from semloc_ros.config.worlds import (
     ClipConfig,
     GalleryConfig,
@@ -55,11 +56,13 @@ __all__ = [
     "EvaluationConfig",
     "FaultInjectorConfig",
     "FeaturesConfig",
+    "FgsnSegmenterNodeConfig",
     "FilterConfig",
     "GalleryConfig",
     "GateConfig",
     "GoalsConfig",
     "GravityConsistencyConfig",
+    "LabellerConfig",
     "LabelsConfig",
     "LocalizerConfig",
     "LocalizerNodeConfig",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from semloc_ros.config.maps import MapBuilderConfig
 from semloc_ros.config.nodes import LocalizerNodeConfig
+from semloc_ros.config.segmenter import LabellerConfig
 from semloc_ros.config.worlds import GalleryConfig
 from semloc_ros.options import option, section
 
@@ -79,6 +80,7 @@ class EvaluateConfig(LocalizerNodeConfig):
         False, "keep mask, matches and particles of each frame, as --rerun does"
     )
     topics: BagTopicsConfig = section(BagTopicsConfig)
+    labeller: LabellerConfig = section(LabellerConfig)
     evaluation: EvaluationConfig = section(EvaluationConfig)
 
 

@@ -66,17 +66,18 @@ def decode_labels(name: str, message: Any) -> LabelMap:
 
 
 class ImageSource:
-    """Pixels of one image topic on demand; may be shared by threads and pickled."""
+    """Pixels of one image topic on demand; may be shared by threads and pickled. Without a camera
+    images may be of any size."""
 
-    def __init__(self, bag: Path, topic: str, camera: Camera) -> None:
+    def __init__(self, bag: Path, topic: str, camera: Camera | None) -> None:
         self._bag, self._topic, self._camera = bag, topic, camera
         self._lock = threading.Lock()
         self._reader: Any = None
 
-    def __getstate__(self) -> tuple[Path, str, Camera]:
+    def __getstate__(self) -> tuple[Path, str, Camera | None]:
         return self._bag, self._topic, self._camera
 
-    def __setstate__(self, state: tuple[Path, str, Camera]) -> None:
+    def __setstate__(self, state: tuple[Path, str, Camera | None]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
     def read(self, time_ns: int, stamp_ns: int) -> Image:
@@ -86,7 +87,9 @@ class ImageSource:
         """
         name = f"{self._bag} {self._topic} at {stamp_ns}"
         image = decode_image(name, self._message(name, time_ns, stamp_ns))
-        size, wanted = image.shape[1::-1], (self._camera.width, self._camera.height)
+        lens = self._camera
+        size = image.shape[1::-1]
+        wanted = size if lens is None else (lens.width, lens.height)
         if size != wanted:
             wanted_text = f"{wanted[0]}x{wanted[1]} as in camera_info"
             raise DatasetError(expected(name, wanted_text, f"{size[0]}x{size[1]}"))

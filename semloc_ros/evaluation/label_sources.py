@@ -1,21 +1,29 @@
-"""Label maps for the images of a bag that do not come out of the bag: files, found by stamp.
+"""Label maps for the images of a bag that do not come out of the bag: files, found by stamp, or
+what a model makes of the images.
 
-A source is a folder of `STAMP.png` (nanoseconds of the image's header), a world's dataset folder
-(kapture records tell the stamps, `truth/CAMERA/NNNNNN.labels.png` are the labels), or
-`LABELS@FRAMES`: labels in LABELS under the names of the images of the kapture folder FRAMES.
+A source is a model (a name in models/ or a file, see `perception.label_model`), a folder of
+`STAMP.png` (nanoseconds of the image's header), a world's dataset folder (kapture records tell the
+stamps, `truth/CAMERA/NNNNNN.labels.png` are the labels), or `LABELS@FRAMES`: labels in LABELS under
+the names of the images of the kapture folder FRAMES.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.config import LabellerConfig
 from semloc_ros.datasets.bag_reader import topics
 from semloc_ros.errors import DatasetError, SemlocError, expected
 from semloc_ros.evaluation.stream import IMAGE, LABELS, Event
 from semloc_ros.maps.image_files import read_labels
 from semloc_ros.maps.kapture import read_kapture_records
+from semloc_ros.perception.label_model import Labeller, is_model, load_labeller
 from semloc_ros.types import CameraImage, LabelMap, PosedImage
 
 _RECORDS = "sensors/records_camera.txt"
@@ -54,14 +62,41 @@ class LabelFiles:
             return error
 
 
-def find_labels(source: str, bag: Path, image_topic: str) -> LabelFiles | None:
-    """The files of a source, None if it is a topic of the bag.
+@dataclass(frozen=True, slots=True)
+class LabelModel:
+    """Label maps that a model makes, as fast as images come: what it takes is not waited for."""
+
+    labeller: Labeller
+
+    def check(self, stamps_ns: Iterable[int]) -> None:
+        """Every image will have labels."""
+
+    def beside(self, events: Iterable[Event]) -> Iterator[Event]:
+        """The events, and before each image its label map; none of an image that is broken."""
+        for event in events:
+            if event.kind == IMAGE and not isinstance(event.value, SemlocError):
+                yield replace(event, kind=LABELS, value=self._label(event.value))
+            yield event
+
+    def _label(self, image: NDArray[np.uint8]) -> LabelMap | SemlocError:
+        try:
+            return self.labeller.label(image)
+        except SemlocError as error:
+            return error
+
+
+def find_labels(
+    source: str, bag: Path, image_topic: str, config: LabellerConfig | None = None
+) -> LabelFiles | LabelModel | None:
+    """The files or the model of a source, None if it is a topic of the bag.
 
     Raises DatasetError, in one line, for a source that is neither, or a folder without any labels
-    of the camera whose images are on `image_topic`.
+    of the camera whose images are on `image_topic`; the errors of `load_labeller` for a model.
     """
     if source in topics(bag):
         return None
+    if is_model(source):
+        return LabelModel(_labeller(source, config or LabellerConfig()))
     labels, at, frames = source.rpartition("@")
     if at:
         paths = _by_records(source, Path(frames), Path(labels), ".png", image_topic)
@@ -73,10 +108,16 @@ def find_labels(source: str, bag: Path, image_topic: str) -> LabelFiles | None:
     return LabelFiles(source, paths)
 
 
+@lru_cache(maxsize=1)
+def _labeller(source: str, config: LabellerConfig) -> Labeller:
+    """One at a time is kept: bag after bag has the same."""
+    return load_labeller(source, config)
+
+
 def _by_stamps(source: str, bag: Path) -> dict[int, Path]:
     folder = Path(source)
     if not folder.is_dir():
-        wanted = f"a topic of {bag}, a folder, or LABELS@FRAMES"
+        wanted = f"a topic of {bag}, a model, a folder, or LABELS@FRAMES"
         raise DatasetError(expected(f"--labels {source}", wanted, "none of them"))
     found = {int(path.stem): path for path in folder.glob("*.png") if path.stem.isdecimal()}
     if not found:

@@ -30,7 +30,7 @@ from semloc_ros.datasets.bags import poses, static_transform
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.evaluation.events import bag_events, image_topic_of
 from semloc_ros.evaluation.faults import FaultLine, parse_faults
-from semloc_ros.evaluation.label_sources import LabelFiles, find_labels
+from semloc_ros.evaluation.label_sources import LabelFiles, LabelModel, find_labels
 from semloc_ros.evaluation.predictions import ABLATION, PREDICTIONS, Drive, Truth, write_reference
 from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.replay import Replay
@@ -52,7 +52,7 @@ _POSE_TYPES = (
 class Job:
     """One condition to predict: `truth` is a topic of the bag or a TUM file; `faults` as they
     are written behind --inject; `mapped_ns` the stamps of the images that the map is made of;
-    `labels` a topic of the bag or files of label maps, see `label_sources`, or "" for none."""
+    `labels` a topic of the bag, files of label maps or a model, see `label_sources`, or ""."""
 
     bag: Path
     truth: str
@@ -108,14 +108,16 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     _write_config(config, folder / CONFIG)
 
 
-def labels_of(job: Job, config: EvaluateConfig) -> tuple[EvaluateConfig, LabelFiles | None]:
-    """The parameters with the topic of a job's labels, or the files that they are in.
+def labels_of(
+    job: Job, config: EvaluateConfig
+) -> tuple[EvaluateConfig, LabelFiles | LabelModel | None]:
+    """The parameters with the topic of a job's labels, or the files or the model they come from.
 
     Raises DatasetError, in one line, for labels that are not there.
     """
     if not job.labels:
         return config, None
-    files = find_labels(job.labels, job.bag, config.topics.image)
+    files = find_labels(job.labels, job.bag, config.topics.image, config.labeller)
     topic = job.labels if files is None else ""
     return replace(config, topics=replace(config.topics, labels=topic)), files
 

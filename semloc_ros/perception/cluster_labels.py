@@ -25,13 +25,13 @@ from semloc_ros.errors import InputError, MapError, SemlocError, expected
 from semloc_ros.maps.archives import read_archive
 from semloc_ros.options import from_mapping
 from semloc_ros.perception.features import check_image
+from semloc_ros.perception.tiles import full_size
 from semloc_ros.types import LabelMap
 
 _DIRECTIONS = 8
 _AROUND = tuple((row, column) for row in (-2, 0, 2) for column in (-2, 0, 2))  # times the blur
 _FLAT = 0.2  # mean slope of lightness (per cent per pixel): as weak edges are noise, and fade
 _ARRAYS = ("mean", "axes", "centroids")
-_MOST_BYTES = np.iinfo(np.uint8).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,11 @@ class ClusterLabels:
         check_image(image)
         stride = self.config.stride_px
         cells = _features(image, self.config)
-        values = (cells.reshape(-1, cells.shape[2]) - self.mean) @ self.axes
+        centred = cells.reshape(-1, cells.shape[2]) - self.mean
+        values = np.asarray(centred @ self.axes, np.float32)
         _, nearest = faiss.knn(values, self.centroids, 1)
-        kind = np.uint8 if self.count <= _MOST_BYTES else np.uint16
-        small = nearest.reshape(cells.shape[:2]).astype(kind)
-        large = small.repeat(stride, axis=0).repeat(stride, axis=1)
-        return np.ascontiguousarray(large[: image.shape[0], : image.shape[1]])
+        found = nearest.reshape(cells.shape[:2])
+        return full_size(found, stride, image.shape[:2], self.count)
 
     def save(self, path: Path) -> None:
         """Write the model to one .npz file, at this very name."""

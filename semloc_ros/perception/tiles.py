@@ -1,5 +1,5 @@
-"""Scores of a large image from overlapping patches, as FGSN is evaluated (Larsson et al., ICCV
-2019, section 3): patches of 713 x 713 pixels at a step of 476, each pixel the weighted mean.
+"""From scores to label maps: between strides, and from overlapping patches, as FGSN is evaluated
+(Larsson et al., ICCV 2019, section 3): 713 x 713 pixels, step 476, each pixel the weighted mean.
 
 The weight is 1 in the central 236 x 236 pixels of a patch and falls linearly to 0 at its edges:
 along each axis, and in the corners the product of both, so that with the paper's numbers the
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.errors import ConfigError, expected
+from semloc_ros.types import LabelMap
 
 ScorePatch = Callable[[NDArray[np.uint8]], Any]  # (patch_px, patch_px[, 3]) to scores (C, n, n)
 
@@ -59,7 +60,7 @@ class Tiling:
         middles = self.stride * np.arange(self.cells) + (self.stride - 1) / 2
         inside = np.minimum(middles + 0.5, self.patch_px - 0.5 - middles)
         width = max((self.patch_px - self.centre_px) / 2, 0.5)
-        return np.clip(inside, 0.5, width).astype(np.float32) / np.float32(width)
+        return np.asarray(np.clip(inside, 0.5, width) / width, np.float32)
 
 
 def blended(image: NDArray[np.uint8], tiling: Tiling, score: ScorePatch) -> Any:
@@ -80,6 +81,40 @@ def blended(image: NDArray[np.uint8], tiling: Tiling, score: ScorePatch) -> Any:
         mass[i : i + side, j : j + side] += weights
     rows, columns = -(-height // stride), -(-width // stride)
     return total[:, :rows, :columns] / mass[:rows, :columns]
+
+
+def finer(
+    scores: Any, factors: tuple[float, float], stride: int, size: tuple[int, int]
+) -> Any:
+    """Scores (C, h, w) of cells of `factors` pixels (down, across) as those of cells of `stride`
+    pixels that cover an image of `size` (H, W) pixels; bilinear, the border repeated."""
+    fine = tuple(-(-one // stride) for one in size)
+    if tuple(scores.shape[1:]) == fine:
+        return scores
+    down, across = (
+        _like(scores, _between(scores.shape[axis + 1], factors[axis], fine[axis], stride))
+        for axis in (0, 1)
+    )
+    return down @ scores @ across.T
+
+
+def full_size(cells: NDArray[Any], stride: int, size: tuple[int, int], count: int) -> LabelMap:
+    """The label map (H, W) of labels by cell: uint8 up to 255 labels, as 255 is unknown, uint16
+    beyond."""
+    kind = np.uint8 if count <= np.iinfo(np.uint8).max else np.uint16
+    large = cells.astype(kind).repeat(stride, axis=0).repeat(stride, axis=1)
+    return np.ascontiguousarray(large[: size[0], : size[1]])
+
+
+def _between(coarse: int, factor: float, fine: int, stride: int) -> NDArray[np.float32]:
+    """The matrix (fine, coarse) that interpolates along one side."""
+    at = np.clip(stride * (np.arange(fine) + 0.5) / factor - 0.5, 0.0, coarse - 1.0)
+    first = np.minimum(at.astype(np.int64), max(coarse - 2, 0))
+    weights = np.zeros((fine, coarse), np.float32)
+    rows = np.arange(fine)
+    weights[rows, first] = 1.0 - (at - first)
+    weights[rows, np.minimum(first + 1, coarse - 1)] += at - first
+    return weights
 
 
 def _corners(tiling: Tiling, height: int, width: int) -> Iterator[tuple[int, int]]:

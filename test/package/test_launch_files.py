@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from semloc_ros.config import LocalizerNodeConfig, ReplayConfig
+from semloc_ros.config import LabellerConfig, LocalizerNodeConfig, ReplayConfig
 from semloc_ros.options import describe, flatten
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
@@ -26,7 +26,7 @@ import json, os, pathlib, sys, time, rclpy
 rclpy.init(args=sys.argv)
 node = rclpy.create_node("unnamed")
 values = {name: one.value for name, one in node._parameter_overrides.items()}
-topics = [node.resolve_topic_name(name) for name in ("image", "camera_info", "odom", "mask")]
+topics = [node.resolve_topic_name(name) for name in ("image", "camera_info", "odom", "mask", "labels")]
 seen = [node.get_fully_qualified_name(), values, topics, sys.argv[1:]]
 print("SEEN", json.dumps(seen), flush=True)
 pathlib.Path(sys.argv[0]).with_suffix(".seen").touch()
@@ -49,7 +49,7 @@ def launched(tmp_path: Path, ros_domain: int, monkeypatch: pytest.MonkeyPatch) -
     marker.touch()
     for folder in ("launch", "config", "rviz"):
         shutil.copytree(ROOT / folder, share / folder)
-    for name in ("fault_injector", "localizer", "recorder", "replay"):
+    for name in ("fault_injector", "fgsn_segmenter", "localizer", "recorder", "replay"):
         (programs / name).write_text(f"#!{sys.executable}\n{SHOW}")
         (programs / name).chmod(0o755)
     known = os.environ.get("AMENT_PREFIX_PATH", "")
@@ -83,7 +83,7 @@ def test_nothing_given_means_the_defaults_of_config(launched: Launched) -> None:
     name, values, topics, _ = launched("localize.launch.py")["localizer"]
     assert name == "/localizer"
     assert values == flatten(LocalizerNodeConfig())
-    assert topics == ["/image", "/camera_info", "/odom", "/mask"]
+    assert topics == ["/image", "/camera_info", "/odom", "/mask", "/labels"]
 
 
 def test_command_line_wins_over_the_file_which_wins_over_the_defaults(
@@ -104,7 +104,8 @@ def test_namespace_topics_and_time(launched: Launched) -> None:
     seen = launched("localize.launch.py", *words, "use_sim_time:=true", "seed:=3")["localizer"]
     name, values, topics, _ = seen
     assert name == "/robot/localizer"
-    assert topics == ["/cam/image", "/robot/camera_info", "/robot/odometry", "/robot/mask"]
+    wanted = ["/cam/image", "/robot/camera_info", "/robot/odometry", "/robot/mask", "/robot/labels"]
+    assert topics == wanted
     assert values["use_sim_time"] is True
     assert values["seed"] == 3
 
@@ -117,8 +118,8 @@ def test_missing_config_file_is_said(launched: Launched) -> None:
 
 def test_show_args_lists_every_option(launched: Launched) -> None:
     shown = launched("replay.launch.py", "--show-args")["shown"]
-    for kind in (LocalizerNodeConfig, ReplayConfig):
-        for one in describe(kind):
+    for kind, prefix in ((LocalizerNodeConfig, ""), (ReplayConfig, ""), (LabellerConfig, "labeller.")):
+        for one in describe(kind, prefix):
             assert f"'{one.name}':" in shown
             assert one.help in shown
 
@@ -152,6 +153,13 @@ def test_replay_waits_for_the_localizer_of_a_namespace(launched: Launched) -> No
     assert own_arguments(seen["replay"])[2] == "/robot/left"
 
 
+def test_replay_waits_for_the_segmenter_too(launched: Launched) -> None:
+    words = ["bag:=/bags/drive", "labels_model:=street_fgsn"]
+    seen = launched("replay.launch.py", *words, nodes=3)
+    assert own_arguments(seen["replay"])[2] == "/image=2"
+    assert seen["fgsn_segmenter"][1]["use_sim_time"] is True
+
+
 def test_replay_waits_as_told(launched: Launched) -> None:
     seen = launched("replay.launch.py", "bag:=/bags/drive", "wait_for:=/words", nodes=2)
     assert own_arguments(seen["replay"]) == ["/bags/drive", "--wait-for", "/words"]
@@ -165,11 +173,38 @@ def test_faults_go_between_the_topics_and_the_localizer(launched: Launched) -> N
     assert name == "/robot/fault_injector"
     given = {"inject": "drop=0.2 kidnap@40s", "image_transport": "compressed", "seed": 3}
     assert values == given
-    assert topics == ["/cam/image/compressed", "/robot/camera_info", "/wheels", "/robot/mask"]
+    assert topics[:3] == ["/cam/image/compressed", "/robot/camera_info", "/wheels"]
+    assert topics[3:] == ["/robot/mask", "/robot/labels"]
     _, values, topics, _ = seen["localizer"]
-    names = ("image", "camera_info", "odom", "mask")
+    names = ("image", "camera_info", "odom", "mask", "labels")
     assert topics == [f"/robot/fault_injector/{name}" for name in names]
     assert values["seed"] == 3
+
+
+def test_a_model_of_labels_starts_the_segmenter(launched: Launched) -> None:
+    words = ["labels_model:=street_fgsn", "labeller.device:=cpu", "labeller.threads:=2"]
+    words += ["namespace:=robot", "image_topic:=/cam/image", "image_transport:=compressed"]
+    seen = launched("localize.launch.py", *words, nodes=2)
+    name, values, topics, _ = seen["fgsn_segmenter"]
+    assert name == "/robot/fgsn_segmenter"
+    options = {"labeller.device": "cpu", "labeller.threads": 2}
+    assert values == {**options, "model": "street_fgsn", "image_transport": "compressed"}
+    assert topics[0] == "/cam/image"
+    assert seen["localizer"][2][4] == "/robot/fgsn_segmenter/labels"
+
+
+def test_faults_get_the_labels_of_a_model(launched: Launched) -> None:
+    words = ["labels_model:=street_fgsn", "inject:=labels=0.2", "image_topic:=/cam/image"]
+    seen = launched("localize.launch.py", *words, nodes=3)
+    assert seen["fgsn_segmenter"][2][0] == "/cam/image"
+    assert seen["fault_injector"][2][4] == "/fgsn_segmenter/labels"
+    assert seen["localizer"][2][4] == "/fault_injector/labels"
+
+
+def test_labels_come_from_one_source(launched: Launched) -> None:
+    seen = launched("localize.launch.py", "labels_model:=street_fgsn", "labels_topic:=/labels")
+    assert "labels_topic: expected none beside labels_model, got both" in seen["shown"]
+    assert list(seen) == ["shown"]
 
 
 @pytest.mark.parametrize("fault", ["drop", "drop clockjump@20=3"])

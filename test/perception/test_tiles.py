@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from semloc_ros.errors import ConfigError
-from semloc_ros.perception.tiles import Tiling, blended
+from semloc_ros.perception.tiles import Tiling, blended, finer, full_size
 
 PAPER = Tiling(713, 476, 236, 1)
 
@@ -100,3 +100,26 @@ def test_every_patch_has_its_whole_size() -> None:
 def test_patches_that_leave_gaps_are_refused(tiling: tuple[int, ...], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Tiling(*tiling)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize(("stride", "size"), [(4, (61, 93)), (1, (16, 23)), (2, (8, 5))])
+def test_finer_scores_are_those_of_torch(stride: int, size: tuple[int, int], kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    coarse = np.random.default_rng(5).normal(size=(3, *(-(-one // 8) for one in size)))
+    coarse = coarse.astype(np.float32)
+    large = torch.nn.functional.interpolate(
+        torch.from_numpy(coarse)[None], scale_factor=8 / stride, mode="bilinear"
+    )[0].numpy()
+    wanted = large[:, : -(-size[0] // stride), : -(-size[1] // stride)]
+    found = finer(coarse if kind == "numpy" else torch.from_numpy(coarse), (8, 8), stride, size)
+    np.testing.assert_allclose(np.asarray(found), wanted, atol=1e-6)
+
+
+def test_label_maps_have_the_images_size_and_room_for_unknown() -> None:
+    cells = np.array([[0, 254], [255, 256]])
+    small = full_size(cells[:1], 4, (3, 7), 255)
+    assert small.dtype == np.uint8 and small.shape == (3, 7)
+    assert small[:, :4].max() == 0 and small[:, 4:].min() == 254
+    large = full_size(cells, 4, (8, 8), 256)
+    assert large.dtype == np.uint16 and large[4, 0] == 255 and large[4, 4] == 256
