@@ -98,6 +98,11 @@ def test_a_signal_while_the_map_is_read_ends_the_localizer_cleanly(start, ros):
             "pnp.min_inlier: unknown parameter, did you mean pnp.min_inliers?",
         ),
         ("localizer", ["-p", "map:=3"], "map: expected a str, got 3"),
+        (
+            "fgsn_segmenter",
+            ["-p", "labeller.devise:=cpu"],
+            "labeller.devise: unknown parameter, did you mean labeller.device?",
+        ),
         ("recorder", [], "out: expected a folder to record to, got ''"),
         ("recorder", ["-p", "out:=/proc/none"], "/proc/none: expected a folder that can be"),
         (
