@@ -117,16 +117,19 @@ def load_yaml(kind: type[Section], path: Path) -> Section:
     return from_mapping(kind, values)
 
 
-def commented_yaml(kind: type, indent: str = "") -> str:
-    """The defaults of a section as yaml, one comment of help, unit and range per option."""
+def commented_yaml(kind: type, indent: str = "", values: Any = None) -> str:
+    """A section as yaml, one comment of help, unit and range per option: `values`, an instance of
+    it, or its defaults."""
+    values = kind() if values is None else values
     lines = []
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        hint = hints[field.name]
+        hint, value = hints[field.name], getattr(values, field.name)
         if dataclasses.is_dataclass(hint):
-            lines += [f"{indent}{field.name}:", commented_yaml(hint, indent + "  ")]  # type: ignore[arg-type]
+            inside = commented_yaml(hint, indent + "  ", value)  # type: ignore[arg-type]
+            lines += [f"{indent}{field.name}:", inside]
             continue
-        one = Option(field.name, hint, field.default, **field.metadata)
+        one = Option(field.name, hint, value, **field.metadata)
         lines += [f"{indent}# {help_line(one)}", f"{indent}{one.name}: {_yaml_scalar(one.default)}"]
     return "\n".join(lines)
 

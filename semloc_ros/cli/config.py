@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -13,14 +14,26 @@ from semloc_ros.config import (
     LocalizerNodeConfig,
     RecorderNodeConfig,
 )
+from semloc_ros.config.learning import (
+    FGSN_PRESETS,
+    SEGMENTATION_PRESETS,
+    FgsnTrainingConfig,
+    SegmentationTrainingConfig,
+)
 from semloc_ros.errors import InputError, expected
-from semloc_ros.options import commented_yaml, markdown_table
+from semloc_ros.options import commented_yaml, from_mapping, markdown_table
 
 # by page of docs/nodes, then by the name that stands in its markers
 TABLES: dict[str, dict[str, type]] = {
     "localizer.md": {"parameters": LocalizerNodeConfig, "recorder parameters": RecorderNodeConfig},
     "fgsn_segmenter.md": {"parameters": FgsnSegmenterNodeConfig},
     "fault_injector.md": {"parameters": FaultInjectorConfig},
+}
+
+# by the first part of the name of a file in config/training: the options, and presets of them
+TRAINING: dict[str, tuple[type[Any], Mapping[str, Mapping[str, Any]]]] = {
+    "fgsn": (FgsnTrainingConfig, FGSN_PRESETS),
+    "segmentation": (SegmentationTrainingConfig, SEGMENTATION_PRESETS),
 }
 
 _HEAD = """\
@@ -47,13 +60,17 @@ def show(
 
 
 def write_generated(root: Path) -> None:
-    """Bring config/localize.yaml and the tables of docs/nodes up to date."""
+    """Bring config/ and the tables of docs/nodes up to date."""
     folder = root / "docs" / "nodes"
     try:
         pages = {folder / page: _with_tables(folder / page, TABLES[page]) for page in TABLES}
         for path, text in pages.items():
             path.write_text(text)
         (root / "config" / "localize.yaml").write_text(parameter_file())
+        training = root / "config" / "training"
+        training.mkdir(exist_ok=True)
+        for name, content in training_files().items():
+            (training / name).write_text(content)
     except OSError as error:
         raise InputError(expected("--write", "the folder of semloc_ros's source", error)) from None
 
@@ -78,3 +95,17 @@ def _with_tables(path: Path, tables: Mapping[str, type]) -> str:
 def parameter_file() -> str:
     """The text of config/localize.yaml."""
     return f"{_HEAD}{commented_yaml(LocalizerNodeConfig, indent='    ')}\n"
+
+
+def training_files() -> dict[str, str]:
+    """The texts of the files in config/training by name: what `semloc train --config` takes."""
+    files = {}
+    for program, (kind, presets) in TRAINING.items():
+        for preset, changes in presets.items():
+            head = (
+                f"# Options of `semloc train {program}`, preset {preset}. Generated from\n"
+                "# semloc_ros/config/learning.py (`make config`); a test compares the two.\n"
+            )
+            body = commented_yaml(kind, values=from_mapping(kind, changes))
+            files[f"{program}_{preset}.yaml"] = f"{head}{body}\n"
+    return files

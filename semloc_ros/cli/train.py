@@ -19,7 +19,7 @@ from semloc_ros.config.learning import (
     SegmentationTrainingConfig,
 )
 from semloc_ros.errors import ConfigError, expected
-from semloc_ros.options import from_mapping
+from semloc_ros.options import flatten, from_mapping, load_yaml
 
 Config = TypeVar("Config")
 
@@ -30,6 +30,9 @@ _START = typer.Option(
     None, "--start", help="Weights to begin with: a model of ours, or .pth of torchvision."
 )
 _PRESET = typer.Option("small", help="small (the worlds, a processor) or paper.")
+_CONFIG = typer.Option(
+    None, "--config", help="A file of options instead of a preset, as those in config/training."
+)
 _SEED = typer.Option(0, min=0, help="The same seed, data and machine give the same weights.")
 _SET = typer.Option(
     [], "--set", metavar="NAME=VALUE", help="An option, e.g. training.iterations=2000"
@@ -47,12 +50,13 @@ def fgsn(
     only: str = typer.Option("*", help="Pairs whose reference image has such a name: */place[123]"),
     start: Path = _START,
     preset: str = _PRESET,
+    config_file: Path = _CONFIG,
     seed: int = _SEED,
     set_: list[str] = _SET,
     licence: str = _LICENCE,
 ) -> None:
     """Train a fine-grained segmentation network (Larsson et al., ICCV 2019)."""
-    config = _config(FgsnTrainingConfig, FGSN_PRESETS, preset, set_)
+    config = _config(FgsnTrainingConfig, FGSN_PRESETS, preset, config_file, set_)
     from semloc_ros.learning.programs import Origin, train_fgsn
 
     data = ", ".join(path.name for path in pairs)
@@ -71,12 +75,13 @@ def segmentation(
     run: list[str] = typer.Option([], "--run", help="Of a world: a traversal; the default is all."),
     start: Path = _START,
     preset: str = _PRESET,
+    config_file: Path = _CONFIG,
     seed: int = _SEED,
     set_: list[str] = _SET,
     licence: str = _LICENCE,
 ) -> None:
     """Train a network for the 19 classes of Cityscapes."""
-    config = _config(SegmentationTrainingConfig, SEGMENTATION_PRESETS, preset, set_)
+    config = _config(SegmentationTrainingConfig, SEGMENTATION_PRESETS, preset, config_file, set_)
     from semloc_ros.learning.programs import Origin, train_segmentation
 
     with _bar() as bar:
@@ -88,11 +93,13 @@ def segmentation(
 
 
 def _config(
-    kind: type[Config], presets: Mapping[str, Mapping[str, Any]], preset: str, given: list[str]
-) -> Config:
+    kind: type[Config], presets: Mapping[str, Mapping[str, Any]], preset: str, file: Path | None,
+    given: list[str],
+) -> Config:  # fmt: skip
     if preset not in presets:
         raise ConfigError(expected("--preset", " or ".join(presets), preset))
-    return from_mapping(kind, {**presets[preset], **parse_assignments(given)})
+    first = presets[preset] if file is None else flatten(load_yaml(kind, file))
+    return from_mapping(kind, {**first, **parse_assignments(given)})
 
 
 def _checked(out: Path) -> Path:
@@ -116,7 +123,7 @@ def _teller(bar: Progress) -> Any:
     def tell(done: int, total: int, numbers: dict[str, float]) -> None:
         bar.update(task, completed=done, total=total)
         told = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
-        bar.console.print(f"{done}: {told}", highlight=False)
+        bar.console.print(f"{done}: {told}", highlight=False, soft_wrap=True)
 
     return tell
 
