@@ -12,7 +12,18 @@ import typer
 from rich.console import Console
 
 import semloc_ros
-from semloc_ros.cli import config, dataset, demo, doctor, evaluate, map, replay, train, world
+from semloc_ros.cli import (
+    config,
+    dataset,
+    demo,
+    doctor,
+    evaluate,
+    labels,
+    map,
+    replay,
+    train,
+    world,
+)
 from semloc_ros.errors import SemlocError
 
 app = typer.Typer(
@@ -26,6 +37,7 @@ app.command("config")(config.show)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
+app.command("labels")(labels.labels)
 app.add_typer(world.app, name="world")
 app.add_typer(map.app, name="map")
 app.add_typer(dataset.app, name="dataset")
@@ -72,7 +84,8 @@ def _mend(module: str) -> str:
     """What to install for a module that is not there."""
     extras = {
         "cv2": "opencv", "h5py": "datasets", "matplotlib": "demo", "embreex": "demo",
-        "rerun": "rerun", "torch": "torch",
+        "lightning_fabric": "torch", "onnx": "onnx", "onnxruntime": "onnx", "rerun": "rerun",
+        "safetensors": "torch", "torch": "torch", "torchvision": "torch",
     }  # fmt: skip
     if module in extras:
         return f"{module} is not installed: pip install 'semloc_ros[{extras[module]}]'"

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from semloc_ros.maps.semantic_map import SemanticMap
 
 
+_LABELLER = "labeller."  # before the names of a model's options
+
+
 class Stationary(str, enum.Enum):
     """How it is known which labels stay where they are."""
 
@@ -69,12 +72,10 @@ def label(
     from semloc_ros.localization.semantics import load_semantics
     from semloc_ros.maps.storage import check_replaceable, load_map, save_map
 
-    given = parse_assignments(set_)
-    labeller = from_mapping(LabellerConfig, given.pop("labeller", {}))
-    config = from_mapping(FilterConfig, given)
+    config, labeller = _options(set_)
     check_replaceable(out or folder)
     semantic_map = load_map(folder)
-    if images is None and not Path(labels).exists():
+    if images is None and not Path(labels).is_dir():
         wanted = "a folder, or --images beside a model"
         raise ConfigError(expected(f"--labels {labels}", wanted, "neither"))
     with TemporaryDirectory() as scratch:
@@ -91,6 +92,14 @@ def label(
     semantics = load_semantics(labelled, config, seed=0)
     assert semantics is not None
     _tell(labelled, semantics.points.labels, out or folder)
+
+
+def _options(assignments: list[str]) -> tuple[FilterConfig, LabellerConfig]:
+    """The filter's options, and the model's, which have a word before their names."""
+    given = parse_assignments(assignments)
+    of_model = [name for name in given if name.startswith(_LABELLER)]
+    labeller = {name.removeprefix(_LABELLER): given.pop(name) for name in of_model}
+    return from_mapping(FilterConfig, given), from_mapping(LabellerConfig, labeller)
 
 
 def _label_views(
@@ -132,9 +141,10 @@ def _chooser(
             labelling.stationary_clusters, least_ratio=config.labels.stationary_ratio
         )
     if how is Stationary.FILE and flags is None:
-        got = "none" if known is None else f"{len(known)}"
-        got = "which stay is not known" if known is not None and len(known) == count else got
-        raise ConfigError(expected(f"{labels}: labels.json", f"{count} labels", got))
+        wanted, got = f"{count} labels", "none" if known is None else f"{len(known)}"
+        if known is not None and len(known) == count:
+            wanted, got = "which of the labels stay", "that it is not known"
+        raise ConfigError(expected(f"{labels}: labels.json", wanted, got))
     fixed: NDArray[np.bool_] = np.ones(count, np.bool_)
     if how is Stationary.CITYSCAPES:
         fixed = labelling.stationary_classes(count)

@@ -9,10 +9,11 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from label_networks import write_onnx
 from typer.testing import CliRunner
 
 from semloc_ros.cli.map import app
-from semloc_ros.errors import ConfigError, MapError, SemlocError
+from semloc_ros.errors import ConfigError, DatasetError, MapError, SemlocError
 from semloc_ros.geometry import se3
 from semloc_ros.maps.storage import load_map
 
@@ -187,3 +188,54 @@ def test_label_takes_the_label_maps_of_a_folder(built, labels, tmp_path):
     file.unlink()
     with pytest.raises(MapError, match=f"{file.name}: expected a label map, got no such file"):
         raise run("label", built, "--labels", labels, "--out", out).exception
+
+
+@pytest.fixture
+def two_classes(tmp_path):
+    """A model that knows the dark from the bright, and that the bright stays."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    write_onnx(tmp_path / "mine.onnx", classes=2, step=1)
+    text = "classes: [dark, bright]\nstationary: [bright]\nmean: [0, 0, 0]\nstd: [1, 1, 1]\n"
+    (tmp_path / "mine.yaml").write_text(text + "label_stride: 1\n")
+    return tmp_path / "mine.onnx"
+
+
+def test_label_takes_a_model_and_the_images(built, kapture, two_classes, tmp_path):
+    out, one_thread = tmp_path / "map", ("--set", "labeller.threads=1")
+    result = run("label", built, "--labels", two_classes, "--images", kapture, "--out", out,
+                 "--set", "labels.least_votes=2", *one_thread)
+    assert result.exit_code == 0, result.output
+    labelled = load_map(out)
+    assert labelled.label_stationary.tolist() == [False, True]
+    assert labelled.manifest.build["labels"] == {"count": 2, "source": "mine.onnx"}
+    votes = np.asarray(labelled.label_histogram, np.int64).sum(1)
+    assert (votes == np.diff(labelled.track_offsets)).all()
+    voted, brightness = labelled.label_histogram.argmax(1), labelled.colors_rgb[:, 0]
+    assert np.median(brightness[voted == 1]) > 128 > np.median(brightness[voted == 0])
+    again = run("label", built, "--labels", two_classes, "--images",
+                kapture / "sensors" / "records_data", "--out", out, "--stationary", "all",
+                *one_thread)
+    assert again.exit_code == 0 and load_map(out).label_stationary.all()
+
+
+def test_a_model_without_the_images_is_one_line(built, kapture, two_classes, tmp_path):
+    out = ("--out", tmp_path / "map")
+    with pytest.raises(ConfigError, match="expected a folder, or --images beside a model"):
+        raise run("label", built, "--labels", "street_fgsn", *out).exception
+    with pytest.raises(ConfigError, match="expected a folder, or --images beside a model"):
+        raise run("label", built, "--labels", two_classes, *out).exception
+    with pytest.raises(DatasetError, match="images of the map's views, such as 0.png"):
+        raise run("label", built, "--labels", two_classes, "--images", tmp_path, *out).exception
+    assert not (tmp_path / "map").exists()
+
+
+def test_labels_that_may_move_are_learned(built, labels, tmp_path):
+    content = {"names": ["a", "b", "c"], "stationary": None, "parents": [255, 255, 255]}
+    (labels / "labels.json").write_text(json.dumps(content))
+    run("label", built, "--labels", labels, "--out", tmp_path / "map")
+    assert load_map(tmp_path / "map").label_stationary.tolist() == [False, False, True]
+    refused = run("label", built, "--labels", labels, "--out", tmp_path / "map",
+                  "--stationary", "file")
+    with pytest.raises(ConfigError, match="expected which of the labels stay"):
+        raise refused.exception

@@ -11,9 +11,10 @@ import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from semloc_ros.errors import DatasetError, MapError
+from semloc_ros.errors import DatasetError, InputError, MapError
 from semloc_ros.evaluation.label_sources import find_labels
 from semloc_ros.evaluation.stream import IMAGE, LABELS, ODOMETRY, Event
+from semloc_ros.perception.cluster_labels import ClusterLabels, fit
 
 STAMPS = (1_700_000_000_013_700_000, 1_700_000_000_513_700_000)
 FINE = np.full((4, 6), 300, np.uint16)
@@ -110,7 +111,7 @@ def test_wrong_sources_are_one_line(bag: Path, frames: Path, tmp_path: Path) -> 
     (tmp_path / "empty").mkdir()
     write(tmp_path / "other" / "5.png", FINE)
     cases = {
-        "/lables": "expected a topic of .*drive, a folder, or LABELS@FRAMES, got none of them",
+        "/lables": "a topic of .*drive, a model, a folder, or LABELS@FRAMES, got none of them",
         str(tmp_path / "empty"): "expected files STAMP.png or sensors/records_camera.txt",
         f"{tmp_path / 'empty'}@{frames}": "expected label maps such as .*/left/00000.*, got none",
         f"{frames}@{tmp_path / 'empty'}": "empty/sensors",
@@ -122,3 +123,43 @@ def test_wrong_sources_are_one_line(bag: Path, frames: Path, tmp_path: Path) -> 
         assert "\n" not in str(refused.value)
     with pytest.raises(DatasetError, match="a camera of the topic /rear/image_raw, got left, righ"):
         find_labels(str(frames), bag, "/rear/image_raw")
+
+
+@pytest.fixture
+def clusters(tmp_path: Path) -> Path:
+    """A model of three labels."""
+    rng = np.random.default_rng(0)
+    model = fit([rng.integers(0, 255, (24, 24, 3), np.uint8)], 3, seed=0)
+    model.save(tmp_path / "room.npz")
+    return tmp_path / "room.npz"
+
+
+def test_a_model_labels_each_image_that_is_whole(bag: Path, clusters: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, (16, 20, 3), np.uint8)
+    torn = DatasetError("torn")
+    images = [
+        Event(9, stamp, IMAGE, value, stamp, "camera")
+        for stamp, value in zip(STAMPS, (pixels, torn), strict=True)
+    ]
+    source = find_labels(str(clusters), bag, TOPIC)
+    assert source is not None
+    source.check(STAMPS)
+    labels, image, broken = source.beside(images)
+    assert [labels.kind, image.kind, broken.kind] == [LABELS, IMAGE, IMAGE]
+    assert (labels.stamp_ns, labels.at_ns) == (STAMPS[0], 9) and broken.value is torn
+    np.testing.assert_array_equal(labels.value, ClusterLabels.load(clusters).label(pixels))
+
+
+def test_an_image_that_the_model_does_not_take_has_a_fault_for_labels(
+    bag: Path, clusters: Path
+) -> None:
+    source = find_labels(str(clusters), bag, TOPIC)
+    assert source is not None
+    wrong = Event(9, STAMPS[0], IMAGE, np.zeros((4, 4), np.uint16), STAMPS[0], "camera")
+    labels, _ = source.beside([wrong])
+    assert isinstance(labels.value, InputError) and labels.kind == LABELS
+
+
+def test_a_model_that_is_not_there_is_one_line(bag: Path, tmp_path: Path) -> None:
+    with pytest.raises(MapError, match="absent.npz: expected a label model"):
+        find_labels(str(tmp_path / "absent.npz"), bag, TOPIC)
