@@ -9,6 +9,7 @@ mutual information look larger than it is.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from semloc_ros.types import FloatArray, ImagePair, LabelMap
 
 Table = NDArray[np.int64]
 Label = Callable[[NDArray[np.uint8]], LabelMap]
+_KEPT_IMAGES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +124,21 @@ def labels_at(labels: LabelMap, pixels: FloatArray) -> LabelMap:
 def table_of_pairs(pairs: Iterable[ImagePair], label: Label, count: int) -> Table:
     """The labels (`count`, `count`) of the points of image pairs: rows in image a, columns in b.
 
-    An image is labelled anew only if its pair's one before it was another.
+    An image is labelled once as long as it is among the last few that pairs had on its side (two
+    traversals may use the same names).
     """
     table = np.zeros((count, count), np.int64)
-    latest: dict[str, tuple[str, LabelMap]] = {}
+    latest: OrderedDict[tuple[str, str], LabelMap] = OrderedDict()
     for pair in pairs:
-        sides = (("a", pair.name_a, pair.read_a), ("b", pair.name_b, pair.read_b))
-        for side, name, read in sides:
-            if side not in latest or latest[side][0] != name:
-                latest[side] = name, label(read())
-        table += contingency(
-            labels_at(latest["a"][1], pair.points_a), labels_at(latest["b"][1], pair.points_b),
-            (count, count),
-        )  # fmt: skip
+        found = []
+        for name, read, pixels in (
+            (("a", pair.name_a), pair.read_a, pair.points_a),
+            (("b", pair.name_b), pair.read_b, pair.points_b),
+        ):
+            labels = latest.pop(name) if name in latest else label(read())
+            latest[name] = labels
+            found.append(labels_at(labels, pixels))
+        while len(latest) > _KEPT_IMAGES:
+            latest.popitem(last=False)
+        table += contingency(found[0], found[1], (count, count))
     return table

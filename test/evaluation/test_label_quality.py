@@ -115,3 +115,5 @@ def test_points_of_pairs_are_counted_from_a_to_b():
     pairs = [pair("a", 0, "b", 1, 3), pair("a", 0, "c", 0, 2)]
     assert table_of_pairs(pairs, label, 2).tolist() == [[2, 3], [0, 0]]
     assert len(calls) == 3  # image a once
+    same_names = pair("a", 1, "a", 0, 4)
+    assert table_of_pairs([same_names], label, 2).tolist() == [[0, 0], [4, 0]]
