@@ -1,5 +1,7 @@
 """Bad input to the localizer node: one clear line, a reason in the status, and it lives on."""
 
+import itertools
+
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import State as LifecycleState
@@ -226,9 +228,12 @@ def test_image_stamps_that_jump_back_start_anew(make_rig):
         every=lambda: robot.send_frame(past),
     )
     rig.fake.answer, since = rig.fake.right, len(robot.statuses)
+    drive = itertools.count(past, 150_000_000)
     # By the node's clock the fix is 100 s old at once, so its timer soon says something else.
-    robot.until(lambda: robot.was_in("TRACKING", since), every=lambda: robot.send_frame(past))
-    assert rig.fake.calls[-1][0].stamp_ns == past
+    robot.until(
+        lambda: robot.was_in("TRACKING", since), every=lambda: robot.send_frame(next(drive))
+    )
+    assert rig.fake.calls[-1][0].stamp_ns < past + 90_000_000_000
 
 
 def test_a_simulated_clock_that_jumps_back_starts_anew(make_rig):
