@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMPS := $(VENV)/.stamps
 INSTALLED_FILES := setup.py setup.cfg package.xml semloc_ros/__init__.py \
-	$(wildcard resource/* launch/*.py config/*.yaml rviz/* scripts/*)
+	$(wildcard resource/* launch/*.py config/*.yaml models/* rviz/* scripts/*)
 
 # set by the Python of another environment, it would hide the libraries of this one
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
@@ -68,7 +68,7 @@ export PYTHONPATH := $(CURDIR):$(PYTHONPATH)
 
 $(STAMPS)/package: $(STAMPS)/venv $(INSTALLED_FILES)
 	$(BIN)/python -c 'import cv2' 2>/dev/null || $(PIP) install opencv-python-headless
-	$(PIP) install '$(NUMPY)' -e '.[datasets,demo,test]'
+	$(PIP) install '$(NUMPY)' -e '.[datasets,demo,onnx,torch,test]'
 	@touch $@
 
 else
@@ -77,7 +77,7 @@ $(STAMPS)/requirements: $(STAMPS)/venv constraints.txt setup.cfg pip_ros/require
 	@echo "== packages from PyPI (a few minutes the first time)"
 	$(PIP) install -c constraints.txt setuptools wheel
 	$(PIP) install -c constraints.txt -r pip_ros/requirements.txt
-	$(PIP) install -c constraints.txt --no-build-isolation -e '.[opencv,datasets,demo,test]'
+	$(PIP) install -c constraints.txt --no-build-isolation -e '.[opencv,datasets,demo,onnx,torch,test]'
 	@touch $@
 
 $(STAMPS)/pip_ros: $(STAMPS)/requirements $(shell find pip_ros -type f -not -name '*.pyc')

@@ -22,6 +22,8 @@ setup(
         (SHARE, ["package.xml"]),
         (f"{SHARE}/launch", sorted(glob("launch/*.launch.py"))),
         (f"{SHARE}/config", sorted(glob("config/*.yaml"))),
+        (f"{SHARE}/models", sorted(glob("models/*"))),
+        (f"{SHARE}/config/training", sorted(glob("config/training/*.yaml"))),
         (f"{SHARE}/rviz", sorted(glob("rviz/*.rviz"))),
         # launch_ros looks for nodes in lib/<package> only; pip would put an entry point into bin
         ("lib/semloc_ros", sorted(glob("scripts/*"))),

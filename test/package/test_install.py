@@ -24,7 +24,9 @@ def check_prefix(prefix: Path) -> None:
     assert (prefix / "share/ament_index/resource_index/packages/semloc_ros").exists()
     share = prefix / "share" / "semloc_ros"
     assert (share / "package.xml").read_text() == (ROOT / "package.xml").read_text()
-    for folder, pattern in (("launch", "*.launch.py"), ("config", "*.yaml"), ("rviz", "*.rviz")):
+    for folder, pattern in (
+        ("launch", "*.launch.py"), ("config", "*.yaml"), ("models", "*"), ("rviz", "*.rviz"),
+    ):  # fmt: skip
         expected = {path.name for path in (ROOT / folder).glob(pattern)}
         assert expected and {path.name for path in (share / folder).glob(pattern)} == expected
     for node in NODES:

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 import semloc_ros
-from semloc_ros.cli.config import parameter_file
+from semloc_ros.cli.config import TRAINING, parameter_file, training_files
 from semloc_ros.config import LocalizerNodeConfig
-from semloc_ros.options import from_mapping
+from semloc_ros.options import from_mapping, load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ElementTree.parse(ROOT / "package.xml").getroot()
@@ -29,16 +29,22 @@ LIBRARIES = {
     "embreex": ("", "embreex"),
     "faiss": ("python3-faiss", "faiss-cpu"),
     "h5py": ("python3-h5py", "h5py"),
+    "lightning_fabric": ("", "lightning-fabric"),
     "matplotlib": ("python3-matplotlib", "matplotlib"),
     "numba": ("python3-numba", "numba"),
     "numpy": ("python3-numpy", "numpy"),
+    "onnx": ("", "onnx"),
+    "onnxruntime": ("python3-onnxruntime-pip", "onnxruntime"),
     "poselib": ("", "poselib"),
     "pycolmap": ("", "pycolmap"),
     "rerun": ("", "rerun-sdk"),
     "rich": ("python3-rich", "rich"),
     "rosbags": ("python3-rosbags-pip", "rosbags"),
+    "safetensors": ("", "safetensors"),
     "scipy": ("python3-scipy", "scipy"),
+    "tensorrt": ("", ""),  # comes with JetPack, or from NVIDIA
     "torch": ("", "torch"),
+    "torchvision": ("", "torchvision"),
     "trimesh": ("python3-trimesh-pip", "trimesh"),
     "typer": ("python3-typer", "typer"),
     "yaml": ("python3-yaml", "PyYAML"),
@@ -123,6 +129,15 @@ def test_parameter_file_is_the_generated_one() -> None:
     assert written == parameter_file(), "run `make config`"
     values = yaml.safe_load(written)["/**"]["ros__parameters"]
     assert from_mapping(LocalizerNodeConfig, values) == LocalizerNodeConfig()
+
+
+def test_training_files_are_the_generated_ones_and_say_what_the_presets_are() -> None:
+    folder = ROOT / "config" / "training"
+    assert {path.name: path.read_text() for path in folder.iterdir()} == training_files()
+    for program, (kind, presets) in TRAINING.items():
+        for preset, changes in presets.items():
+            written = load_yaml(kind, folder / f"{program}_{preset}.yaml")
+            assert written == from_mapping(kind, changes)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "scripts").iterdir()), ids=lambda path: path.name)
