@@ -26,7 +26,7 @@ from semloc_ros.datasets.bag_transforms import (
 from semloc_ros.datasets.camera_info import camera_from_info
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.geometry import se3
-from semloc_ros.types import Camera, FloatArray, Odometry, PosedImage
+from semloc_ros.types import Camera, CameraImage, FloatArray, Odometry, PosedImage
 
 _ODOMETRY = "nav_msgs/msg/Odometry"
 _WITH_COVARIANCE = "geometry_msgs/msg/PoseWithCovarianceStamped"
@@ -35,6 +35,8 @@ _INFO = "sensor_msgs/msg/CameraInfo"
 
 __all__ = [
     "camera",
+    "images",
+    "images_at",
     "odometry",
     "posed_images",
     "poses",
@@ -58,17 +60,27 @@ def posed_images(
     are left out. DatasetError if the messages say that their poses are in another frame than
     `map_frame`.
     """
-    lens = (
-        camera(bag, camera_info_topic) if isinstance(camera_info_topic, str) else camera_info_topic
-    )
     _check_frame(bag, pose_topic, map_frame)
-    stamps, map_from_base = poses(
+    trajectory = poses(
         bag, pose_topic, base_frame=base_frame, map_frame=map_frame, max_gap_s=max_gap_s
     )
-    times, image_stamps, frame = _image_stamps(bag, image_topic, lens)
+    body = "" if base_from_camera is not None else _body_frame(bag, pose_topic, base_frame)
+    return images_at(
+        bag, image_topic, camera_info_topic, *trajectory, base_frame=body,
+        base_from_camera=base_from_camera, max_gap_s=max_gap_s,
+    )  # fmt: skip
+
+
+def images_at(
+    bag: Path, image_topic: str, camera_info_topic: str | Camera, stamps: Stamps,
+    map_from_base: FloatArray, *, base_frame: str = "base_link",
+    base_from_camera: FloatArray | None = None, max_gap_s: float = 0.5,
+) -> list[PosedImage]:  # fmt: skip
+    """The images of a topic with poses of the base from elsewhere: rising `stamps` (N,) ns and
+    `map_from_base` (N, 4, 4). All else as in `posed_images`."""
+    lens, times, image_stamps, frame = _images(bag, image_topic, camera_info_topic)
     if base_from_camera is None:
-        body = _body_frame(bag, pose_topic, base_frame)
-        base_from_camera = static_transform(bag, body, frame)
+        base_from_camera = static_transform(bag, base_frame, frame)
     at_images, good = interpolate_poses(stamps, map_from_base, image_stamps, max_gap_s)
     if not good.any():
         got = f"{len(good)} images, none within {max_gap_s} s of poses"
@@ -77,7 +89,7 @@ def posed_images(
     source = ImageSource(bag, image_topic, lens)
     return [
         PosedImage(
-            f"{image_topic.strip('/').replace('/', '_')}/{image_stamps[i]}",
+            _image_name(image_topic, int(image_stamps[i])),
             int(image_stamps[i]),
             lens,
             camera_from_map[i],
@@ -85,6 +97,19 @@ def posed_images(
         )
         for i in np.flatnonzero(good)
     ]
+
+
+def images(bag: Path, image_topic: str, camera_info_topic: str | Camera) -> list[CameraImage]:
+    """The images of a topic, of which no poses are known; names as in `posed_images`."""
+    lens, times, stamps, _ = _images(bag, image_topic, camera_info_topic)
+    source = ImageSource(bag, image_topic, lens)
+    return [
+        CameraImage(
+            _image_name(image_topic, int(stamp)), int(stamp), lens,
+            partial(source.read, int(time), int(stamp)),
+        )
+        for time, stamp in zip(times, stamps, strict=True)
+    ]  # fmt: skip
 
 
 def odometry(bag: Path, topic: str) -> list[Odometry]:
@@ -127,6 +152,20 @@ def camera(bag: Path, topic: str) -> Camera:
     for _, message in messages(bag, topic, (_INFO,)):
         return camera_from_info(f"{bag} {topic}", message)
     raise DatasetError(expected(f"{bag} {topic}", "a CameraInfo", "no messages"))
+
+
+def _image_name(topic: str, stamp_ns: int) -> str:
+    return f"{topic.strip('/').replace('/', '_')}/{stamp_ns}"
+
+
+def _images(
+    bag: Path, topic: str, camera_info_topic: str | Camera
+) -> tuple[Camera, Stamps, Stamps, str]:
+    """The camera of a topic of images, and of each image what `_image_stamps` says."""
+    lens = (
+        camera(bag, camera_info_topic) if isinstance(camera_info_topic, str) else camera_info_topic
+    )
+    return lens, *_image_stamps(bag, topic, lens)
 
 
 def _image_stamps(bag: Path, topic: str, lens: Camera) -> tuple[Stamps, Stamps, str]:

@@ -50,6 +50,22 @@ def test_posed_images_have_the_pose_of_their_stamp(tiny_bag, tmp_path, plugin):
     assert images[0].name == "camera_image_raw/50000000"
 
 
+def test_images_need_no_poses_and_take_those_from_elsewhere(tiny_bag, tmp_path):
+    with tiny_bag() as bag:
+        write_recording(bag, images=(50, 150, 900))
+    found = bags.images(tmp_path / "bag", IMAGE, INFO)
+    assert [one.stamp_ns for one in found] == [50 * 10**6, 150 * 10**6, 900 * 10**6]
+    assert found[1].name == "camera_image_raw/150000000"
+    assert found[1].camera.width == 8
+    assert found[1].read()[0, 1].tolist() == [150, 20, 30]
+    stamps = np.array([100, 900]) * 10**6
+    poses = np.stack([np.eye(4), se3.make_pose(np.eye(3), np.array([8.0, 0, 0]))])
+    posed = bags.images_at(tmp_path / "bag", IMAGE, INFO, stamps, poses, max_gap_s=1.0)
+    assert [one.stamp_ns for one in posed] == [150 * 10**6, 900 * 10**6]
+    centre = se3.inverse(posed[0].camera_from_map)[:3, 3]  # the mount, and 50 of 800 ms driven
+    np.testing.assert_allclose(centre, [0.1 + 0.5, 0, 0.5], atol=1e-12)
+
+
 def test_images_can_be_read_in_another_process(tiny_bag, tmp_path):
     with tiny_bag() as bag:
         write_recording(bag)
