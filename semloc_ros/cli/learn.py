@@ -108,10 +108,14 @@ def _sightings(
     """Those that are in the map."""
     from semloc_ros.types import PosedImage
 
-    found = [
-        pairs.posed(image) if isinstance(image, PosedImage) else pairs.localized(image)
-        for image in bar.track(images, description=name)
-    ]
+    found: list[Sighting | None] = []
+    task = bar.add_task(name, total=len(images))
+    for image in images:
+        if isinstance(image, PosedImage):
+            found.append(pairs.posed(image))
+        else:
+            found.append(pairs.localized(image))
+        bar.advance(task)
     return [one for one in found if one is not None]
 
 

@@ -19,6 +19,7 @@ from semloc_ros.cli import (
     doctor,
     evaluate,
     labels,
+    learn,
     map,
     model,
     replay,
@@ -42,6 +43,7 @@ app.command("labels")(labels.labels)
 app.add_typer(world.app, name="world")
 app.add_typer(map.app, name="map")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(learn.app, name="learn")
 app.add_typer(model.app, name="model")
 app.add_typer(train.app, name="train")
 app.command("replay", context_settings=replay.SETTINGS)(replay.replay)

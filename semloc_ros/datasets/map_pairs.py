@@ -121,8 +121,10 @@ def write_map_pairs(
     Images are `images/NAME/TOPIC/STAMP.jpg`, NAME one of `names`. DatasetError, in one line, if no
     images are near each other.
     """
-    poses = [np.array([one.camera_from_map for one in side]).reshape(-1, 4, 4) for side in (a, b)]
-    near = pair_poses(*poses, config.distance_m, np.radians(config.angle_deg))
+    poses_a, poses_b = (
+        np.array([one.camera_from_map for one in side]).reshape(-1, 4, 4) for side in (a, b)
+    )
+    near = pair_poses(poses_a, poses_b, config.distance_m, np.radians(config.angle_deg))
     if not near:
         wanted = f"images within {config.distance_m} m and {config.angle_deg} degrees"
         raise DatasetError(expected(f"{names[0]} and {names[1]}", wanted, "none"))

@@ -31,6 +31,7 @@ from semloc_ros.maps.image_files import read_image
 from semloc_ros.types import FloatArray, ImagePair
 
 PLACES, VISITS = 5, 12
+_Side = tuple[str, Path, tuple[int, int]]  # name, file, (width, height)
 _VISITS, _IMAGES, _TRUTH, _ROUTE = "12x5", "images", "ground_truth", "route"
 _DISPLACEMENTS = "displacements_winter_minus_summer.txt"
 
@@ -64,8 +65,8 @@ def read_visits(
         sizes = [image_size(path) for path in paths]
         for a, b in combinations(range(VISITS), 2):
             shift = np.array([shifts[a, b], 0.0])
-            pairs.append(_pair(names[a], names[b], paths[a], paths[b], sizes[a], sizes[b],
-                               shift, step))  # fmt: skip
+            sides = (names[a], paths[a], sizes[a]), (names[b], paths[b], sizes[b])
+            pairs.append(_pair(*sides, shift, step))
     return pairs
 
 
@@ -78,10 +79,12 @@ def read_route(folder: Path, step: int = 8) -> list[ImagePair]:
     pairs = []
     rows = read_rows(inside / _DISPLACEMENTS, "lines dx dy", (2,))
     for number, (where, words) in enumerate(rows):
-        names = [f"{season}/{number:03d}" for season in ("summer", "winter")]
-        paths = [inside / f"{name}.jpg" for name in names]
-        sizes = [image_size(path) for path in paths]
-        pairs.append(_pair(*names, *paths, *sizes, floats(where, words), step))
+        summer, winter = (
+            (name, path, image_size(path))
+            for name in (f"summer/{number:03d}", f"winter/{number:03d}")
+            for path in [inside / f"{name}.jpg"]
+        )
+        pairs.append(_pair(summer, winter, floats(where, words), step))
     if not pairs:
         raise DatasetError(expected(str(inside / _DISPLACEMENTS), "lines dx dy", "none"))
     return pairs
@@ -99,11 +102,9 @@ def _visits() -> range:
     return range(1, VISITS + 1)
 
 
-def _pair(
-    name_a: str, name_b: str, path_a: Path, path_b: Path, size_a: tuple[int, int],
-    size_b: tuple[int, int], shift: FloatArray, step: int,
-) -> ImagePair:  # fmt: skip
-    """Sizes (width, height); `shift` (2,) takes pixels of a to b."""
+def _pair(a: _Side, b: _Side, shift: FloatArray, step: int) -> ImagePair:
+    """`shift` (2,) takes pixels of a to b."""
+    (name_a, path_a, size_a), (name_b, path_b, size_b) = a, b
     columns, rows = (np.arange(step // 2, length, step, dtype=np.float64) for length in size_a)
     points_a = np.stack(np.meshgrid(columns, rows), axis=2).reshape(-1, 2)
     points_b = points_a + shift

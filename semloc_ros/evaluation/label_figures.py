@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -49,7 +50,8 @@ def sorted_clusters(table: NDArray[np.int64]) -> NDArray[np.int64]:
     most and then by how many pixels they have, most first."""
     total = table.sum(axis=0)
     order = np.lexsort((-total, table.argmax(axis=0)))
-    return order[total[order] > 0]
+    held: NDArray[np.int64] = order[total[order] > 0]
+    return held
 
 
 def inlier_figure(
@@ -94,7 +96,7 @@ def _sorted_table(
     table: NDArray[np.int64], names: Sequence[str]
 ) -> tuple[NDArray[np.int64], list[str]]:
     rows = np.flatnonzero(table.sum(axis=1))
-    return table[np.ix_(rows, sorted_clusters(table))], [names[row] for row in rows]
+    return table[np.ix_(rows, sorted_clusters(table))], [names[row] for row in rows.tolist()]
 
 
 def _draw_table(
@@ -130,7 +132,7 @@ def _colored(
 
 
 def _cumulative(
-    axes: Axes, values: Sequence[float], label: str, style: Mapping[str, object]
+    axes: Axes, values: Sequence[float], label: str, style: Mapping[str, Any]
 ) -> None:
     """A line from zero to one: how many of the values are at most x."""
     ordered = np.sort(np.asarray(values, np.float64))

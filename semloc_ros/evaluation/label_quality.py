@@ -102,7 +102,9 @@ def class_ious(table: Table) -> FloatArray:
     neither the truth nor the prediction holds."""
     both = np.diagonal(table).astype(np.float64)
     either = table.sum(axis=1) + table.sum(axis=0) - both
-    return np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0)
+    found: FloatArray = np.full(len(both), np.nan)
+    np.divide(both, either, out=found, where=either > 0)
+    return found
 
 
 def mean_iou(table: Table) -> float:
@@ -118,7 +120,7 @@ def labels_at(labels: LabelMap, pixels: FloatArray) -> LabelMap:
     inside = ((places >= 0) & (places < (width, height))).all(axis=1)
     found = np.full(len(places), np.iinfo(labels.dtype).max, labels.dtype)
     found[inside] = labels[places[inside, 1], places[inside, 0]]
-    return found  # type: ignore[return-value]
+    return found
 
 
 def table_of_pairs(pairs: Iterable[ImagePair], label: Label, count: int) -> Table:
