@@ -17,6 +17,7 @@ are those of what comes after.
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -34,8 +35,9 @@ from semloc_ros.errors import MapError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.localization.frame_matches import FrameMatches
 from semloc_ros.localization.localizer import Localizer
+from semloc_ros.localization.match_filters import MatchScorer
 from semloc_ros.localization.pnp import MINIMAL_SAMPLE, poselib_camera
-from semloc_ros.localization.semantics import load_semantics
+from semloc_ros.localization.semantics import Semantics, load_semantics
 from semloc_ros.maps.image_files import read_labels
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.maps.storage import load_map
@@ -93,23 +95,18 @@ class Bench:
         check_same(list(maps.values()))
         self._options = options
         self._labels = {name: Path(labels) for name, _, labels in options.set}
-        self._memory = Memory(Localizer(next(iter(maps.values()))))
+        source = Localizer(next(iter(maps.values())))
+        self._memory = Memory(source)
         self._localizers: dict[Key, Localizer] = {}
         for number, (name, semantic_map) in enumerate(maps.items()):
+            semantics = load_semantics(semantic_map, LocalizerConfig().filter, seed=0)
             known = {**(WITHOUT_LABELS if number == 0 else {}), **WITH_LABELS}
             for method in (one for one in options.methods if one in known):
-                localizer = self._localizer(semantic_map, known[method])
-                self._memory.serve(localizer)
+                localizer = like(source, semantic_map, semantics, known[method])
                 if method == "P3P":
                     localizer._sampled_pose = sampled_uniformly  # type: ignore[method-assign]
                 self._localizers[name, method] = localizer
         self._down = gravity(options.world)
-
-    @staticmethod
-    def _localizer(semantic_map: SemanticMap, changes: dict[str, Any]) -> Localizer:
-        config = from_mapping(LocalizerConfig, changes)
-        semantics = load_semantics(semantic_map, config.filter, config.seed)
-        return Localizer(semantic_map, config, semantics)
 
     def run(self, condition: str) -> dict[Key, list[Row]]:
         """Errors and times by label set and method."""
@@ -141,12 +138,13 @@ def check_same(maps: Sequence[SemanticMap]) -> None:
 
 
 class Memory:
-    """Features and whole-map matches of the image at hand, made once for several localizers."""
+    """Features and whole-map matches of the image at hand, made once for all localizers `like`
+    the one that is given."""
 
     def __init__(self, source: Localizer) -> None:
         self._extract, self._match = source._extractor.extract, source._matcher.match_map
-        self._matcher = source._matcher
-        self._matcher.match_map = self.match_map  # type: ignore[method-assign]
+        source._extractor.extract = self.extract  # type: ignore[method-assign]
+        source._matcher.match_map = self.match_map  # type: ignore[method-assign]
         self.forget()
 
     def forget(self) -> None:
@@ -166,10 +164,18 @@ class Memory:
             self._matches[ratio] = self._match(features, ratio)
         return self._matches[ratio]
 
-    def serve(self, localizer: Localizer) -> None:
-        """Let the localizer ask here."""
-        localizer._extractor.extract = self.extract  # type: ignore[method-assign]
-        localizer._matcher = self._matcher
+
+def like(
+    source: Localizer, semantic_map: SemanticMap, semantics: Semantics | None,
+    changes: dict[str, Any],
+) -> Localizer:
+    """A localizer with other labels and options and the same features and matcher, since to index
+    a map takes seconds."""
+    config = from_mapping(LocalizerConfig, changes)
+    localizer = copy.copy(source)
+    localizer.method, localizer.semantics, localizer._config = config.method, semantics, config
+    localizer._scorer = MatchScorer(semantic_map, config)
+    return localizer
 
 
 def sampled_uniformly(
