@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from filter_calibration import HELD_OUT, POINTS_PER_M, START, ready, table_for
+from filter_calibration import HELD_OUT, POINTS_PER_M, START, Spoiling, table_for
 from label_drive import ODOMETRY_HZ, SPEED, STEPS_PER_IMAGE, Drive, Errors
 from label_street import BASE_FROM_CAMERA
 from reporting import arguments, report
@@ -105,7 +105,7 @@ def moments(
 ) -> list[Moment]:
     """The belief after each image."""
     one.start(0, Odometry(0, drive.wheels[0]), [Fix(drive.truth[0], START)])
-    found = []
+    found, spoils = [], Spoiling(KIND, 0, rng)
     for number, wheels in enumerate(drive.wheels):
         stamp = number * 10**9 // ODOMETRY_HZ
         odometry, seconds = Odometry(stamp, wheels), stamp / 1e9
@@ -115,7 +115,7 @@ def moments(
             state = one.add(Step(stamp, odometry, None))
         else:
             one.add(Step(stamp, odometry, places(drive.truth[image], length, rng)))
-            view = LabelView(ready(*drive.image(image), KIND, rng), BASE_FROM_CAMERA)
+            view = LabelView(spoils.ready(image, *drive.image(image)), BASE_FROM_CAMERA)
             state = one.add(Step(stamp, odometry, Labels((view,))))
         if not rest and state is not None:
             found.append(moment(one, state, drive.truth[image], seconds))

@@ -4,7 +4,7 @@ by numbers: what the filter's benchmarks measure against.
 Streets differ in width, height and in the size of their patches; the labels of the patches are
 drawn, so that no place looks like another. The errors of label maps come in patches: of pixels,
 drawn anew for each image, or of the walls and the road themselves, the same as long as they are
-seen (a wall that was painted, a tree that the network takes for a house).
+seen or for so much way (a wall that was painted, a tree that the network takes for a house).
 """
 
 from __future__ import annotations
@@ -78,12 +78,18 @@ class Street:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """A share `wrong` of the label map is, in patches of `size`: pixels of the image, or metres
-    of the street where they are `lasting`."""
+    """A share `wrong` of the label map is, in patches of `size`: pixels of the image, drawn anew
+    for each; or metres of the street where they last for `lasting_m` of way (inf: for ever)."""
 
     wrong: float
     size: float = 8
-    lasting: bool = False
+    lasting_m: float = 0.0
+
+    def __str__(self) -> str:
+        if not self.lasting_m:
+            return f"{self.wrong:.0%}, {self.size:g} px"
+        life = f"for {self.lasting_m:g} m" if np.isfinite(self.lasting_m) else "for ever"
+        return f"{self.wrong:.0%}, {self.size:g} m {life}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +133,25 @@ class Drive:
 
 
 def spoiled(
-    labels: NDArray[np.uint8], there: FloatArray, errors: Errors, rng: np.random.Generator
+    labels: NDArray[np.uint8], there: FloatArray, errors: Errors, rng: np.random.Generator,
+    drive: int = 0, way_m: float = 0.0,
 ) -> NDArray[np.uint8]:
-    """The label map with errors; those that last are the same for each image of the street."""
-    if errors.lasting:
-        parts = np.floor(there / errors.size).T
-        chance = _hashed(1, *parts).reshape(labels.shape) % 1000 / 1000.0
-        other = _hashed(2, *parts).reshape(labels.shape) % LABELS
+    """The label map with errors. Those of the street hang on the number of the drive and on the
+    way since its start; each part changes at a place of its own. Those for ever do not."""
+    if errors.lasting_m:
+        parts = tuple(one.reshape(labels.shape) for one in np.floor(there / errors.size).T)
+        seed = 1
+        if np.isfinite(errors.lasting_m):
+            seed = 3 + 2 * drive
+            phase = _hashed(seed, *parts) % 1000 / 1000.0
+            parts = (*parts, np.floor(way_m / errors.lasting_m + phase))
     else:
         v, u = np.mgrid[: labels.shape[0], : labels.shape[1]]
         shift = rng.integers(0, 1000, 2)
         parts = np.floor((v + shift[0]) / errors.size), np.floor((u + shift[1]) / errors.size)
         seed = int(rng.integers(1 << 30))
-        chance = _hashed(seed, *parts) % 1000 / 1000.0
-        other = _hashed(seed + 1, *parts) % LABELS
+    chance = _hashed(seed, *parts) % 1000 / 1000.0
+    other = _hashed(seed + 1, *parts) % LABELS
     return np.where(chance < errors.wrong, other, labels).astype(np.uint8)
 
 
