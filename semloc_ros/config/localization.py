@@ -64,7 +64,7 @@ class PnpConfig:
     )
     min_inliers: int = option(15, "fewest inliers of a pose that is believed", low=4, high=10_000)
     min_labelled_inliers: int = option(
-        10, "the same before refinement, of matches that labels were asked about (ssmc)",
+        10, "the same before refinement, of matches that labels were asked about (ssmc, gsmc)",
         low=4, high=10_000,
     )
     max_iterations: int = option(10_000, "RANSAC iterations at most", low=10, high=10_000_000)

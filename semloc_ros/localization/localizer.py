@@ -5,6 +5,7 @@ Four methods (Larsson et al., "Fine-Grained Segmentation Networks", 2019, sectio
 - pnp: matches of features, P3P in RANSAC, matches again around the pose;
 - ssmc: the same with the matches only that labels do not speak against, of which fewer will do;
 - gsmc: all matches, tried in the order, or with the weights, that labels and gravity give them;
+  of what fits the pose those count that ssmc would keep, of which fewer will do here too;
 - auto: ssmc; where it finds none, or fewer than half of the labels agree with its pose, pnp too,
   and of the two the pose with more inliers; gsmc where both found none.
 
@@ -169,16 +170,26 @@ class Localizer:
         """The pose of most matches; refused if too few support it."""
         matches = self._kept(method, seen, offered)
         pnp = self._config.pnp
-        needed = pnp.min_labelled_inliers if method == "ssmc" else pnp.min_inliers
+        needed = pnp.min_inliers if method == "pnp" else pnp.min_labelled_inliers
         if len(matches) < needed:
             detail = f"{len(matches)} matches, need {needed}"
             raise Refused(NoPoseReason.TOO_FEW_MATCHES, detail, len(matches))
         pose = self._sampled_pose(method, seen, matches)
-        inliers = 0 if pose is None else len(self._inliers(seen.frame, pose, matches))
-        if pose is None or inliers < needed:
-            detail = f"{inliers} inliers of {len(matches)} matches, need {needed}"
-            raise Refused(NoPoseReason.TOO_FEW_INLIERS, detail, len(matches), inliers)
+        support = 0 if pose is None else self._support(method, seen, pose, matches)
+        if pose is None or support < needed:
+            detail = f"{support} inliers of {len(matches)} matches, need {needed}"
+            raise Refused(NoPoseReason.TOO_FEW_INLIERS, detail, len(matches), support)
         return pose
+
+    def _support(
+        self, method: str, seen: FrameMatches, pose: FloatArray, matches: Correspondences
+    ) -> int:
+        """Inliers of a pose; those only that labels do not speak against, if they were asked:
+        a house that looks like the right one has inliers too, but of other labels."""
+        inliers = self._inliers(seen.frame, pose, matches)
+        if method != "pnp" and seen.labels is not None:
+            inliers = seen.labels.consistent(inliers)
+        return len(inliers)
 
     def _kept(
         self, method: str, seen: FrameMatches, matches: Correspondences
@@ -200,6 +211,7 @@ class Localizer:
         with seen.watch.stage("gsmc"):
             scored = self._scorer.clearest(matches)
             scores = self._scorer.scores(seen.frame, seen.labels, scored, seen.prior)
+        pnp = replace(pnp, min_inliers=pnp.min_labelled_inliers)
         with seen.watch.stage("pnp"):
             if self._config.gsmc.sampler == "ordered":
                 return ordered_pose(camera, scored, scores, pnp, seed)

@@ -148,12 +148,14 @@ def test_gsmc_finds_what_sampling_does_not(
     assert result.method == "gsmc" and "gsmc" in result.stage_ms
 
 
-def test_with_labels_fewer_inliers_are_enough(localizer_by, monkeypatch, frame, truth):
-    localizer = localizer_by("pnp", seed=3)
+@pytest.mark.parametrize("method", ["ssmc", "gsmc"])
+def test_with_labels_fewer_inliers_are_enough(localizer_by, monkeypatch, frame, truth, method):
+    localizer = localizer_by("pnp", seed=3, **QUICK)
     offer_matches(localizer, monkeypatch, frame, truth, right=12, wrong=60)
     assert isinstance(localizer.localize(frame), NoPose)
-    localizer.method = "ssmc"
+    localizer.method = method
     assert position_error(localizer.localize(frame), truth) < 0.004
+    assert isinstance(localizer.localize(with_wrong_labels(frame)), NoPose)
 
 
 def test_gsmc_needs_gravity_and_a_prior_gives_it(localizer_by, frame, truth):
