@@ -36,12 +36,11 @@ class PairFolder:
 
     def link_images(self, images: Path) -> None:
         """Make `images/` a link to a folder of images that lie there."""
-        self._linked(self._folder / _IMAGES, images)
-
-    def link_image(self, name: str, path: Path) -> None:
-        """Make `images/name` a link to a file, unless it is there."""
-        if not (self._folder / _IMAGES / name).exists():
-            self._linked(self._folder / _IMAGES / name, path)
+        self._make(self._folder)
+        try:
+            (self._folder / _IMAGES).symlink_to(os.path.relpath(images, self._folder))
+        except OSError as error:
+            raise self._unwritable(error) from None
 
     def add_image(self, name: str, image: NDArray[np.uint8], jpeg_quality: int) -> None:
         """Write an image (H, W, 3) RGB or (H, W) as `images/name` (.jpg or .png), unless it is
@@ -67,13 +66,6 @@ class PairFolder:
         with h5py.File(path, "w") as file:
             file["im_i_path"], file["im_j_path"] = _codes(image_a), _codes(image_b)
             file["pt_i"], file["pt_j"] = points_a, points_b
-
-    def _linked(self, link: Path, target: Path) -> None:
-        self._make(link.parent)
-        try:
-            link.symlink_to(os.path.relpath(target, link.parent))
-        except OSError as error:
-            raise self._unwritable(error) from None
 
     def _make(self, folder: Path) -> None:
         try:
