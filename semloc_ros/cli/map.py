@@ -243,7 +243,17 @@ def _facts(semantic_map: SemanticMap, folder: Path) -> dict[str, object]:
     for name in ("median_error_px", "refinement"):
         if name in manifest.build:
             facts[name.replace("_px", " (px)").replace("_", " ")] = manifest.build[name]
-    return facts
+    return facts | {"labels": _labels_text(semantic_map)}
+
+
+def _labels_text(semantic_map: SemanticMap) -> str:
+    """How many labels the points have, how many of these stay where they are, on which points."""
+    histogram, stationary = semantic_map.label_histogram, semantic_map.label_stationary
+    if not histogram.shape[1]:
+        return "none"
+    stay = f"{int(stationary.sum())} stationary" if len(stationary) else "which stay is not known"
+    labelled = int(histogram.any(axis=1).sum())
+    return f"{histogram.shape[1]}, {stay}, on {labelled} of {len(histogram)} points"
 
 
 def _bar() -> Progress:

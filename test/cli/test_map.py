@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -70,6 +71,7 @@ def test_info(built):
     assert result.exit_code == 0
     for word in ("points", "rootsift", "pinhole 320x240", "schema 1"):
         assert word in result.output
+    assert re.search(r"labels +│ none", result.output)
 
 
 def test_export_import_and_view(built, kapture, tmp_path):
@@ -181,6 +183,8 @@ def test_label_takes_the_label_maps_of_a_folder(built, labels, tmp_path):
     labelled = load_map(out)
     assert f"{labelled.num_points} of {labelled.num_points}" in found.output
     assert (labelled.label_histogram.argmax(1) == 2).all()
+    told = f"on {labelled.num_points} of {labelled.num_points} points"
+    assert told in " ".join(run("info", out).output.split())
     assert load_map(built).label_histogram.shape[1] == 0
     cv2.imwrite(str(file), np.zeros((240, 320, 3), np.uint8))
     with pytest.raises(MapError, match="expected one number of 8 or 16 bits per pixel"):
