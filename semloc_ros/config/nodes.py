@@ -142,7 +142,7 @@ class LocalizerNodeConfig(LocalizerConfig):
         live=True,
     )
     labels_wait_ms: float = option(
-        30.0, "longest wait for the label map of an image", unit="ms", low=0.0, high=1000.0,
+        300.0, "longest wait for the label map of an image", unit="ms", low=0.0, high=1000.0,
         live=True,
     )
     labels_max_age: float = option(

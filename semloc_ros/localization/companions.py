@@ -33,6 +33,12 @@ class Joined(NamedTuple):
 NOTHING = Joined(None, "none")
 
 
+class _Kept(NamedTuple):
+    stamp_ns: int
+    value: Any
+    came_ns: int
+
+
 class Companions:
     """The last ten masks and label maps, in whatever form they come. Not thread-safe."""
 
@@ -42,8 +48,17 @@ class Companions:
     def add(self, name: str, stamp_ns: int, value: Any, now_ns: int) -> None:
         """Keep one of the kind `name` (MASK or LABELS) that has come now."""
         flow = self._flows[name]
-        flow.values.append((stamp_ns, value))
+        flow.values.append(_Kept(stamp_ns, value, now_ns))
         flow.came_ns = now_ns
+
+    def flows(self, name: str, now_ns: int) -> bool:
+        """Whether one of that kind has come lately, so that more are to be expected."""
+        return self._flows[name].flows(now_ns)
+
+    def came_ns(self, name: str, stamp_ns: int) -> int | None:
+        """When the one of that kind came that belongs to the image of this stamp."""
+        came = (one.came_ns for one in self._flows[name].values if one.stamp_ns == stamp_ns)
+        return next(came, None)
 
     def clear(self) -> None:
         """Forget everything, as after a jump of the clock."""
@@ -71,16 +86,18 @@ class _Flow:
     """One kind of companions in the order of arrival."""
 
     def __init__(self) -> None:
-        self.values: deque[tuple[int, Any]] = deque(maxlen=_KEPT)
+        self.values: deque[_Kept] = deque(maxlen=_KEPT)
         self.came_ns: int | None = None
 
+    def flows(self, now_ns: int) -> bool:
+        return self.came_ns is not None and now_ns - self.came_ns < _FLOW_NS
+
     def lacks(self, stamp_ns: int, now_ns: int) -> bool:
-        flows = self.came_ns is not None and now_ns - self.came_ns < _FLOW_NS
-        return flows and not any(stamp >= stamp_ns for stamp, _ in self.values)
+        return self.flows(now_ns) and not any(one.stamp_ns >= stamp_ns for one in self.values)
 
     def fitting(self, stamp_ns: int, max_age_s: float) -> Joined:
         """Never that of a later image; of equal stamps the one that came last."""
-        ages = [(stamp_ns - stamp, value) for stamp, value in reversed(self.values)]
+        ages = [(stamp_ns - one.stamp_ns, one.value) for one in reversed(self.values)]
         fitting = [pair for pair in ages if 0 <= pair[0] <= max_age_s * 1e9]
         if not fitting:
             return NOTHING

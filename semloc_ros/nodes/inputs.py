@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,10 +23,11 @@ from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.localization.serving import check_not_ahead
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
-from semloc_ros.nodes.newest import NEWEST, NO_EVENTS, Arrival, NewestImage
+from semloc_ros.nodes.newest import NEWEST, NO_EVENTS, Arrival
 from semloc_ros.types import FloatArray, Odometry
 
 CLICKED = QoSProfile(depth=1)  # reliable: it comes only once
+_IMAGES = 10  # that may still get their label maps
 
 
 class Inputs:
@@ -48,7 +50,8 @@ class Inputs:
         self._odometry, self._on_odometry = odometry, on_odometry
         self._on_initial_pose = on_initial_pose
         self._changed = threading.Condition()
-        self._image = NewestImage(self._changed)
+        self._images: deque[Arrival] = deque(maxlen=_IMAGES)
+        self._taken_ns: int | None = None  # when the wait for the companions of an image began
         self.image_came_ns: int | None = None  # by the node's clock
         self._companions = Companions()
         self.imu = ImuGravity()
@@ -56,15 +59,44 @@ class Inputs:
         self._subscriptions: list[Any] = []
         self._subscribe()
 
-    def take_image(self, timeout_s: float) -> Arrival | None:
-        """The newest image that was not taken yet, or None after the timeout."""
-        return self._image.take(timeout_s)
+    def take_image(self, timeout_s: float, config: LocalizerNodeConfig) -> Arrival | None:
+        """The newest image that was not taken yet, or None after the timeout.
+
+        While label maps flow, the newest that got its own in time: a network that is slower than
+        the camera labels not every image, and the newest would never be one of those.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._images, timeout_s)
+            began = now = time.monotonic_ns()
+            wait = round(config.labels_wait_ms * 1e6)
+            chosen = self._labelled(wait)
+            while self._images and chosen is None and self._companions.flows(LABELS, now):
+                if now >= began + wait:
+                    break
+                self._changed.wait((began + wait - now) * 1e-9)
+                now, chosen = time.monotonic_ns(), self._labelled(wait)
+            if not self._images:
+                return None
+            chosen, self._taken_ns = chosen or self._images[-1], began
+            while self._images.popleft() is not chosen:
+                pass  # older ones; newer ones may still get their labels
+            return chosen
+
+    def _labelled(self, wait_ns: int) -> Arrival | None:
+        """The newest image whose label map came in time."""
+        for image in reversed(self._images):
+            stamp = messages.stamp_ns(image.message.header.stamp)
+            came = self._companions.came_ns(LABELS, stamp)
+            if came is not None and came <= image.at_s * 1e9 + wait_ns:
+                return image
+        return None
 
     def companions_of(self, stamp_ns: int, config: LocalizerNodeConfig) -> dict[str, Joined]:
         """By name the messages that are the mask and the labels of an image, and which they are.
-        Waits for them, but only while they are flowing."""
-        began = now = time.monotonic_ns()
+        Waits for them, but only while they are flowing, and since the image was asked for."""
+        now = time.monotonic_ns()
         with self._changed:
+            began, self._taken_ns = self._taken_ns or now, None
             while now < (end := self._companions.wait_until_ns(stamp_ns, began, now, config)):
                 self._changed.wait((end - now) * 1e-9)
                 now = time.monotonic_ns()
@@ -79,7 +111,7 @@ class Inputs:
     def clear(self) -> None:
         """Forget what was received, as after a jump of the clock."""
         with self._changed:
-            self._image.clear()
+            self._images.clear()
             self.image_came_ns = None
             self._companions.clear()
         self.imu.clear()
@@ -105,8 +137,9 @@ class Inputs:
 
     def _store_image(self, message: Image | CompressedImage) -> None:
         with self._changed:
-            self._image.store(message)
+            self._images.append(Arrival(message, time.monotonic()))
             self.image_came_ns = self._now_ns()
+            self._changed.notify_all()
 
     def _store_companion(self, name: str, message: Image) -> None:
         stamp = messages.stamp_ns(message.header.stamp)

@@ -25,10 +25,10 @@ class Arrival:
 
 
 class NewestImage:
-    """One image, replaced by the next; `changed` is notified of it."""
+    """One image, replaced by the next. Thread-safe."""
 
-    def __init__(self, changed: threading.Condition | None = None) -> None:
-        self._changed = changed or threading.Condition()
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
         self._image: Arrival | None = None
         self.replaced = 0  # images that nobody took
 
@@ -45,8 +45,3 @@ class NewestImage:
             self._changed.wait_for(lambda: self._image is not None, timeout_s)
             image, self._image = self._image, None
             return image
-
-    def clear(self) -> None:
-        """Forget the image."""
-        with self._changed:
-            self._image = None

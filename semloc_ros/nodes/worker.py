@@ -100,7 +100,7 @@ class Worker:
         self._stamps.forget()
 
     def _turn(self) -> None:
-        arrival = self._stages.inputs.take_image(_POLL_S)
+        arrival = self._stages.inputs.take_image(_POLL_S, self._config())
         if arrival is None or self._is_paused():
             return
         try:

@@ -1,5 +1,6 @@
 """Masks, label maps and gravity by topic: what of them reaches the frame."""
 
+import threading
 import time
 
 import numpy as np
@@ -111,3 +112,87 @@ def test_a_mask_is_waited_for_only_while_masks_come(joined):
     place, kind, waited = joined([1000, 1100], 1150)
     assert (place, kind) == (2, "last") and waited > 0.09
     assert joined([900], 1150)[:2] == (0, "none"), "too old"
+
+
+@pytest.fixture
+def sensors(ros):
+    """Inputs that are told what came: `image(ms)`, `labels(ms)`, and `taken(wait_ms)`, the stamp in
+    ms of the image that is taken and the seconds that took."""
+    node = rclpy.create_node("image_inputs")
+
+    class Sensors:
+        inputs = Inputs(node, LocalizerNodeConfig(), Faults(node), None, print, print)
+
+        def message(self, ms):
+            return messages.to_image(LABELS, messages.header("camera", ms * 1_000_000))
+
+        def image(self, ms):
+            self.inputs._store_image(self.message(ms))
+
+        def labels(self, ms):
+            self.inputs._store_companion("labels", self.message(ms))
+
+        def taken(self, wait_ms=100.0):
+            began = time.monotonic()
+            arrival = self.inputs.take_image(0.01, LocalizerNodeConfig(labels_wait_ms=wait_ms))
+            waited = time.monotonic() - began
+            if arrival is None:
+                return None, waited
+            return messages.stamp_ns(arrival.message.header.stamp) // 1_000_000, waited
+
+    told = Sensors()
+    yield told
+    told.inputs.close()
+    node.destroy_node()
+
+
+def test_without_labels_the_newest_image_wins_at_once(sensors):
+    assert sensors.taken()[0] is None
+    for ms in (100, 200, 300):
+        sensors.image(ms)
+    ms, waited = sensors.taken()
+    assert ms == 300 and waited < 0.05
+    assert sensors.taken()[0] is None, "older ones are gone"
+
+
+def test_an_image_that_has_its_labels_wins_over_newer_ones(sensors):
+    for ms in (100, 200, 300):
+        sensors.image(ms)
+    sensors.labels(200)
+    ms, waited = sensors.taken()
+    assert ms == 200 and waited < 0.05
+    sensors.labels(300)
+    assert sensors.taken()[0] == 300, "its labels came later"
+    assert sensors.taken()[0] is None
+
+
+def test_labels_are_waited_for_while_they_flow_and_no_longer(sensors):
+    sensors.image(100)
+    sensors.labels(100)
+    assert sensors.taken()[0] == 100
+    sensors.image(200)
+    sensors.image(300)
+    later = threading.Timer(0.05, sensors.labels, [200])
+    later.start()
+    ms, waited = sensors.taken(1000.0)
+    assert ms == 200 and 0.04 < waited < 0.5
+    ms, waited = sensors.taken(80.0)
+    assert ms == 300 and 0.07 < waited < 0.5, "the newest, without"
+
+
+def test_labels_that_come_too_late_are_none(sensors):
+    sensors.image(100)
+    time.sleep(0.05)
+    sensors.labels(100)
+    sensors.image(200)
+    ms, _ = sensors.taken(20.0)
+    assert ms == 200
+
+
+def test_a_jump_of_the_clock_ends_the_wait(sensors):
+    sensors.labels(50)
+    sensors.image(100)
+    threading.Timer(0.05, sensors.inputs.clear).start()
+    threading.Timer(0.06, sensors.image, [20]).start()
+    ms, waited = sensors.taken(300.0)
+    assert ms in (None, 20) and waited < 1.0
