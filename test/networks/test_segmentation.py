@@ -44,7 +44,7 @@ def test_the_classifier_reads_the_features(network: SegmentationNetwork) -> None
         logits = network(images(48, 64)).logits
         weights = network.classifier.weight.flatten(1)
         wanted = torch.einsum("cf,bfhw->bchw", weights, features)
-    assert torch.allclose(logits, wanted, atol=1e-4)
+    assert torch.allclose(logits, wanted, atol=1e-4 * float(wanted.abs().max()))
     assert features.std() > 0.1  # the signal arrives through all layers
 
 
