@@ -26,7 +26,8 @@ import json, os, pathlib, sys, time, rclpy
 rclpy.init(args=sys.argv)
 node = rclpy.create_node("unnamed")
 values = {name: one.value for name, one in node._parameter_overrides.items()}
-topics = [node.resolve_topic_name(name) for name in ("image", "camera_info", "odom", "mask", "labels")]
+names = ("image", "camera_info", "odom", "mask", "labels")
+topics = [node.resolve_topic_name(name) for name in names]
 seen = [node.get_fully_qualified_name(), values, topics, sys.argv[1:]]
 print("SEEN", json.dumps(seen), flush=True)
 pathlib.Path(sys.argv[0]).with_suffix(".seen").touch()
@@ -118,7 +119,8 @@ def test_missing_config_file_is_said(launched: Launched) -> None:
 
 def test_show_args_lists_every_option(launched: Launched) -> None:
     shown = launched("replay.launch.py", "--show-args")["shown"]
-    for kind, prefix in ((LocalizerNodeConfig, ""), (ReplayConfig, ""), (LabellerConfig, "labeller.")):
+    kinds = ((LocalizerNodeConfig, ""), (ReplayConfig, ""), (LabellerConfig, "labeller."))
+    for kind, prefix in kinds:
         for one in describe(kind, prefix):
             assert f"'{one.name}':" in shown
             assert one.help in shown
