@@ -48,6 +48,10 @@ class TrackingConfig:
         0.6, "or, as the robot may stand, inliers per match of both, if they are strong",
         low=0.0, high=1.0, live=True,
     )
+    refound_spread_m: float = option(
+        10.0, "position spread of the belief up to which, LOST, a strong fix that agrees with it "
+        "needs no second image", unit="m", low=0.0, high=1e3, live=True,
+    )
     trusted_spread_m: float = option(
         0.3, "position spread of the belief up to which a fix that agrees needs not be strong",
         unit="m", low=0.0, high=100.0, live=True,

@@ -373,19 +373,21 @@ class Session:
         return Reason.NO_ODOMETRY if self._lacks_odometry(fix) else None
 
     def _is_believable(self, seen: Seen, agrees: bool) -> bool:
-        """By the belief, or by what waits. LOST, only a sharp belief counts."""
+        """By the belief, or by what waits. LOST, a belief counts while odometry bounds it."""
         belief, limits = self._belief, self._tracking
-        if belief is not None and agrees and self._is_sharp(belief):
+        if belief is not None and agrees and self._spread_of(belief) <= limits.trusted_spread_m:
             return True
-        known = belief is not None and self._standing.state is not State.LOST
+        known = belief is not None and (
+            self._standing.state is not State.LOST
+            or self._spread_of(belief) <= limits.refound_spread_m
+        )
         alone = known or not limits.confirm_first
         if seen.is_strong and alone and (agrees or belief is None):
             return True
         return self._candidates.confirm(seen, agrees and known, self._motion, limits)
 
-    def _is_sharp(self, belief: Belief) -> bool:
-        spread = beliefs.position_spread(beliefs.covariance(belief, self._motion))
-        return spread <= self._tracking.trusted_spread_m
+    def _spread_of(self, belief: Belief) -> float:
+        return beliefs.position_spread(beliefs.covariance(belief, self._motion))
 
     def _agrees(self, belief: Belief, fix: Fix) -> bool:
         return beliefs.agree(

@@ -124,12 +124,16 @@ def lost(**tracking):
     return drive
 
 
-def test_after_lost_a_fix_waits_unless_the_belief_is_sharp():
+def test_after_lost_a_fix_waits_unless_the_belief_is_a_witness():
     sharp = lost(trusted_spread_m=0.3)
     assert sharp.session.spread_m < 0.3
     outcome = sharp.frame(weak)
     assert outcome.fix is not None, "where odometry says, to a few centimetres"
-    blurred = lost(trusted_spread_m=0.05)
+    wide = lost(trusted_spread_m=0.05)
+    assert wide.frame(weak).fix is None, "not sharp enough for a weak one"
+    wide = lost(trusted_spread_m=0.05)
+    assert wide.frame(strong).fix is not None, "odometry led there"
+    blurred = lost(trusted_spread_m=0.05, refound_spread_m=0.05)
     first = blurred.frame(strong)
     assert first.fix is None and first.standing.state is State.LOST
     assert first.standing.reason == "unconfirmed" and len(first.hypotheses) == 1
