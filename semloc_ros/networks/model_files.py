@@ -29,6 +29,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+_READABLE = 0o644
+
+
 def save_model(path: Path, network: SegmentationNetwork, about: ModelAbout) -> None:
     """Write the weights and what they are, in one rename: a killed process leaves the old file.
 
@@ -44,6 +47,7 @@ def save_model(path: Path, network: SegmentationNetwork, about: ModelAbout) -> N
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(weights, fresh, {METADATA_KEY: to_json(about)})
+        fresh.chmod(_READABLE)  # safetensors keeps what it writes to its owner
         fresh.replace(path)
     except OSError as error:
         raise ModelError(expected(str(path), "a file that can be written", error)) from None
