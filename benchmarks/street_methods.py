@@ -59,7 +59,8 @@ WITH_LABELS: dict[str, dict[str, Any]] = {
     "gsmc weighted": {"method": "gsmc", "gsmc.sampler": "weighted"},
     "auto": {"method": "auto"},
 }
-Row = tuple[float, float, float]  # position error (m), angle (rad), milliseconds
+# position error (m), angle (rad), milliseconds, inliers, share of the matches that are inliers
+Row = tuple[float, float, float, float, float]
 Key = tuple[str, str]  # label set and method
 
 
@@ -68,10 +69,15 @@ def main() -> None:
     options = parsed()
     bench = Bench(options)
     rows: list[Any] = []
+    everything: dict[Key, list[Row]] = {}
     for condition in options.conditions:
         found = bench.run(condition)
+        for key, values in found.items():
+            everything.setdefault(key, []).extend(values)
         rows += [summary(key, condition, values) for key, values in found.items()]
         report("Street, single images", COLUMNS, rows + overall(rows), options.json)
+    if options.figure is not None:
+        draw_inliers(everything, options.figure)
 
 
 def parsed() -> argparse.Namespace:
@@ -84,6 +90,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS[1:], choices=CONDITIONS)
     parser.add_argument("--camera", default="camera_left")
     parser.add_argument("--every", type=int, default=10, help="take every n-th query image")
+    parser.add_argument("--figure", type=Path, help="inliers of all images, as Figure 4 of FGSN")
     return parser.parse_args()
 
 
@@ -199,8 +206,23 @@ def measured(localizer: Localizer, frame: Frame, image: PosedImage) -> Row:
     same = ("features", "matching")
     spent = sum(ms for stage, ms in result.stage_ms.items() if stage not in same)
     if not isinstance(result, PoseEstimate):
-        return (np.inf, np.inf, spent)
-    return (*pose_error(result.camera_from_map, image.camera_from_map), spent)
+        return (np.inf, np.inf, spent, 0.0, 0.0)
+    error = pose_error(result.camera_from_map, image.camera_from_map)
+    return (*error, spent, float(len(result.inliers)), result.score)
+
+
+def draw_inliers(found: dict[Key, list[Row]], path: Path) -> None:
+    """How many inliers, and which share of the matches, of how many images."""
+    from semloc_ros.evaluation.label_figures import inlier_figure, save_figure
+
+    counts, ratios = (
+        {
+            method if method in WITHOUT_LABELS else f"{name} {method}": [row[at] for row in rows]
+            for (name, method), rows in found.items()
+        }
+        for at in (3, 4)
+    )
+    save_figure(inlier_figure(counts, ratios), path)
 
 
 def gravity(world: Path) -> dict[str, FloatArray]:
@@ -223,7 +245,7 @@ def label_file(labels: Path, condition: str, name: str) -> Path:
 def summary(key: Key, condition: str, values: list[Row]) -> tuple[Any, ...]:
     """One row of the table."""
     name, method = key
-    metres, radians, spent = np.array(values).T
+    metres, radians, spent = np.array(values).T[:3]
     degrees = np.degrees(radians)
     recalls = [percent((metres < m) & (degrees < d)) for m, d in RECALLS]
     fixes = np.isfinite(metres)
