@@ -182,7 +182,7 @@ class PairSamples(Dataset[Any]):
         return _FIXED
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        """Images (3, S, S), labels (S / stride, S / stride), points (N, 2) and theirs (N,)."""
+        """Images (3, S, S), labels (s, s) of s = ceil(S / stride), points (N, 2), theirs (N,)."""
         epoch, place = divmod(number, len(self._pairs))
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._pairs))
         pair = self._pairs[order[place]]

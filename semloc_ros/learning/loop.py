@@ -1,16 +1,17 @@
 """The loop that all training programs share, on Lightning Fabric: one device or many (`torchrun`).
 
 Every sample and every draw is made from the seed and the number of its iteration, and the state
-is saved at every validation: a run that was stopped goes on where it was, to the same weights.
-Beside it grows a log, one JSON object per line.
+is saved at every validation: a run that was stopped goes on where it was, on a processor to the
+same weights. Beside it grows a log, one JSON object per line. Of many processes the first writes.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -70,32 +71,46 @@ class _Run:
 
 
 def train(
-    program: Program, config: TrainingConfig, out: Path, seed: int, tell: Tell | None = None
-) -> dict[str, float]:
+    program: Program, config: TrainingConfig, out: Path, seed: int, tell: Tell | None = None,
+    same: Mapping[str, Any] | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Train, and leave in `program.network` the weights of the best validation.
 
     Returns the best score, its iteration and the seconds of the loop. `tell` hears the iteration,
-    their number, and what goes to the log. Raises ConfigError if the devices are not there, or if
-    `out` holds something that is no training of this kind.
+    their number, and what goes to the log. A training goes on only if `same`, names and values,
+    is what it began with. Raises ConfigError if the devices are not there, if `out` holds
+    another training or cannot be written, or if the loss is not finite.
     """
     fabric = _fabric(config)
-    out.mkdir(parents=True, exist_ok=True)
-    run, began = _resumed(program, out), time.monotonic()
+    began = time.monotonic()
+    if fabric.is_global_zero:
+        _make(out)
+    run = _resumed(program, out, same or {})
+    if run.iteration:  # as the network is from the first step on: sums depend on it
+        program.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     while run.iteration < config.iterations:
         every = program.restart or config.iterations
-        if run.iteration % every == 0 and run.optimizer is None:
-            program.start(run.iteration // every, fabric.device)
+        if run.iteration % every == 0:  # also if it was stopped right there
+            run.optimizer = None
+            _start(program, run.iteration // every, fabric)
         last = min((run.iteration // every + 1) * every, config.iterations)
         for numbers in _stage(program, config, fabric, run, last, seed):
-            _save(program, run, out, fabric)
-            _log(run, numbers, out, fabric)
-            if tell is not None:
-                tell(run.iteration, config.iterations, numbers)
-        run.optimizer = None
+            if fabric.is_global_zero:
+                _write(program, run, numbers, out, same or {})
+                if tell is not None:
+                    tell(run.iteration, config.iterations, numbers)
     if run.best is not None:
         program.network.load_state_dict(run.best)
     found = {"best_score": run.best_score, "best_iteration": float(run.best_iteration)}
     return {**found, "seconds": time.monotonic() - began}
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes: the only one, or the first of many."""
+    distributed = torch.distributed
+    return not (distributed.is_available() and distributed.is_initialized()) or (
+        distributed.get_rank() == 0
+    )
 
 
 def learning_rate(config: TrainingConfig, iteration: int) -> float:
@@ -104,6 +119,16 @@ def learning_rate(config: TrainingConfig, iteration: int) -> float:
         return config.learning_rate
     along = iteration / config.iterations
     return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * along))
+
+
+def _start(program: Program, number: int, fabric: Fabric) -> None:
+    """What the first process made counts for all: another device might round to other labels.
+    Weights are shared out when the network is set up."""
+    program.start(number, fabric.device)
+    if fabric.world_size > 1:
+        state = fabric.broadcast(program.state())
+        if not fabric.is_global_zero:
+            program.load_state(state)
 
 
 def _stage(
@@ -122,6 +147,7 @@ def _stage(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, run.iteration)
         losses = program.losses(network, batch)
+        _check_finite(f"loss of iteration {run.iteration + 1}", float(losses["loss"].detach()))
         optimizer.zero_grad()
         fabric.backward(losses["loss"])
         optimizer.step()
@@ -135,10 +161,18 @@ def _stage(
             sums, began = {}, run.iteration
 
 
+def _check_finite(name: str, value: float) -> None:
+    """Nothing is learned any more after NaN: the last state that was saved is the better one."""
+    if not math.isfinite(value):
+        wanted = "a finite number (a lower training.learning_rate and another --out may help)"
+        raise ConfigError(expected(name, wanted, value))
+
+
 def _validated(program: Program, fabric: Fabric, run: _Run) -> dict[str, float]:
     program.network.eval()
     with torch.no_grad():
         found = program.validate(fabric.device)
+    _check_finite(f"validation after iteration {run.iteration}", found["score"])
     if found["score"] < run.best_score:
         run.best_score, run.best_iteration = found["score"], run.iteration
         weights = program.network.state_dict()
@@ -192,32 +226,64 @@ def _fabric(config: TrainingConfig) -> Fabric:
     if config.batch % config.devices:
         wanted = f"a multiple of the {config.devices} devices"
         raise ConfigError(expected("training.batch", wanted, config.batch))
-    fabric = Fabric(
-        accelerator=config.accelerator, devices=config.devices, precision=config.precision  # type: ignore[arg-type]
-    )
-    fabric.launch()
+    world, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    if world != config.devices:
+        wanted = f"{world}, as many processes as there are (torchrun starts more)"
+        raise ConfigError(expected("training.devices", wanted, config.devices))
+    try:
+        fabric = Fabric(
+            accelerator=config.accelerator, devices=here, num_nodes=world // here,
+            precision=config.precision,  # type: ignore[arg-type]
+        )  # fmt: skip
+        fabric.launch()
+    except (RuntimeError, ValueError) as error:  # devices or numbers that this machine lacks
+        reason = " ".join(str(error).split())[:200]
+        wanted = "a machine with what training.accelerator, .devices and .precision name"
+        raise ConfigError(expected("training", wanted, reason)) from None
     return fabric
 
 
-def _save(program: Program, run: _Run, out: Path, fabric: Fabric) -> None:
-    if not fabric.is_global_zero:
-        return
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / LOG_FILE).touch()
+    except OSError as error:
+        raise _unwritable(out, error) from None
+
+
+def _write(
+    program: Program, run: _Run, numbers: dict[str, float], out: Path, same: Mapping[str, Any]
+) -> None:
+    try:
+        _save(program, run, out, same)
+        _log(run, numbers, out)
+    except (OSError, RuntimeError) as error:  # torch's writer raises the latter on a full disk
+        raise _unwritable(out, error) from None
+
+
+def _unwritable(out: Path, error: Exception) -> ConfigError:
+    reason = " ".join(str(error).split())[:200]
+    return ConfigError(expected(str(out), "a folder that can be written", reason))
+
+
+def _save(program: Program, run: _Run, out: Path, same: Mapping[str, Any]) -> None:
     content = {
         "iteration": run.iteration, "best_score": run.best_score,
         "best_iteration": run.best_iteration, "best": run.best, "optimizer": run.optimizer,
-        "network": program.network.state_dict(), "program": program.state(),
+        "network": program.network.state_dict(), "program": program.state(), "same": dict(same),
     }  # fmt: skip
     part = out / f"{STATE_FILE}.part"
     torch.save(content, part)
     part.replace(out / STATE_FILE)
 
 
-def _resumed(program: Program, out: Path) -> _Run:
+def _resumed(program: Program, out: Path, same: Mapping[str, Any]) -> _Run:
     path = out / STATE_FILE
     if not path.is_file():
         return _Run()
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+        _check_same(content.get("same", {}), same)
         program.load_state(content["program"])
         program.network.load_state_dict(content["network"])
         return _Run(
@@ -230,8 +296,13 @@ def _resumed(program: Program, out: Path) -> _Run:
         raise ConfigError(expected(str(path), wanted, reason)) from None
 
 
-def _log(run: _Run, numbers: dict[str, float], out: Path, fabric: Fabric) -> None:
-    if fabric.is_global_zero:
-        with (out / LOG_FILE).open("a") as stream:
-            rounded = {name: round(value, 5) for name, value in numbers.items()}
-            stream.write(json.dumps({"iteration": run.iteration, **rounded}) + "\n")
+def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for name in sorted(set(before) & set(now)):
+        if before[name] != now[name]:
+            raise ConfigError(f"{name} {before[name]}, now {now[name]}")
+
+
+def _log(run: _Run, numbers: dict[str, float], out: Path) -> None:
+    with (out / LOG_FILE).open("a") as stream:
+        rounded = {name: round(value, 5) for name, value in numbers.items()}
+        stream.write(json.dumps({"iteration": run.iteration, **rounded}) + "\n")

@@ -77,7 +77,7 @@ def _place(pair: ImagePair) -> str:
 class Cut:
     """A pair cut to squares of one size, and its reference labels.
 
-    `reference`, `target` (S, S, 3) uint8; `labels` (S / stride, S / stride) int64; `points_a`,
+    `reference`, `target` (S, S, 3) uint8; `labels` (s, s) int64, s = ceil(S / stride); `points_a`,
     `points_b` (N, 2) float32 pixels of the squares; `point_labels` (N,) int64. Labels of what
     lies outside of the image, and of points that there are not, are `absent`.
     """
@@ -115,7 +115,7 @@ def cut_pair(
     both = np.flatnonzero(_inside(points_a, square) & _inside(points_b, square))
     if len(both) > count:
         both = rng.choice(both, count, replace=False)
-    cells = size // stride
+    cells = -(-size // stride)  # as many as the network gives, whole or not
     corner = corners[0] // stride
     cut_labels = np.full((cells, cells), absent, np.int64)
     found = labels[corner[1] : corner[1] + cells, corner[0] : corner[0] + cells]
