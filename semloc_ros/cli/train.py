@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ _PRESET = typer.Option("small", help="small (the worlds, a processor) or paper."
 _CONFIG = typer.Option(
     None, "--config", help="A file of options instead of a preset, as those in config/training."
 )
-_SEED = typer.Option(0, min=0, help="The same seed, data and machine give the same weights.")
+_SEED = typer.Option(0, min=0, help="The same seed, data and processor give the same weights.")
 _SET = typer.Option(
     [], "--set", metavar="NAME=VALUE", help="An option, e.g. training.iterations=2000"
 )
@@ -114,7 +115,14 @@ def _command() -> str:
 
 def _bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+    return Progress(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not _is_first()
+    )
+
+
+def _is_first() -> bool:
+    """Of the processes that torchrun started the first speaks."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _teller(bar: Progress) -> Any:
@@ -129,7 +137,7 @@ def _teller(bar: Progress) -> Any:
 
 
 def _say(out: Path, found: dict[str, float], score: str) -> None:
-    Console().print(
+    Console(quiet=not _is_first()).print(
         f"{out}: {score} {found['best_score']:.3f} at iteration {found['best_iteration']:.0f}, "
         f"{found['seconds']:.0f} s", highlight=False, soft_wrap=True,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from semloc_ros.errors import InputError, expected
 
 _LEAST_VARIANCE = 1e-6  # of the largest: axes below would be noise blown up
 _LEAST_LENGTH = 1e-12
+_AT_ONCE = 65_536  # features
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +42,29 @@ def find_clusters(
 ) -> Clusters:
     """`count` clusters of features (N, D), the same for the same seed.
 
-    Raises InputError if there are fewer features than clusters.
+    Raises InputError if there are fewer features than clusters, or if they are all the same.
     """
     if len(features) < count:
         raise InputError(expected("features to cluster", f"at least {count}", len(features)))
     mean = features.mean(0, dtype=np.float64).astype(np.float32)
-    axes = _whitening(features - mean, dimensions)
+    axes = _whitening(features, mean, dimensions)
+    if not axes.shape[1]:
+        raise InputError(expected("features to cluster", "finite ones that differ", "others"))
     values = _normalized(features, mean, axes)
     return Clusters(mean, axes, _centroids(values, count, rounds, seed))
 
 
-def _whitening(centred: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
-    """The axes (D, K) of largest variance, each divided by its standard deviation."""
-    covariance = centred.T.astype(np.float64) @ centred / len(centred)
+def _whitening(
+    features: NDArray[np.float32], mean: NDArray[np.float32], dimensions: int
+) -> NDArray[np.float32]:
+    """The axes (D, K) of largest variance, each divided by its standard deviation; none if
+    there is no variance, or no finite one."""
+    covariance = np.zeros((features.shape[1], features.shape[1]))
+    for first in range(0, len(features), _AT_ONCE):  # float64 of all would be twice as large
+        centred = (features[first : first + _AT_ONCE] - mean).astype(np.float64)
+        covariance += centred.T @ centred / len(features)
+    if not np.isfinite(covariance).all():
+        return np.empty((len(mean), 0), np.float32)
     variances, axes = np.linalg.eigh(covariance)
     variances, axes = variances[::-1][:dimensions], axes[:, ::-1][:, :dimensions]
     used = variances > _LEAST_VARIANCE * max(variances[0], np.finfo(np.float64).tiny)

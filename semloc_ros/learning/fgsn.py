@@ -18,6 +18,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from semloc_ros.config.learning import FgsnTrainingConfig
+from semloc_ros.errors import DatasetError, expected
 from semloc_ros.learning import losses, pairs
 from semloc_ros.learning.clustering import Clusters, find_clusters
 from semloc_ros.networks.images import IMAGENET, Normalization, to_tensor
@@ -105,17 +106,22 @@ class FgsnProgram:
         return {"loss": total, "class": of_class, "corr": of_corr}
 
     def validate(self, device: torch.device) -> dict[str, float]:
-        """The means of both losses; the score is L_corr."""
+        """The means of both losses; the score is L_corr. Raises DatasetError if no point of the
+        pairs lies in their images: nothing would be learned from them."""
         samples = PairSamples(
             self._split.validation, self._labels, self._config, self._seed + 1,
             self._normalization, self.network.stride, _FIXED,
         )  # fmt: skip
         count = min(self._config.training.validation_samples, len(self._split.validation))
-        found = []
+        found, points = [], 0
         for number in range(count):
             one = {key: value[None].to(device) for key, value in samples[number].items()}
+            points += int((one["point_labels"] != losses.IGNORED).sum())
             scores = self.network(torch.cat([one["reference"], one["target"]]))
             found.append([float(value) for value in self._of_head(scores.logits, one, 1)])
+        if not points:
+            wanted = "points that lie in both images"
+            raise DatasetError(expected("pairs for validation", wanted, f"none in {count} pairs"))
         of_class, of_corr = np.mean(found, axis=0)
         return {"score": float(of_corr), "class": float(of_class), "corr": float(of_corr)}
 
@@ -124,7 +130,10 @@ class FgsnProgram:
         return {name: torch.from_numpy(labels) for name, labels in self._labels.items()}
 
     def load_state(self, state: dict[str, torch.Tensor]) -> None:
-        """Labels, and last layers of their size."""
+        """Labels, and last layers of their size. Raises DatasetError for those of other images."""
+        missing = {one.name for one in self._learned + self._kept} - set(state)
+        if missing:
+            raise DatasetError(expected("images with labels", min(missing), "those of other pairs"))
         self._labels = {name: labels.numpy() for name, labels in state.items()}
         self.network.restart_classifier(self._config.clusters, torch.Generator())
 

@@ -67,6 +67,7 @@ class _Run:
     best_score: float = math.inf
     best_iteration: int = 0
     best: dict[str, torch.Tensor] | None = None
+    best_program: dict[str, torch.Tensor] | None = None  # its state then, where it is restarted
     optimizer: dict[str, Any] | None = None  # to go on with
 
 
@@ -74,7 +75,7 @@ def train(
     program: Program, config: TrainingConfig, out: Path, seed: int, tell: Tell | None = None,
     same: Mapping[str, Any] | None = None,
 ) -> dict[str, float]:  # fmt: skip
-    """Train, and leave in `program.network` the weights of the best validation.
+    """Train, and leave in `program` the weights of the best validation, and the labels they know.
 
     Returns the best score, its iteration and the seconds of the loop. `tell` hears the iteration,
     their number, and what goes to the log. A training goes on only if `same`, names and values,
@@ -87,7 +88,7 @@ def train(
         _make(out)
     run = _resumed(program, out, same or {})
     if run.iteration:  # as the network is from the first step on: sums depend on it
-        program.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        program.network.to(memory_format=torch.channels_last)
     while run.iteration < config.iterations:
         every = program.restart or config.iterations
         if run.iteration % every == 0:  # also if it was stopped right there
@@ -99,6 +100,8 @@ def train(
                 _write(program, run, numbers, out, same or {})
                 if tell is not None:
                     tell(run.iteration, config.iterations, numbers)
+    if run.best_program is not None:
+        program.load_state(run.best_program)
     if run.best is not None:
         program.network.load_state_dict(run.best)
     found = {"best_score": run.best_score, "best_iteration": float(run.best_iteration)}
@@ -177,6 +180,7 @@ def _validated(program: Program, fabric: Fabric, run: _Run) -> dict[str, float]:
         run.best_score, run.best_iteration = found["score"], run.iteration
         weights = program.network.state_dict()
         run.best = {name: value.detach().cpu().clone() for name, value in weights.items()}
+        run.best_program = program.state() if program.restart else None
     return {f"validation_{name}": value for name, value in found.items()}
 
 
@@ -270,6 +274,7 @@ def _save(program: Program, run: _Run, out: Path, same: Mapping[str, Any]) -> No
     content = {
         "iteration": run.iteration, "best_score": run.best_score,
         "best_iteration": run.best_iteration, "best": run.best, "optimizer": run.optimizer,
+        "best_program": run.best_program,
         "network": program.network.state_dict(), "program": program.state(), "same": dict(same),
     }  # fmt: skip
     part = out / f"{STATE_FILE}.part"
@@ -288,7 +293,7 @@ def _resumed(program: Program, out: Path, same: Mapping[str, Any]) -> _Run:
         program.network.load_state_dict(content["network"])
         return _Run(
             content["iteration"], content["best_score"], content["best_iteration"],
-            content["best"], content["optimizer"],
+            content["best"], content.get("best_program"), content["optimizer"],
         )  # fmt: skip
     except Exception as error:  # torch.load raises whatever its parts do
         reason = " ".join(str(error).split())[:200]

@@ -32,7 +32,7 @@ def correspondence_loss(
     """
     kept = labels != IGNORED
     wanted = labels.clamp(min=0)[..., None]
-    total = torch.zeros_like(kept, dtype=scores_dtype(reference))
+    total = torch.zeros_like(kept, dtype=torch.float32)
     for scores, points in ((reference, points_reference), (target, points_target)):
         log_shares = torch.log_softmax(scores_at(scores, points, stride), dim=2)
         total = total - log_shares.gather(2, wanted)[..., 0]
@@ -42,17 +42,15 @@ def correspondence_loss(
 
 
 def scores_at(scores: torch.Tensor, points: torch.Tensor, stride: int) -> torch.Tensor:
-    """Scores (B, N, C) at pixels (B, N, 2), bilinear between cells, the outermost beyond."""
+    """Scores (B, N, C) at pixels (B, N, 2), bilinear between cells, the outermost beyond.
+
+    In float32: in half of it a place in a wide image would be pixels off.
+    """
     size = torch.tensor([scores.shape[3], scores.shape[2]], device=points.device)
     cells = (points - (stride - 1) / 2) / stride
     grid = 2 * cells / (size - 1).clamp(min=1) - 1
     found = functional.grid_sample(
-        scores, grid[:, :, None].to(scores.dtype), mode="bilinear", padding_mode="border",
+        scores.float(), grid[:, :, None].float(), mode="bilinear", padding_mode="border",
         align_corners=True,
     )  # fmt: skip
     return found[..., 0].transpose(1, 2)
-
-
-def scores_dtype(scores: torch.Tensor) -> torch.dtype:
-    """What losses are summed in: never less than float32."""
-    return torch.float32 if scores.dtype in (torch.float16, torch.bfloat16) else scores.dtype

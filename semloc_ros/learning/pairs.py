@@ -8,7 +8,7 @@ as they are. Image a is the reference.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.datasets import stromovka
-from semloc_ros.datasets.cross_season import read_cross_season
+from semloc_ros.datasets.cross_season import IMAGES, read_cross_season
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.types import FloatArray, ImagePair
 
@@ -32,9 +32,16 @@ class Split:
 def read_pairs(folders: Sequence[Path], only: str = "*") -> list[ImagePair]:
     """The pairs of all folders whose reference image has a name like `only` (a glob pattern).
 
-    DatasetError if there are none.
+    Where the folders have different `images`, a number goes before the names: two worlds have
+    other images of the same names. DatasetError if there are no pairs.
     """
-    found = [pair for folder in folders for pair in _read_folder(Path(folder))]
+    homes = [_images_of(Path(folder)) for folder in folders]
+    numbers = {home: number for number, home in enumerate(dict.fromkeys(homes))}
+    found = [
+        pair if len(numbers) == 1 else replace(pair, name_a=f"{numbers[home]}/{pair.name_a}")
+        for folder, home in zip(folders, homes, strict=True)
+        for pair in _read_folder(Path(folder))
+    ]
     pairs = [pair for pair in found if fnmatch(pair.name_a, only)]
     if not pairs:
         wanted = f"pairs with a reference image like {only}"
@@ -46,6 +53,12 @@ def _read_folder(folder: Path) -> Iterable[ImagePair]:
     if stromovka.recognize(folder):
         return stromovka.read_visits(folder)
     return read_cross_season(folder)
+
+
+def _images_of(folder: Path) -> Path:
+    """Where the images lie; pairs of one world share a folder by links."""
+    images = folder / IMAGES
+    return (images if images.exists() else folder).resolve()
 
 
 def split_by_place(

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from semloc_ros import classes
 from semloc_ros.config.learning import FgsnTrainingConfig, SegmentationTrainingConfig
+from semloc_ros.errors import ConfigError, expected
 from semloc_ros.learning.fgsn import FgsnProgram, stationary
 from semloc_ros.learning.labelled_sources import read_labelled
-from semloc_ros.learning.loop import Tell, train
+from semloc_ros.learning.loop import Tell, is_first, train
 from semloc_ros.learning.pairs import read_pairs, split_by_place
 from semloc_ros.learning.segmentation import SegmentationProgram
 from semloc_ros.networks.images import IMAGENET
 from semloc_ros.networks.model_files import ModelAbout, save_model, start_from
 from semloc_ros.networks.segmentation import SegmentationNetwork, make_network
+from semloc_ros.options import flatten
 
+# what does not change what is learned, or only for how long
+_FREE = ("iterations", "workers", "threads", "accelerator", "devices")
+_LAST_LAYERS = {"classifier.weight", "auxiliary_classifier.weight"}
 LABEL_STRIDE = 4  # pixels: scores are interpolated from 8 to 4, and the best label repeated
 
 
@@ -40,18 +47,21 @@ def train_fgsn(
     """Train on pairs and write the model to `out`; returns the numbers of `loop.train`.
 
     `start` holds weights to begin with (`model_files.start_from`), `only` chooses among the pairs
-    (`pairs.read_pairs`). State and log go to a folder beside `out`. Raises SemlocError in one line for folders, weights or options that do not do.
+    (`pairs.read_pairs`). State and log go to a folder beside `out`. Raises SemlocError in one line
+    for folders, weights or options that do not do, and for a state of other ones.
     """
     split = split_by_place(
         read_pairs(folders, only), config.validation_share, config.place_blocks,
         np.random.default_rng(seed),
     )  # fmt: skip
-    network = _network(config.architecture, config.clusters, seed, start)
+    network, same, _ = _begin(config, config.clusters, seed, start)
+    same["pairs"] = " ".join([*(folder.name for folder in folders), only])
     program = FgsnProgram(network, split, config, seed)
-    found = train(program, config.training, training_folder(out), seed, tell)
+    found = train(program, config.training, training_folder(out), seed, tell, same)
     names = tuple(f"cluster {number}" for number in range(config.clusters))
     fixed = stationary(program, split, config.stationary_ratio)
-    save_model(out, network, _about(out, network, "clusters", names, fixed, origin))
+    if is_first():
+        save_model(out, network, _about(out, network, "clusters", names, fixed, origin))
     return found
 
 
@@ -61,11 +71,15 @@ def train_segmentation(
 ) -> dict[str, float]:  # fmt: skip
     """Train the 19 classes on labelled images and write the model to `out`, as `train_fgsn`."""
     training, validation = read_labelled(folder, runs, seed)
-    network = _network(config.architecture, len(classes.NAMES), seed, start)
-    program = SegmentationProgram(network, training, validation, config, seed)
-    found = train(program, config.training, training_folder(out), seed, tell)
+    network, same, taken = _begin(config, len(classes.NAMES), seed, start)
+    same["images"] = " ".join([folder.name, *runs])
+    program = SegmentationProgram(
+        network, training, validation, config, seed, knows=set(taken) >= _LAST_LAYERS
+    )
+    found = train(program, config.training, training_folder(out), seed, tell, same)
     fixed = tuple(number not in classes.MOVABLE for number in range(len(classes.NAMES)))
-    save_model(out, network, _about(out, network, "classes", classes.NAMES, fixed, origin))
+    if is_first():
+        save_model(out, network, _about(out, network, "classes", classes.NAMES, fixed, origin))
     return found
 
 
@@ -74,13 +88,24 @@ def training_folder(out: Path) -> Path:
     return out.with_name(out.stem + ".training")
 
 
-def _network(
-    architecture: str, num_labels: int, seed: int, start: Path | None
-) -> SegmentationNetwork:
-    network = make_network(architecture, num_labels, torch.Generator().manual_seed(seed))
+def _begin(
+    config: FgsnTrainingConfig | SegmentationTrainingConfig, num_labels: int, seed: int,
+    start: Path | None,
+) -> tuple[SegmentationNetwork, dict[str, Any], list[str]]:  # fmt: skip
+    """The network to train, what a training must share to go on where another stopped, and the
+    names of the weights that are from `start`."""
+    if config.training.freeze_batchnorm and start is None:
+        wanted = "--start, whose statistics would be kept"
+        raise ConfigError(expected("training.freeze_batchnorm", wanted, "none"))
+    network = make_network(config.architecture, num_labels, torch.Generator().manual_seed(seed))
+    free = {f"training.{name}" for name in _FREE}
+    same = {name: value for name, value in flatten(config).items() if name not in free}
+    same |= {"--seed": seed, "--start": "none"}
+    taken: list[str] = []
     if start is not None:
-        start_from(network, start)
-    return network
+        taken = start_from(network, start)
+        same["--start"] = f"sha256 {sha256(start.read_bytes()).hexdigest()[:12]}"
+    return network, same, taken
 
 
 def _about(

@@ -26,23 +26,25 @@ _OWN_TINT = 1 / 3  # of the jitter, for each channel by itself
 
 
 class SegmentationProgram:
-    """See `loop.Program`. `seed` draws crops, brightness and sides."""
+    """See `loop.Program`. `seed` draws crops, brightness and sides. `knows` says that the network
+    has last layers for the classes, to go on with."""
 
     restart = 0
 
     def __init__(
         self, network: SegmentationNetwork, training: Sequence[LabelledImage],
         validation: Sequence[LabelledImage], config: SegmentationTrainingConfig, seed: int,
-        normalization: Normalization = IMAGENET,
+        normalization: Normalization = IMAGENET, knows: bool = False,
     ) -> None:  # fmt: skip
-        self.network = network
+        self.network, self._knows = network, knows
         self._training, self._validation = training, validation
         self._config, self._seed, self._normalization = config, seed, normalization
 
     def start(self, number: int, device: torch.device) -> None:
-        """Last layers for the 19 classes."""
-        generator = torch.Generator().manual_seed(self._seed)
-        self.network.restart_classifier(len(classes.NAMES), generator)
+        """Last layers for the 19 classes, unless the network has them."""
+        if not self._knows:
+            generator = torch.Generator().manual_seed(self._seed)
+            self.network.restart_classifier(len(classes.NAMES), generator)
         self.network.to(device)
 
     def samples(self) -> Dataset[Any]:

@@ -63,3 +63,9 @@ def test_axes_without_variance_are_left_out() -> None:
 def test_fewer_features_than_clusters_is_one_line() -> None:
     with pytest.raises(InputError, match="features to cluster: expected at least 9, got 8"):
         find_clusters(np.zeros((8, 3), np.float32), 9, 3, 5, seed=0)
+
+
+@pytest.mark.parametrize("value", [1.0, np.nan])
+def test_features_that_do_not_differ_have_no_clusters(value: float) -> None:
+    with pytest.raises(InputError, match="finite ones that differ"):
+        find_clusters(np.full((50, 8), value, np.float32), 4, 8, 5, seed=1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from semloc_ros.errors import DatasetError
-from semloc_ros.learning.pairs import cut_pair, labels_at, split_by_place
+from semloc_ros.learning.pairs import cut_pair, labels_at, read_pairs, split_by_place
+from semloc_ros.maps.pair_files import PairFolder
 from semloc_ros.types import ImagePair
 
 STRIDE, ABSENT = 8, -1
@@ -39,6 +42,22 @@ def test_neighbouring_places_stay_together() -> None:
     numbers = sorted(int(one.name_a.split("/")[1][:6]) for one in split.validation)
     breaks = np.flatnonzero(np.diff(numbers) > 1)
     assert len(breaks) <= 2  # three blocks
+
+
+def test_two_worlds_have_other_images_of_the_same_names(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    point = np.array([[3.0, 3.0]])
+    for world in ("a", "b"):
+        (tmp_path / world).mkdir()
+        for run in ("rain", "snow"):
+            folder = PairFolder(tmp_path / f"{world}_{run}")
+            folder.link_images(tmp_path / world)
+            folder.add_pair("0", "left/0.png", "right/0.png", point, point)
+    names = [
+        [one.name_a for one in read_pairs([tmp_path / folder for folder in folders])]
+        for folders in (("a_rain", "a_snow"), ("a_rain", "b_rain", "a_snow"))
+    ]
+    assert names == [["left/0.png"] * 2, ["0/left/0.png", "1/left/0.png", "0/left/0.png"]]
 
 
 def test_one_place_cannot_be_split() -> None:

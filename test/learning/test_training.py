@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from semloc_ros.config.learning import (  # noqa: E402
     SegmentationTrainingConfig,
     TrainingConfig,
 )
-from semloc_ros.errors import ConfigError  # noqa: E402
+from semloc_ros.errors import ConfigError, DatasetError  # noqa: E402
 from semloc_ros.evaluation.label_quality import (  # noqa: E402
     contingency,
     normalized_information,
@@ -133,6 +134,97 @@ def test_clustering_anew_restarts_the_last_layer(tmp_path: Path) -> None:
     network = make_network("mobile", 8, torch.Generator().manual_seed(0))
     train(Counted(network, SPLIT, short, 0), short.training, tmp_path, 0)
     assert starts == [0, 1]
+
+
+def test_stopped_where_clusters_are_made_anew_it_makes_them(tmp_path: Path) -> None:
+    options = dataclasses.replace(
+        CLUSTERS, recluster_every=2,
+        training=dataclasses.replace(SHORT, iterations=4, validate_every=2, batch=1, crop_px=68),
+    )  # fmt: skip
+    whole = trained(tmp_path / "whole", options)
+
+    def stop(done: int, total: int, numbers: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    network = make_network("mobile", 8, torch.Generator().manual_seed(0))
+    with pytest.raises(KeyboardInterrupt):
+        train(FgsnProgram(network, SPLIT, options, 0), options.training, tmp_path / "cut", 0, stop)
+    resumed = trained(tmp_path / "cut", options)
+    for name, labels in whole.labels.items():  # of the best weights, whichever clustering
+        assert np.array_equal(labels, resumed.labels[name]), name
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(("best", "wanted"), [(1, 0), (2, 1)])
+def test_the_labels_are_those_of_the_best_weights(tmp_path: Path, best: int, wanted: int) -> None:
+    class Judged(FgsnProgram):
+        made: list[np.ndarray] = []
+
+        def start(self, number: int, device: torch.device) -> None:
+            super().start(number, device)
+            self.made.append(self.labels["day/000.png"])
+
+        def validate(self, device: torch.device) -> dict[str, float]:
+            return {"score": abs(best - len(self.made))}
+
+    options = dataclasses.replace(
+        CLUSTERS, recluster_every=1, training=dataclasses.replace(SHORT, iterations=2, batch=1)
+    )
+    program = Judged(make_network("mobile", 8, torch.Generator().manual_seed(0)), SPLIT, options, 0)
+    Judged.made = []
+    train(program, options.training, tmp_path, 0)
+    assert np.array_equal(program.labels["day/000.png"], Judged.made[wanted])
+
+
+def test_a_loss_that_is_not_finite_ends_it(tmp_path: Path) -> None:
+    class Burst(FgsnProgram):
+        def losses(self, network: torch.nn.Module, batch: Any) -> dict[str, torch.Tensor]:
+            return {"loss": super().losses(network, batch)["loss"] * float("nan")}
+
+    network = make_network("mobile", 8, torch.Generator().manual_seed(0))
+    with pytest.raises(ConfigError, match="loss of iteration 1: expected a finite number"):
+        train(Burst(network, SPLIT, CLUSTERS, 0), SHORT, tmp_path, 0)
+
+
+def test_pairs_without_points_teach_nothing(tmp_path: Path) -> None:
+    away = [dataclasses.replace(one, points_a=one.points_a + 1e4) for one in SPLIT.validation]
+    program = FgsnProgram(
+        make_network("mobile", 8, torch.Generator().manual_seed(0)), Split(SPLIT.training, away),
+        CLUSTERS, 0,
+    )  # fmt: skip
+    program.load_state({  # any labels
+        one.name_a: torch.zeros(12, 12, dtype=torch.int64)
+        for one in SPLIT.training + SPLIT.validation
+    })  # fmt: skip
+    program.network.eval()
+    with pytest.raises(DatasetError, match="points that lie in both images, got none"):
+        program.validate(torch.device("cpu"))
+
+
+def test_another_training_does_not_go_on_with_this_one(tmp_path: Path) -> None:
+    options = dataclasses.replace(SHORT, iterations=1, batch=1)
+    for seed, raises in ((1, False), (2, True)):
+        network = make_network("mobile", 8, torch.Generator().manual_seed(0))
+        program = FgsnProgram(network, SPLIT, CLUSTERS, 0)
+        if raises:
+            with pytest.raises(ConfigError, match="another --out, got --seed 1, now 2"):
+                train(program, options, tmp_path, 0, same={"--seed": seed})
+        else:
+            train(program, options, tmp_path, 0, same={"--seed": seed})
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / f"{STATE_FILE}.part").symlink_to("/dev/full")
+    with pytest.raises(ConfigError, match="a folder that can be written"):
+        trained(tmp_path, dataclasses.replace(
+            CLUSTERS, training=dataclasses.replace(SHORT, iterations=1, batch=1)))  # fmt: skip
+
+
+def test_more_devices_than_processes(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="training.devices: expected 1, as many processes"):
+        trained(tmp_path, dataclasses.replace(
+            CLUSTERS, training=dataclasses.replace(SHORT, devices=2)))  # fmt: skip
 
 
 def test_stationary_labels_are_those_of_correspondences(tmp_path: Path) -> None:
