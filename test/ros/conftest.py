@@ -169,7 +169,7 @@ class Robot:
         self.send_image(stamp, **image)
         return stamp
 
-    def until(self, condition, timeout_s=10.0, every=None):
+    def until(self, condition, timeout_s=30.0, every=None):
         """Spin until the condition holds; `every` is called at 10 Hz meanwhile."""
         deadline, again = time.monotonic() + timeout_s, 0.0
         while not condition():
@@ -196,7 +196,7 @@ class Robot:
         said = ({pair.key: pair.value for pair in one.values} for one in self.statuses[since:])
         return any(one.get("state") == state for one in said)
 
-    def call(self, kind, service, request, timeout_s=15.0, every=None):
+    def call(self, kind, service, request, timeout_s=30.0, every=None):
         client = self.clients.setdefault(
             service, self.node.create_client(kind, f"/{self.name}/{service}")
         )

@@ -45,7 +45,7 @@ def start(ros, project_root):
         process.communicate()
 
 
-def read_until(process, words, timeout_s=30.0):
+def read_until(process, words, timeout_s=60.0):
     """Output up to the line with the words."""
     seen, deadline = "", time.monotonic() + timeout_s
     while words not in seen:
@@ -64,7 +64,7 @@ def test_a_bad_map_leaves_the_localizer_alive_and_signals_end_it_cleanly(start, 
     time.sleep(0.3)
     assert process.poll() is None, "alive, unconfigured"
     process.send_signal(stop)
-    rest, _ = process.communicate(timeout=15)
+    rest, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in rest
 
@@ -84,7 +84,7 @@ def test_a_signal_while_the_map_is_read_ends_the_localizer_cleanly(start, ros):
     process = start("localizer", code=SLOW_LOAD)
     read_until(process, "loading")
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=15)
+    rest, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and "Traceback" not in rest
 
 
@@ -119,7 +119,7 @@ def test_a_signal_while_the_map_is_read_ends_the_localizer_cleanly(start, ros):
 )
 def test_wrong_parameters_end_the_process_with_one_line(start, node, arguments, line):
     process = start(node, *arguments)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert output.startswith(line) and len(output.strip().splitlines()) == 1
 
@@ -138,7 +138,7 @@ def test_the_recorder_writes_what_it_hears(start, ros, tmp_path):
         "recorder", "-p", f"out:={out}", "-r", "camera_info:=/camera/camera_info"
     )
     publishers = (pose_pub, status_pub, tf_pub, info_pub)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not all(one.get_subscription_count() for one in publishers):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.02)
@@ -163,7 +163,7 @@ def test_the_recorder_writes_what_it_hears(start, ros, tmp_path):
         kinds = {json.loads(line)["kind"] for line in lines.read_text().split("\n")[:-1]}
     robot.destroy_node()
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=15)
+    rest, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and "Traceback" not in rest
     records = {record["kind"]: record for record in map(json.loads, lines.open())}
     assert all(isinstance(record["received_ns"], int) for record in records.values())
