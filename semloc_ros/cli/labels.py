@@ -33,6 +33,7 @@ def labels(
     ),
     images: Path = typer.Argument(..., help="Folder of images, those in folders inside too; a bag"),
     out: Path = typer.Option(..., help="Folder of the label maps, and of labels.json."),
+    colors: Path = typer.Option(None, help="Folder of the same in colours, to look at."),
     pattern: str = typer.Option("*", help="Folder: which of the images, e.g. *.color.jpg."),
     topic: str = typer.Option("/camera/image_raw", help="Bag: the images."),
     set_: list[str] = typer.Option(
@@ -54,6 +55,8 @@ def labels(
         named = readers_of(images, images_of(images, pattern, out))
     labeller = load_labeller(model, config)
     write_labels(labeller, named, out)
+    if colors is not None:
+        _write_colors(labeller, named, out, colors)
     tell_written(out, len(named), labeller.count)
 
 
@@ -99,6 +102,22 @@ def write_label_maps(label: Label, images: Mapping[str, ReadImage], out: Path) -
             target.parent.mkdir(parents=True, exist_ok=True)
             if not cv2.imwrite(str(target), label(read())):
                 raise MapError(expected(str(target), "a file that can be written", "none"))
+
+
+def _write_colors(labeller: Labeller, names: Iterable[str], labels: Path, out: Path) -> None:
+    """The label maps in `labels` as people look at them; MapError where it cannot."""
+    import cv2
+
+    from semloc_ros.maps.image_files import read_labels
+    from semloc_ros.perception.label_colors import colorize, palette
+
+    table = palette(labeller.about)
+    for name in names:
+        source = (labels / name).with_suffix(".png")
+        target = (out / name).with_suffix(".png")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not cv2.imwrite(str(target), colorize(read_labels(source), table)[:, :, ::-1]):
+            raise MapError(expected(str(target), "a file that can be written", "none"))
 
 
 def tell_written(out: Path, written: int, count: int) -> None:

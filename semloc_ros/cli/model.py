@@ -19,8 +19,12 @@ def list_models() -> None:
     from semloc_ros.networks.manifest import model_folders, read_manifest
 
     table = Table("name", "labels", "network", "learned from", "licence")
+    known: set[str] = set()  # a name is that of the first folder, as find_model takes it
     for folder in model_folders():
         for name, entry in read_manifest(folder).items():
+            if name in known:
+                continue
+            known.add(name)
             labels = f"{entry['labels']} {entry['kind']}"
             said = [str(entry[key]) for key in ("architecture", "data", "licence")]
             table.add_row(name, labels, *said)

@@ -68,7 +68,8 @@ class GraphBackend:
         self._graph = graph
         self.computed_by = graph.computed_by
         if METADATA_KEY not in graph.metadata:
-            raise ModelError(expected(str(graph.path), f"a file with {METADATA_KEY}", "another's"))
+            wanted = f"a file of ours, or {graph.path.stem}.yaml beside it"
+            raise ModelError(expected(str(graph.path), wanted, "neither"))
         try:
             self.about = from_json(graph.metadata[METADATA_KEY])
         except ModelError as error:

@@ -57,6 +57,21 @@ def test_images_are_labelled_by_a_foreign_network(network, images, tmp_path):
     assert known.stationary.tolist() == [False, True, False]
 
 
+def test_label_maps_in_colours_to_look_at(network, images, tmp_path):
+    looks = tmp_path / "looks"
+    result = run(network, images, "--out", tmp_path / "out", "--colors", looks, *QUICK)
+    assert result.exit_code == 0, result.output
+    seen = {tuple(cv2.imread(str(path))[0, 0]) for path in looks.rglob("*.png")}
+    assert len(seen) == 3, "three labels, three colours"
+
+
+def test_without_its_yaml_a_foreign_network_is_one_line(network, images, tmp_path):
+    network.with_suffix(".yaml").unlink()
+    result = run(network, images, "--out", tmp_path / "out", *QUICK)
+    assert isinstance(result.exception, ModelError)
+    assert "or mine.yaml beside it" in str(result.exception)
+
+
 def test_clusters_say_that_it_is_not_known_which_stay(images, tmp_path):
     pixels = [cv2.imread(str(path)) for path in sorted(images.rglob("*.png"))]
     fit(pixels, 2, seed=0).save(tmp_path / "room.npz")
