@@ -33,7 +33,7 @@ class TrainingConfig:
         0.4, "of the losses of the auxiliary head", low=0.0, high=10.0
     )
     freeze_batchnorm: bool = option(
-        False, "batch normalization keeps the statistics that it starts with"
+        False, "batch normalization keeps the statistics that come with --start"
     )
     validate_every: int = option(
         200, "iterations between two looks at the validation set", low=1, high=1_000_000

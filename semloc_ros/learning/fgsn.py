@@ -118,7 +118,8 @@ class FgsnProgram:
             one = {key: value[None].to(device) for key, value in samples[number].items()}
             points += int((one["point_labels"] != losses.IGNORED).sum())
             scores = self.network(torch.cat([one["reference"], one["target"]]))
-            found.append([float(value) for value in self._of_head(scores.logits, one, 1)])
+            losses_of = self._of_head(scores.logits, one, 1)
+            found.append([float(value.detach()) for value in losses_of])
         if not points:
             wanted = "points that lie in both images"
             raise DatasetError(expected("pairs for validation", wanted, f"none in {count} pairs"))

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -69,6 +69,7 @@ class _Run:
     best: dict[str, torch.Tensor] | None = None
     best_program: dict[str, torch.Tensor] | None = None  # its state then, where it is restarted
     optimizer: dict[str, Any] | None = None  # to go on with
+    frozen: tuple[nn.Module, ...] = ()  # whose statistics stay
 
 
 def train(
@@ -86,7 +87,9 @@ def train(
     began = time.monotonic()
     if fabric.is_global_zero:
         _make(out)
+    frozen = learned_batchnorms(program.network) if config.freeze_batchnorm else ()
     run = _resumed(program, out, same or {})
+    run.frozen = frozen
     if run.iteration:  # as the network is from the first step on: sums depend on it
         program.network.to(memory_format=torch.channels_last)
     while run.iteration < config.iterations:
@@ -146,7 +149,7 @@ def _stage(
     began = run.iteration
     for batch in _batches(program, config, fabric, run.iteration, last):
         torch.manual_seed((seed * 1_000_003 + run.iteration) * 1024 + fabric.global_rank)
-        set_training(program.network, config.freeze_batchnorm)
+        set_training(program.network, run.frozen)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, run.iteration)
         losses = program.losses(network, batch)
@@ -184,13 +187,21 @@ def _validated(program: Program, fabric: Fabric, run: _Run) -> dict[str, float]:
     return {f"validation_{name}": value for name, value in found.items()}
 
 
-def set_training(network: nn.Module, freeze_batchnorm: bool) -> None:
-    """Training mode; with `freeze_batchnorm` the statistics stay as they are."""
+def learned_batchnorms(network: nn.Module) -> tuple[nn.Module, ...]:
+    """The batch normalizations that have seen images: fresh ones, as of a head that ImageNet
+    weights lack, have means of zero to the last bit, and must learn."""
+    return tuple(
+        module for module in network.modules()
+        if isinstance(module, nn.BatchNorm2d)
+        and module.running_mean is not None and bool(module.running_mean.any())
+    )  # fmt: skip
+
+
+def set_training(network: nn.Module, frozen: Iterable[nn.Module]) -> None:
+    """Training mode, but for the statistics of `frozen`."""
     network.train()
-    if freeze_batchnorm:
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
+    for module in frozen:
+        module.eval()
 
 
 def _batches(

@@ -23,7 +23,13 @@ from semloc_ros.evaluation.label_quality import (  # noqa: E402
     normalized_information,
 )
 from semloc_ros.learning.fgsn import FgsnProgram, stationary  # noqa: E402
-from semloc_ros.learning.loop import STATE_FILE, learning_rate, train  # noqa: E402
+from semloc_ros.learning.loop import (  # noqa: E402
+    STATE_FILE,
+    learned_batchnorms,
+    learning_rate,
+    set_training,
+    train,
+)
 from semloc_ros.learning.pairs import Split  # noqa: E402
 from semloc_ros.learning.segmentation import SegmentationProgram  # noqa: E402
 from semloc_ros.networks.images import IMAGENET, to_tensor  # noqa: E402
@@ -268,3 +274,15 @@ def test_the_rate_falls_to_nothing_or_stays() -> None:
     assert rates[0] == 0.5 and rates[1] == pytest.approx(0.25) and 0 < rates[2] < 0.001
     steady = dataclasses.replace(falling, schedule="constant")
     assert learning_rate(steady, 99) == 0.5
+
+
+def test_only_statistics_that_were_learned_are_frozen() -> None:
+    network = make_network("mobile", 8, torch.Generator().manual_seed(0))
+    assert learned_batchnorms(network) == ()
+    first = next(one for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d))
+    first.running_mean[0] = 0.5  # type: ignore[index]
+    frozen = learned_batchnorms(network)
+    assert frozen == (first,)
+    set_training(network, frozen)
+    modes = {one.training for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d)}
+    assert modes == {False, True} and not first.training
