@@ -21,7 +21,7 @@ from semloc_ros.config import DoctorConfig
 from semloc_ros.options import from_mapping, to_mapping
 
 _DEFAULT = DoctorConfig()
-_STARTING_S = 30.0  # of the listening process, beyond the time that it listens
+_STARTING_S = 60.0  # of the listening process, beyond the time that it listens
 _COLORS = {Level.OK: "green", Level.SKIP: "dim", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 

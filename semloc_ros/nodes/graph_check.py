@@ -194,7 +194,8 @@ def main(argv: list[str] | None = None) -> int:
 def _round_trip_ms() -> float | None:
     """Time of a message to another process and back; None if nothing came back."""
     own = uuid.uuid4().hex[:8]  # another doctor of this domain must not answer
-    other = subprocess.Popen([sys.executable, "-m", __spec__.name, "--echo", own])
+    command = [sys.executable, "-m", __spec__.name, "--echo", own]
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     rclpy.init()
     node = Node("semloc_doctor_ping")
     sent: dict[str, float] = {}
@@ -203,6 +204,8 @@ def _round_trip_ms() -> float | None:
         String, _ANSWER + own, lambda m: trips.append((time.monotonic() - sent[m.data]) * 1e3), 10
     )
     publisher = node.create_publisher(String, _ECHO + own, 10)
+    assert other.stdout is not None
+    other.stdout.readline()  # it is there: what it imports takes its time on a busy computer
     deadline = time.monotonic() + _ECHO_S
     try:
         while len(trips) < 5 and time.monotonic() < deadline:
@@ -212,7 +215,7 @@ def _round_trip_ms() -> float | None:
             rclpy.spin_once(node, timeout_sec=0.1)
     finally:
         other.terminate()
-        other.wait()
+        other.communicate()
         node.destroy_node()
         rclpy.shutdown()
     return min(trips) if trips else None
@@ -224,6 +227,7 @@ def _echo(own: str) -> int:
     node = Node("semloc_doctor_echo")
     publisher = node.create_publisher(String, _ANSWER + own, 10)
     node.create_subscription(String, _ECHO + own, publisher.publish, 10)
+    print("ready", flush=True)
     _spin_for(node, _ECHO_S)
     return 0
 
