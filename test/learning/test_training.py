@@ -286,3 +286,12 @@ def test_only_statistics_that_were_learned_are_frozen() -> None:
     set_training(network, frozen)
     modes = {one.training for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d)}
     assert modes == {False, True} and not first.training
+
+
+def test_last_layers_that_know_the_classes_are_kept() -> None:
+    config = SegmentationTrainingConfig(training=SHORT)
+    for knows in (True, False):
+        network = make_network("mobile", 19, torch.Generator().manual_seed(0))
+        before = network.classifier.weight.detach().clone()
+        SegmentationProgram(network, [], [], config, 1, knows=knows).start(0, torch.device("cpu"))
+        assert torch.equal(before, network.classifier.weight) == knows
