@@ -64,7 +64,8 @@ def main() -> None:
                     flops / 1e9, floor, f"{100 * floor / ms:.0f} %", memory() - before,
                 ))  # fmt: skip
     facts = {"matrix products": f"{rate / 1e9:.0f} GFLOP/s"}
-    report(f"Label maps of {options.size[0]}x{options.size[1]}", COLUMNS, rows, options.json, **facts)
+    title = f"Label maps of {options.size[0]}x{options.size[1]}"
+    report(title, COLUMNS, rows, options.json, **facts)
 
 
 def forward(network: nn.Module, planes: torch.Tensor) -> None:
