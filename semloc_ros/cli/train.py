@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,7 +62,7 @@ def fgsn(
     from semloc_ros.learning.programs import Origin, train_fgsn
 
     data = ", ".join(path.name for path in pairs)
-    with _bar() as bar:
+    with _watched() as bar:
         found = train_fgsn(
             pairs, config, _checked(out), seed, start, Origin(_command(), data, licence),
             _teller(bar), only,
@@ -85,7 +86,7 @@ def segmentation(
     config = _config(SegmentationTrainingConfig, SEGMENTATION_PRESETS, preset, config_file, set_)
     from semloc_ros.learning.programs import Origin, train_segmentation
 
-    with _bar() as bar:
+    with _watched() as bar:
         found = train_segmentation(
             images, run, config, _checked(out), seed, start,
             Origin(_command(), images.name, licence), _teller(bar),
@@ -111,6 +112,17 @@ def _checked(out: Path) -> Path:
 
 def _command() -> str:
     return " ".join(["semloc", *sys.argv[1:]])
+
+
+@contextmanager
+def _watched() -> Iterator[Progress]:
+    """The bar; who stops a training is told that nothing is lost."""
+    with _bar() as bar:
+        try:
+            yield bar
+        except KeyboardInterrupt:
+            bar.console.print("stopped: the same command goes on from the last validation")
+            raise
 
 
 def _bar() -> Progress:
