@@ -27,7 +27,6 @@ from semloc_ros.options import flatten
 # what does not change what is learned, or only for how long
 _FREE = ("iterations", "workers", "threads", "accelerator", "devices")
 _LAST_LAYERS = {"classifier.weight", "auxiliary_classifier.weight"}
-LABEL_STRIDE = 4  # pixels: scores are interpolated from 8 to 4, and the best label repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +114,6 @@ def _about(
     origin = origin or Origin()
     return ModelAbout(
         name=out.stem, architecture=network.architecture, num_labels=network.num_labels, kind=kind,
-        names=names, stationary=fixed, normalization=IMAGENET, label_stride=LABEL_STRIDE,
-        training=origin.command, data=origin.data, licence=origin.licence,
+        names=names, stationary=fixed, normalization=IMAGENET, training=origin.command,
+        data=origin.data, licence=origin.licence,
     )  # fmt: skip

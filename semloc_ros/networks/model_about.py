@@ -15,6 +15,7 @@ from semloc_ros.networks.images import IMAGENET, Normalization
 
 KINDS = ("clusters", "classes")
 STRIDES = (1, 2, 4, 8)  # of label maps: whole parts of the networks' own stride
+LABEL_STRIDE = 4  # pixels: scores are interpolated from 8 to 4, and the best label repeated
 METADATA_KEY = "semloc_model"  # where it stands in files of weights and in ONNX files
 _SCHEMA = 1
 
@@ -35,7 +36,7 @@ class ModelAbout:
     names: tuple[str, ...] = ()
     stationary: tuple[bool, ...] = ()
     normalization: Normalization = IMAGENET
-    label_stride: int = 4
+    label_stride: int = LABEL_STRIDE
     training: str = ""
     data: str = ""
     licence: str = ""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from semloc_ros.config.learning import ARCHITECTURES
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.networks.mobile import MobileTrunk
 from semloc_ros.networks.pspnet import PspNetTrunk
@@ -21,7 +22,6 @@ _TRUNKS: dict[str, type[MobileTrunk] | type[PspNetTrunk]] = {
     "pspnet_resnet101": PspNetTrunk,
     "mobile": MobileTrunk,
 }
-ARCHITECTURES = tuple(_TRUNKS)
 _SIDE = {"pspnet_resnet101": 256, "mobile": 64}  # channels of the auxiliary head
 _DROPOUT = 0.1  # PSPNet's
 _LAST_LAYER_STD = 0.01  # FGSN, section 3

@@ -7,6 +7,7 @@ under the image's header, so that what comes out is joined to the image by its s
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -55,14 +56,14 @@ class ImageNode(StagedNode):
         self._is_silent = False
         self._say_idle(UNCONFIGURED)
 
+    @abstractmethod
     def _work(self, image: NDArray[np.uint8], header: Header) -> Mapping[str, object]:
         """Publish what is made of an image (H, W[, 3]), and return numbers for the status.
         SemlocError refuses the image."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _transport(self) -> str:
         """Kind of the image topic: raw or compressed."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Stop the thread; nothing is published afterwards."""

@@ -4,6 +4,7 @@ how it loads, begins, ends, and says that it does not work."""
 from __future__ import annotations
 
 import traceback
+from abc import ABC, abstractmethod
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
@@ -14,7 +15,7 @@ from semloc_ros.errors import ConfigError, SemlocError
 UNCONFIGURED, INACTIVE, BAD_CONFIG = "unconfigured", "inactive", "bad_config"
 
 
-class StagedNode(LifecycleNode):  # type: ignore[misc]
+class StagedNode(LifecycleNode, ABC):  # type: ignore[misc]
     """A subclass calls `_autostart` at the end of its constructor if it is to start by itself."""
 
     bad_file = "bad_file"  # the reason that is said when a file does not do
@@ -23,25 +24,25 @@ class StagedNode(LifecycleNode):  # type: ignore[misc]
         super().__init__(name, **node_options)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
 
+    @abstractmethod
     def _load(self) -> None:
         """Read files; SemlocError is a failed transition with one line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _unload(self) -> None:
         """Forget what was read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _begin(self) -> None:
         """Subscribe and work; nothing expected fails here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Stop working, if it does; nothing is published afterwards."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _say_idle(self, reason: str, detail: str = "") -> None:
         """Publish that the node does not work, and why."""
-        raise NotImplementedError
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the files; a bad one is a failed transition with one line."""

@@ -32,12 +32,12 @@ from semloc_ros.errors import ConfigError, ModelError, expected
 from semloc_ros.maps.label_sets import LabelSet, classes_named
 from semloc_ros.networks.graphs import Graph
 from semloc_ros.networks.images import IMAGENET, Normalization, to_planes
+from semloc_ros.networks.model_about import LABEL_STRIDE, STRIDES
 from semloc_ros.perception.tiles import finer
 
 _KEYS = (
     "name", "classes", "stationary", "unknown", "mean", "std", "channels", "size", "label_stride",
 )  # fmt: skip
-_STRIDES = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def read_about(path: Path) -> ForeignAbout:
         _normalization(path, values),
         _one_of(path, "channels", values.get("channels", "rgb"), ("rgb", "bgr")) == "bgr",
         _size(path, values.get("size")),
-        _one_of(path, "label_stride", values.get("label_stride", 4), _STRIDES),
+        _one_of(path, "label_stride", values.get("label_stride", LABEL_STRIDE), STRIDES),
     )
 
 
