@@ -48,12 +48,30 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Where an image may have been taken: N hypotheses of a place, the best first.
+
+    `map_from_camera` (N, 4, 4); `scores` (N,), larger is better; `views` (N,) int64, the row of
+    the map's view that looks like the image, -1 where it is no view of the map.
+    """
+
+    stamp_ns: int
+    map_from_camera: FloatArray
+    scores: FloatArray
+    views: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One image to be localized.
 
     `image` is (H, W, 3) uint8 RGB or (H, W) uint8; `mask`, if given, (H, W) uint8 with
     255 = dynamic: features under it are not used; `labels`, if given, its label map (H, W);
-    `down_camera`, if known, the unit vector (3,) of gravity in camera axes.
+    `down_camera`, if known, the unit vector (3,) of gravity in camera axes; `places`, if given,
+    where this image or one shortly before it may have been taken.
     """
 
     stamp_ns: int
@@ -62,6 +80,7 @@ class Frame:
     mask: NDArray[np.uint8] | None = None
     labels: LabelMap | None = None
     down_camera: FloatArray | None = None
+    places: Places | None = None
 
 
 @dataclass(frozen=True, slots=True)
