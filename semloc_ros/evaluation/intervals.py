@@ -42,12 +42,8 @@ def intervals(
 
     `counts` are the frames of each condition that `judged` holds, one after the other.
     """
-    blocks = blocks_of(counts, config.block_frames)
-    rng = np.random.default_rng(config.seed)
-    draws = rng.integers(len(blocks), size=(config.resamples, len(blocks)))
-    found = {}
-    for name, hit in shares(judged, config).items():
-        found[name] = _share_interval(hit, blocks, draws, config.confidence)
+    blocks, draws = _blocks_and_draws(counts, config)
+    found = share_intervals(shares(judged, config), counts, config)
     for kind, unit, values in (
         ("position", "m", judged.per_frame(judged.position_m)),
         ("rotation", "deg", judged.per_frame(judged.rotation_deg)),
@@ -56,6 +52,19 @@ def intervals(
             bounds = _quantile_intervals(values, blocks, draws, config.confidence)
             found.update({f"{kind}_{name}_{unit}": pair for name, pair in bounds.items()})
     return found
+
+
+def share_intervals(
+    hits: Mapping[str, NDArray[Any]], counts: Sequence[int], config: EvaluationConfig
+) -> dict[str, list[float]]:
+    """Lower and upper bound of the mean of each row of hits (F,), bool or between 0 and 1.
+
+    `counts` as in `intervals`; they add up to F, which must not be 0.
+    """
+    blocks, draws = _blocks_and_draws(counts, config)
+    return {
+        name: _share_interval(hit, blocks, draws, config.confidence) for name, hit in hits.items()
+    }
 
 
 def shares(judged: Judged, config: EvaluationConfig) -> dict[str, NDArray[np.bool_]]:
@@ -69,17 +78,26 @@ def shares(judged: Judged, config: EvaluationConfig) -> dict[str, NDArray[np.boo
     return {"availability": judged.fix_of_frame >= 0, **recalls}
 
 
+def _blocks_and_draws(
+    counts: Sequence[int], config: EvaluationConfig
+) -> tuple[Blocks, NDArray[np.int64]]:
+    blocks = blocks_of(counts, config.block_frames)
+    rng = np.random.default_rng(config.seed)
+    return blocks, rng.integers(len(blocks), size=(config.resamples, len(blocks)))
+
+
 def _share_interval(
-    hit: NDArray[np.bool_], blocks: Blocks, draws: NDArray[np.int64], confidence: float
+    hit: NDArray[Any], blocks: Blocks, draws: NDArray[np.int64], confidence: float
 ) -> list[float]:
     """Of a share that is all or nothing no resampling tells anything: there the exact interval
     (Clopper and Pearson, Biometrika 1934) with each block as one trial."""
     hits = np.array([hit[block].sum() for block in blocks])
     sizes = np.array([len(block) for block in blocks])
     tail = (1 - confidence) / 2
-    if hit.all() or not hit.any():
+    every = bool((hit == 1).all())
+    if every or not hit.any():
         edge = float(beta(1, len(blocks)).ppf(1 - tail))
-        return [1 - edge, 1.0] if hit.all() else [0.0, edge]
+        return [1 - edge, 1.0] if every else [0.0, edge]
     drawn = hits[draws].sum(axis=1) / sizes[draws].sum(axis=1)
     return _bounds(drawn, tail)
 
