@@ -22,6 +22,7 @@ from semloc_ros.datasets import (
     extended_cmu,
     image_folder,
     kapture,
+    paired_places,
     robotcar_seasons,
     seven_scenes,
     static_clips,
@@ -217,6 +218,12 @@ FORMATS = (
         "static_clips", "CDnet clips and videos of static cameras",
         "changedetection.net; your own", "academic",
         static_clips.recognize, _static_clips,
+    ),
+    Format(
+        "paired_places", "two drives along one way, image by image (VPR-Bench)",
+        "github.com/MubarizZaffar/VPR-Bench", "that of the data set",
+        paired_places.recognize,
+        lambda folder: pair_contents(paired_places.read_paired_places(folder)),
     ),
     Format(
         "rosbag", "ROS 1 and ROS 2 bags (sqlite3, mcap)",

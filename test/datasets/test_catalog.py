@@ -24,6 +24,7 @@ TREES = {
     "camvid": ["train/a.png", "trainannot/a.png"],
     "utm_places": ["images/test/database/@500000.0@4000000.0@.jpg"],
     "static_clips": ["highway/input/in000001.jpg", "highway/groundtruth/gt000001.png"],
+    "paired_places": ["query/0.jpg", "ref/0.jpg"],
     "rosbag": ["metadata.yaml", "bag_0.mcap"],
     "images": ["a.jpg", "b/c.png"],
 }
@@ -81,7 +82,7 @@ def test_splits_without_labels_are_told(tmp_path, write_image):
         ("camvid", "camvid", {"labelled images, train": 367, "labelled images, val": 101}),
         ("cdnet_highway", "static_clips", {"frames of cdnet_highway": 1200}),
         ("bags/nav2_turtlebot.mcap", "rosbag", {"/odom (Odometry)": 2639}),
-        ("corridor", "images", {"images in query": 111, "images in ref": 111}),
+        ("corridor", "paired_places", {"image pairs": 111}),
     ],
 )
 def test_real_data_is_known_and_counted(shared_data, folder, name, counts):
