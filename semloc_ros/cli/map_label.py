@@ -87,7 +87,7 @@ def label(
         choose = _chooser(stationary, known, number, labels, config)
         name = Path(labels).name
         done = _labelled(semantic_map, read, number, name, choose, config)
-    save_map(done, out or folder)
+    save_map(done, out or folder, places_of=folder)
     labelled = load_map(out or folder, verify=False)
     semantics = load_semantics(labelled, config, seed=0)
     assert semantics is not None

@@ -21,8 +21,9 @@ from semloc_ros.localization.label_points import LabelPoints
 from semloc_ros.localization.label_statistics import assumed_table, label_shares, learned_table
 from semloc_ros.maps.folders import replaced
 from semloc_ros.maps.labelling import stationary_classes, sure_labels
+from semloc_ros.maps.manifest import sha256_of
 from semloc_ros.maps.semantic_map import SemanticMap
-from semloc_ros.maps.storage import CACHE_FOLDER, sha256_of
+from semloc_ros.maps.storage import CACHE_FOLDER
 
 _SEAL = "seal.json"
 _FORMAT = 1  # grows when the same map and options give other points

@@ -6,6 +6,7 @@ an older program could no longer read the folder.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -87,6 +88,15 @@ def files_of_map(folder: Path) -> set[str]:
         return {FILE_NAME, *map(str, content["files"])} if known else set()
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, MapError):
         return set()
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal digest of a file, read piece by piece."""
+    seal = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 22):
+            seal.update(block)
+    return seal.hexdigest()
 
 
 def _parse(path: Path, content: Any) -> Manifest:

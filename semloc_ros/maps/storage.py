@@ -25,8 +25,10 @@ from semloc_ros.maps.manifest import (
     Manifest,
     files_of_map,
     read_manifest,
+    sha256_of,
     to_json,
 )
+from semloc_ros.maps.place_files import PLACES_FOLDER, carry_places, holds_only_places
 from semloc_ros.maps.semantic_map import ARRAYS, NO_CONFUSION, NO_STATIONARY, SemanticMap
 from semloc_ros.types import Camera
 
@@ -37,12 +39,16 @@ _LATER: dict[str, NDArray[Any]] = {  # arrays that older maps of this schema do 
 }  # fmt: skip
 
 
-def save_map(semantic_map: SemanticMap, folder: Path) -> None:
+def save_map(
+    semantic_map: SemanticMap, folder: Path, places_of: Path | None = None
+) -> None:
     """Write the map to `folder`, replacing a map that is there.
 
     The folder appears in one rename: a killed process leaves the old map, or none, never half
-    of one. Raises MapError if the arrays do not agree, if `folder` is something else than a
-    map or holds files of others (they are not touched), or if it cannot be written.
+    of one. What was described of the views of the map `places_of`, which may be `folder`, goes
+    along if the views are the same; other places are gone with the old map. Raises MapError if
+    the arrays do not agree, if `folder` is something else than a map or holds files of others
+    (they are not touched), or if it cannot be written.
     """
     counts = check_layout({name: getattr(semantic_map, name) for name in ARRAYS})
     check_content(semantic_map)
@@ -52,6 +58,8 @@ def save_map(semantic_map: SemanticMap, folder: Path) -> None:
         manifest = dataclasses.replace(semantic_map.manifest, files=files, counts=counts)
         _write_synced(fresh / FILE_NAME, to_json(manifest).encode())
         read_manifest(fresh)  # what could not be read again does not replace a map
+        if places_of is not None:
+            carry_places(places_of, fresh)
 
 
 def load_map(folder: Path, verify: bool = True) -> SemanticMap:
@@ -115,6 +123,8 @@ def check_replaceable(folder: Path) -> None:
     known = files_of_map(folder)
     if known:
         known |= {name for name in found if name.lstrip(".").split(".new-")[0] == CACHE_FOLDER}
+    if known and holds_only_places(folder / PLACES_FOLDER):
+        known.add(PLACES_FOLDER)
     foreign = sorted(found - known)
     if foreign:
         got = f"{foreign[0]} (delete or move it first)"
@@ -126,15 +136,6 @@ def _write_synced(path: Path, content: bytes) -> None:
         stream.write(content)
         stream.flush()
         sync(stream.fileno())
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal digest of a file, read piece by piece."""
-    seal = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 22):
-            seal.update(block)
-    return seal.hexdigest()
 
 
 def _check_listed(folder: Path, name: str, manifest: Manifest) -> None:

@@ -98,7 +98,8 @@ def reciprocal_ranks(
         for one, share in zip(lists, shares, strict=True)
     ]
     rows, where = np.unique(np.concatenate(lists), return_inverse=True)
-    scores = np.bincount(where.ravel(), np.concatenate(points), len(rows))
+    scores: FloatArray = np.zeros(len(rows))
+    np.add.at(scores, where.ravel(), np.concatenate(points))
     rows, scores = rows[rows >= 0], scores[rows >= 0]
     order = np.argsort(-scores, kind="stable")
     return rows[order], scores[order]
