@@ -1,0 +1,80 @@
+"""How places are described, and how they are found again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from semloc_ros.options import option, section
+
+
+@dataclass(frozen=True, slots=True)
+class DescriberConfig:
+    """From an image or its label map to the descriptor of the place."""
+
+    backend: str = option(
+        "auto", "what computes: what the file is for, or one of them",
+        choices=("auto", "torch", "onnxruntime", "tensorrt"),
+    )
+    device: str = option(
+        "auto", "where: the GPU if there is one, the CPU, the GPU", choices=("auto", "cpu", "cuda")
+    )
+    threads: int = option(0, "of the CPU; 0: as many as the backend takes", low=0, high=256)
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceConfig:
+    """Places that agree over the last way, by odometry."""
+
+    length_m: float = option(
+        0.0, "way that is looked back; 0: each image for itself", unit="m", low=0.0, high=1000.0
+    )
+    step_m: float = option(
+        1.0, "least way between two images that count", unit="m", low=0.01, high=100.0
+    )
+    near_m: float = option(
+        5.0, "a view this far from where the camera was counts no more", unit="m", low=0.1,
+        high=1000.0,
+    )
+    near_deg: float = option(
+        45.0, "nor one turned this far", unit="deg", low=1.0, high=180.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieverConfig:
+    """From an image to hypotheses of its place."""
+
+    models: str = option(
+        "", "one model of places, or two of a hybrid, split by a comma: names in models/ or files; "
+        "the map must have their descriptors (semloc map places)"
+    )
+    count: int = option(10, "hypotheses at most", low=1, high=10_000)
+    candidates: int = option(
+        50, "views that fusion, sequences and re-ranking look at", low=1, high=100_000
+    )
+    fusion: str = option(
+        "weighted", "hybrid: normalized scores added, descriptors put together, or ranks added",
+        choices=("weighted", "concatenated", "ranks"),
+    )
+    weight: float = option(0.5, "hybrid: share of the first model", low=0.0, high=1.0)
+    apart_m: float = option(
+        0.0, "hypotheses nearer than this to a better one are left out; 0: none is", unit="m",
+        low=0.0, high=1000.0,
+    )
+    apart_deg: float = option(
+        20.0, "if they are turned less than this from it, too", unit="deg", low=0.0, high=180.0
+    )
+    rerank_weight: float = option(
+        0.0, "of the agreement of coarse labels beside the score, both normalized; 0: not asked",
+        low=0.0, high=100.0,
+    )
+    rerank_shift: int = option(
+        1, "cells that the label grids may be shifted against each other", low=0, high=5
+    )
+    exact_below: int = option(
+        100_000, "views that are compared whole; more stand in inverted lists", low=0,
+        high=100_000_000,
+    )
+    seed: int = option(0, "of the inverted lists", low=0, high=2**31 - 1)
+    sequence: SequenceConfig = section(SequenceConfig)
+    describer: DescriberConfig = section(DescriberConfig)
