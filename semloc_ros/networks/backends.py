@@ -11,10 +11,21 @@ from numpy.typing import NDArray
 
 from semloc_ros.errors import ConfigError, ModelError, expected
 from semloc_ros.networks.graphs import Graph, not_installed, open_graph
-from semloc_ros.networks.model_about import METADATA_KEY, STRIDES, ModelAbout, from_json, read_about
+from semloc_ros.networks.manifest import file_sha256
+from semloc_ros.networks.model_about import (
+    METADATA_KEY,
+    STRIDES,
+    WEIGHTS_KEY,
+    Kind,
+    ModelAbout,
+    check_gives,
+    from_json,
+    read_about,
+)
 
 BACKENDS = ("auto", "torch", "onnxruntime", "tensorrt")
 DEVICES = ("auto", "cpu", "cuda")
+LABEL_OUTPUTS = ("labels", "scores")
 Labels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
@@ -46,19 +57,68 @@ def open_backend(
     number for the process. Raises ModelError for files, ConfigError for options and devices,
     EnvironmentFault for packages.
     """
+    backend = chosen_backend(path, backend, device)
+    if backend == "torch":
+        try:
+            from semloc_ros.networks.torch_backend import TorchBackend
+        except ModuleNotFoundError as error:
+            raise not_installed(error) from None
+        return TorchBackend(path, device, threads)
+    return GraphBackend(open_exported(path, backend, device, threads))
+
+
+def chosen_backend(path: Path, backend: str, device: str) -> str:
+    """What computes the network of a file, see `open_backend`. Raises ConfigError for unknown
+    words, and for torch and a file that is not its own."""
     for name, value, choices in (("backend", backend, BACKENDS), ("device", device, DEVICES)):
         if value not in choices:
             raise ConfigError(expected(name, " or ".join(choices), repr(value)))
     if backend == "auto":
         by_torch = path.suffix != ".onnx" and find_spec("torch") is not None
-        backend = "torch" if by_torch else "onnxruntime"
-    if backend == "torch":
-        return _torch(path, device, threads)
-    made = GraphBackend(open_graph(_onnx_beside(path), backend, device, threads))
-    if path.suffix == ".safetensors" and made.about != read_about(path):
-        onnx = path.with_suffix(".onnx").name
-        raise ModelError(expected(onnx, f"what {path.name} is", "another (export it again)"))
-    return made
+        return "torch" if by_torch else "onnxruntime"
+    if backend == "torch" and path.suffix != ".safetensors":
+        raise ConfigError(expected("model", "a .safetensors file, for torch", path.name))
+    return backend
+
+
+def open_exported(
+    path: Path, runner: str, device: str, threads: int, planes: int | None = 3
+) -> Graph:
+    """The ONNX file at `path`, or of its name beside a .safetensors, from which it must have been
+    exported; see `open_graph`."""
+    found = path.with_suffix(".onnx")
+    if not found.is_file():
+        wanted = "an ONNX file, as `semloc model export` makes"
+        raise ModelError(expected(str(found), wanted, "no such file"))
+    graph = open_graph(found, runner, device, threads, planes)
+    if path.suffix == ".safetensors" and not _is_from(graph, path):
+        raise ModelError(expected(found.name, f"what {path.name} is", "another (export it again)"))
+    return graph
+
+
+def about_of(graph: Graph, kind: type[Kind], outputs: tuple[str, ...]) -> Kind:
+    """What an exported network of ours is; ModelError for files of others, and of other kinds."""
+    if METADATA_KEY not in graph.metadata:
+        wanted = f"a file of ours, or {graph.path.stem}.yaml beside it"
+        raise ModelError(expected(str(graph.path), wanted, "neither"))
+    try:
+        about = from_json(graph.metadata[METADATA_KEY])
+    except ModelError as error:
+        raise ModelError(f"{graph.path}: {error}") from None
+    found = check_gives(graph.path, about, kind)
+    if graph.outputs != outputs:
+        got = ", ".join(graph.outputs)
+        raise ModelError(expected(f"{graph.path}: outputs", ", ".join(outputs), got))
+    return found
+
+
+def _is_from(graph: Graph, path: Path) -> bool:
+    """Whether a network was exported from the file of weights at `path`, as far as it says."""
+    weights = graph.metadata.get(WEIGHTS_KEY)
+    if weights:
+        return weights == file_sha256(path)
+    said = graph.metadata.get(METADATA_KEY)
+    return said is None or from_json(said) == read_about(path)
 
 
 class GraphBackend:
@@ -67,16 +127,7 @@ class GraphBackend:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self.computed_by = graph.computed_by
-        if METADATA_KEY not in graph.metadata:
-            wanted = f"a file of ours, or {graph.path.stem}.yaml beside it"
-            raise ModelError(expected(str(graph.path), wanted, "neither"))
-        try:
-            self.about = from_json(graph.metadata[METADATA_KEY])
-        except ModelError as error:
-            raise ModelError(f"{graph.path}: {error}") from None
-        if graph.outputs != ("labels", "scores"):
-            found = ", ".join(graph.outputs)
-            raise ModelError(expected(f"{graph.path}: outputs", "labels, scores", found))
+        self.about = about_of(graph, ModelAbout, LABEL_OUTPUTS)
 
     def scores(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Backend`."""
@@ -100,21 +151,3 @@ def check_stride(label_stride: int) -> None:
     """Raises ConfigError for cells that are no whole part of the networks' own."""
     if label_stride not in STRIDES:
         raise ConfigError(expected("label_stride", f"one of {STRIDES}", label_stride))
-
-
-def _torch(path: Path, device: str, threads: int) -> Backend:
-    if path.suffix != ".safetensors":
-        raise ConfigError(expected("model", "a .safetensors file, for torch", path.name))
-    try:
-        from semloc_ros.networks.torch_backend import TorchBackend
-    except ModuleNotFoundError as error:
-        raise not_installed(error) from None
-    return TorchBackend(path, device, threads)
-
-
-def _onnx_beside(path: Path) -> Path:
-    found = path.with_suffix(".onnx")
-    if not found.is_file():
-        wanted = "an ONNX file, as `semloc model export` makes"
-        raise ModelError(expected(str(found), wanted, "no such file"))
-    return found

@@ -1,22 +1,34 @@
-"""A segmentation network of ours as one ONNX file, for robots without torch.
+"""A network of ours as one ONNX file, for robots without torch.
 
-Input `images` (B, 3, H, W) float32, normalized as the model says; outputs `labels` (B, ceil(H / s),
-ceil(W / s)) int32, the argmax of scores interpolated to cells of s = label_stride pixels, and
-`scores` (B, C, ceil(H / 8), ceil(W / 8)). What the model is goes along as metadata.
+Segmentation networks: input `images` (B, 3, H, W) float32, normalized as the model says; outputs
+`labels` (B, ceil(H / s), ceil(W / s)) int32, the argmax of scores interpolated to cells of s =
+label_stride pixels, and `scores` (B, C, ceil(H / 8), ceil(W / 8)). Place networks: input `images`
+(B, planes, H, W) float32 as `place_inputs` makes them, output `descriptors` (B, dimensions). What
+the model is goes along as metadata, with the sha256 of the file of weights that it is from.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from semloc_ros.errors import EnvironmentFault, ModelError, expected
-from semloc_ros.networks.backends import check_stride
-from semloc_ros.networks.model_about import METADATA_KEY, ModelAbout, check_about, to_json
+from semloc_ros.networks.backends import LABEL_OUTPUTS, check_stride
+from semloc_ros.networks.model_about import (
+    METADATA_KEY,
+    WEIGHTS_KEY,
+    About,
+    ModelAbout,
+    PlaceAbout,
+    to_json,
+)
+from semloc_ros.networks.model_files import check_agrees
+from semloc_ros.networks.place_backends import PLACE_OUTPUTS
 from semloc_ros.networks.pyramid import cells, enlarged
 from semloc_ros.networks.segmentation import SegmentationNetwork
 
@@ -25,33 +37,51 @@ _TRACED = (64, 96)  # (height, width) of the image that shows the way; others ta
 
 
 def export_onnx(
-    network: SegmentationNetwork,
-    about: ModelAbout,
+    network: nn.Module,
+    about: About,
     path: Path,
     size: tuple[int, int] | None = None,
+    weights_sha256: str = "",
 ) -> None:
     """Write `network` to `path`, in one rename: for images of any size and number, or for one
     image of one `size` (height, width), which leaves a compiler fewer questions.
 
     Raises ModelError where it cannot be written, EnvironmentFault without the package onnx.
     """
-    check_about(about)
+    check_agrees(network, about)
     try:
         import onnx
     except ModuleNotFoundError:
         raise EnvironmentFault("onnx is not installed: pip install 'semloc_ros[onnx]'") from None
+    said = {METADATA_KEY: to_json(about), WEIGHTS_KEY: weights_sha256}
+    words = [onnx.StringStringEntryProto(key=key, value=word) for key, word in said.items()]
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _trace(_Labelled(network, about.label_stride), fresh, size)
-        words = onnx.StringStringEntryProto(key=METADATA_KEY, value=to_json(about))
+        _trace(_traced(network, about), fresh, size)
         with fresh.open("ab") as stream:  # protobuf: what follows is added to what was there
-            stream.write(onnx.ModelProto(metadata_props=[words]).SerializeToString())
+            stream.write(onnx.ModelProto(metadata_props=words).SerializeToString())
         fresh.replace(path)
     except OSError as error:
         raise ModelError(expected(str(path), "a file that can be written", error)) from None
     finally:
         fresh.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Traced:
+    """What is written: a module of images with so many planes, and the names of its outputs."""
+
+    module: nn.Module
+    planes: int
+    outputs: tuple[str, ...]
+
+
+def _traced(network: nn.Module, about: About) -> _Traced:
+    if isinstance(about, PlaceAbout):
+        return _Traced(network, about.planes, PLACE_OUTPUTS)
+    assert isinstance(network, SegmentationNetwork) and isinstance(about, ModelAbout)
+    return _Traced(_Labelled(network, about.label_stride), 3, LABEL_OUTPUTS)
 
 
 class _Labelled(nn.Module):
@@ -71,19 +101,21 @@ class _Labelled(nn.Module):
         return labels.to(torch.int32), scores
 
 
-def _trace(module: _Labelled, path: Path, size: tuple[int, int] | None) -> None:
+def _trace(traced: _Traced, path: Path, size: tuple[int, int] | None) -> None:
     """The exporter that follows one image through the network: it needs no other package, and
     sizes stay free in what it writes."""
+    module = traced.module
     where = next(module.parameters()).device
-    image = torch.zeros(1, 3, *(size or _TRACED), device=where)
+    image = torch.zeros(1, traced.planes, *(size or _TRACED), device=where)
     free = {0: "batch", 2: "height", 3: "width"}
-    was_training = module.network.training
+    modes = [(one, one.training) for one in module.modules()]
     module.eval()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # it is called the old one, and says so
         torch.onnx.export(
             module, (image,), str(path), dynamo=False, opset_version=OPSET,
-            input_names=["images"], output_names=["labels", "scores"],
+            input_names=["images"], output_names=list(traced.outputs),
             dynamic_axes=None if size else {"images": free},
         )  # fmt: skip
-    module.network.train(was_training)
+    for one, was_training in modes:
+        one.training = was_training

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from semloc_ros.errors import ConfigError, EnvironmentFault, ModelError, expected
 
 RUNNERS = ("onnxruntime", "tensorrt")
-_RANK = 4  # images are (B, 3, H, W)
+_RANK = 4  # images are (B, planes, H, W)
 
 
 class Graph(Protocol):
@@ -33,13 +33,15 @@ class Graph(Protocol):
 
 
 def open_graph(
-    path: Path, runner: str = "onnxruntime", device: str = "auto", threads: int = 0
-) -> Graph:
+    path: Path, runner: str = "onnxruntime", device: str = "auto", threads: int = 0,
+    planes: int | None = 3,
+) -> Graph:  # fmt: skip
     """The ONNX file at `path` under onnxruntime or TensorRT.
 
     `device` is auto, cpu or cuda (TensorRT has the GPU only); `threads` are those of the CPU, 0:
-    as many as onnxruntime takes. Raises ModelError for a damaged file or one that does not take
-    images, ConfigError for a device that is not there, EnvironmentFault for a package.
+    as many as onnxruntime takes; `planes` of the images, None: as many as the file says. Raises
+    ModelError for a damaged file or one that does not take images, ConfigError for a device that
+    is not there, EnvironmentFault for a package.
     """
     if not path.is_file():
         raise ModelError(expected(str(path), "an ONNX file", "no such file"))
@@ -49,10 +51,10 @@ def open_graph(
         if runner == "tensorrt":
             from semloc_ros.networks.tensorrt_graph import TensorrtGraph
 
-            return TensorrtGraph(path, device)
+            return TensorrtGraph(path, device, planes)
         from semloc_ros.networks.onnxruntime_graph import OnnxruntimeGraph
 
-        return OnnxruntimeGraph(path, device, threads)
+        return OnnxruntimeGraph(path, device, threads, planes)
     except ModuleNotFoundError as error:
         raise not_installed(error) from None
 
@@ -67,14 +69,17 @@ def not_installed(error: ModuleNotFoundError) -> EnvironmentFault:
     return EnvironmentFault(f"{name} is not installed: pip install 'semloc_ros[{extra}]'")
 
 
-def image_size(path: Path, inputs: list[tuple[str, list[object]]]) -> tuple[int | None, int | None]:
+def image_size(
+    path: Path, inputs: list[tuple[str, list[object]]], planes: int | None
+) -> tuple[int | None, int | None]:
     """The (height, width) of the one input of a graph, None where it is free; a dimension that is
-    not a number above 0 is free. Raises ModelError unless the input is (B, 3, H, W)."""
+    not a number above 0 is free. Raises ModelError unless the input is (B, planes, H, W)."""
     shape = inputs[0][1] if len(inputs) == 1 else []
     sizes = [one if isinstance(one, int) and one > 0 else None for one in shape]
-    if len(sizes) != _RANK or sizes[1] not in (3, None):
+    if len(sizes) != _RANK or (planes is not None and sizes[1] not in (planes, None)):
         got = ", ".join(f"{name} {list(found)}" for name, found in inputs)
-        raise ModelError(expected(f"{path}: inputs", "one of images (B, 3, H, W)", got))
+        wanted = f"one of images (B, {planes or 'planes'}, H, W)"
+        raise ModelError(expected(f"{path}: inputs", wanted, got))
     return sizes[2], sizes[3]
 
 

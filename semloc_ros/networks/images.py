@@ -28,15 +28,21 @@ class Normalization:
 IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # torchvision's weights
 
 
+def check_image_array(image: NDArray[np.uint8]) -> bool:
+    """Whether an image has colours; InputError unless it is (H, W, 3) or (H, W) uint8."""
+    coloured = image.ndim == _CHANNELS and image.shape[2] == _CHANNELS
+    if image.dtype != np.uint8 or not (coloured or image.ndim == 2) or image.size == 0:
+        wanted = "(H, W, 3) or (H, W) uint8"
+        raise InputError(expected("image", wanted, f"{image.shape} {image.dtype}"))
+    return coloured
+
+
 def to_planes(image: NDArray[np.uint8], normalization: Normalization) -> NDArray[np.float32]:
     """The image, (H, W, 3) RGB or (H, W) grey, uint8, as normalized planes (3, H, W) float32.
 
     Raises InputError for another shape or number format.
     """
-    coloured = image.ndim == _CHANNELS and image.shape[2] == _CHANNELS
-    if image.dtype != np.uint8 or not (coloured or image.ndim == 2) or image.size == 0:
-        wanted = "(H, W, 3) or (H, W) uint8"
-        raise InputError(expected("image", wanted, f"{image.shape} {image.dtype}"))
+    coloured = check_image_array(image)
     planes = image.transpose(2, 0, 1) if coloured else image[None]
     std = np.asarray(normalization.std, np.float32)
     scale = 1.0 / (_WHITE * std)

@@ -16,20 +16,20 @@ from typing import Any
 import yaml
 
 from semloc_ros.errors import ModelError, expected
-from semloc_ros.networks.model_about import ModelAbout, read_about
+from semloc_ros.networks.model_about import About, about_class, read_about
 
 FILE_NAME = "manifest.yaml"
-_FIELDS = (
-    "file", "sha256", "architecture", "input", "kind", "labels", "classes", "training", "data",
-    "licence",
-)  # fmt: skip
+_FIELDS = ("file", "sha256", "architecture", "kind", "training", "data", "licence")  # of all
 _SUFFIXES = (".safetensors", ".onnx")
 _HEAD = """\
 # The models of this package, by name. `semloc_ros.networks.manifest.add_to_manifest` writes it:
 # file        beside this one, safetensors
 # sha256      of the file
-# input       RGB in 0..1 minus mean, over std; label maps are made at label_stride pixels
+# kind        clusters or classes: gives images their labels; places: describes places
+# input       RGB in 0..1 minus mean, over std; label maps are made at label_stride pixels;
+#             places: planes of width x height, of images (rgb) or of the kept labels
 # classes     names of the labels, in order; empty for clusters
+# pooling     of places; dimensions: numbers of a descriptor
 # training    the command; data: what it learned from; licence: of the weights
 """
 Entries = dict[str, dict[str, Any]]
@@ -79,11 +79,7 @@ def read_manifest(folder: Path) -> Entries:
     if not isinstance(found, dict):
         raise ModelError(expected(str(path), "names and entries", type(found).__name__))
     for name, entry in found.items():
-        if not isinstance(entry, dict) or set(entry) != set(_FIELDS):
-            got = sorted(set(entry) ^ set(_FIELDS)) if isinstance(entry, dict) else entry
-            raise ModelError(expected(f"{path}: {name}", f"the fields {', '.join(_FIELDS)}", got))
-        if Path(str(entry["file"])).name != entry["file"]:
-            raise ModelError(expected(f"{path}: {name}", "a file beside it", entry["file"]))
+        _check_entry(f"{path}: {name}", entry)
     return {str(name): entry for name, entry in found.items()}
 
 
@@ -100,24 +96,33 @@ def add_to_manifest(path: Path) -> None:
     manifest.write_text(_HEAD + text)
 
 
-def entry_of(about: ModelAbout, path: Path) -> dict[str, Any]:
+def entry_of(about: About, path: Path) -> dict[str, Any]:
     """The entry of a model whose file is at `path`."""
     return {
         "file": path.name,
-        "sha256": _sha256(path),
+        "sha256": file_sha256(path),
         "architecture": about.architecture,
-        "input": {
-            "mean": list(about.normalization.mean),
-            "std": list(about.normalization.std),
-            "label_stride": about.label_stride,
-        },
         "kind": about.kind,
-        "labels": about.num_labels,
-        "classes": list(about.names),
+        **about.entry(),
         "training": about.training,
         "data": about.data,
         "licence": about.licence,
     }
+
+
+def _check_entry(where: str, entry: object) -> None:
+    """Raises ModelError unless an entry has the fields of its kind, and a file beside it."""
+    if not isinstance(entry, dict) or "kind" not in entry:
+        raise ModelError(expected(where, f"the fields {', '.join(_FIELDS)}", entry))
+    try:
+        fields = {*_FIELDS, *about_class(entry["kind"]).entry_fields}
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from None
+    if set(entry) != fields:
+        got = ", ".join(map(str, sorted(set(entry) ^ fields, key=str)))
+        raise ModelError(expected(where, f"the fields {', '.join(sorted(fields))}", got))
+    if Path(str(entry["file"])).name != entry["file"]:
+        raise ModelError(expected(where, "a file beside it", entry["file"]))
 
 
 def _sealed(path: Path) -> Path:
@@ -126,11 +131,12 @@ def _sealed(path: Path) -> Path:
         raise ModelError(expected(str(path), "a file of weights", "no such file"))
     if (path.parent / FILE_NAME).is_file():
         for entry in read_manifest(path.parent).values():
-            if entry["file"] == path.name and entry["sha256"] != _sha256(path):
+            if entry["file"] == path.name and entry["sha256"] != file_sha256(path):
                 wanted = f"sha256 {str(entry['sha256'])[:12]}… as in {FILE_NAME}"
-                raise ModelError(expected(str(path), wanted, f"{_sha256(path)[:12]}…"))
+                raise ModelError(expected(str(path), wanted, f"{file_sha256(path)[:12]}…"))
     return path
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file, 64 hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -6,41 +6,48 @@ Everything that is wrong with a file is a `ModelError` of one line.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from semloc_ros.errors import ConfigError, ModelError, expected
 from semloc_ros.networks.manifest import add_to_manifest, find_model
 from semloc_ros.networks.model_about import (
     METADATA_KEY,
+    About,
     ModelAbout,
-    check_about,
+    PlaceAbout,
+    check_gives,
     read_about,
     to_json,
 )
+from semloc_ros.networks.places import PlaceNetwork, empty_place_network
 from semloc_ros.networks.segmentation import SegmentationNetwork, empty_network
 from semloc_ros.networks.starting import start_from
 
 __all__ = [
-    "ModelAbout", "add_to_manifest", "find_model", "load_model", "read_about", "save_model",
-    "start_from",
+    "ModelAbout", "PlaceAbout", "add_to_manifest", "find_model", "load_label_network",
+    "load_model", "load_place_network", "read_about", "save_model", "start_from",
 ]  # fmt: skip
 
-
+_EMPTY: dict[type[About], Callable[..., nn.Module]] = {
+    ModelAbout: empty_network,
+    PlaceAbout: empty_place_network,
+}  # from what stands in `shape_fields`
 _READABLE = 0o644
 
 
-def save_model(path: Path, network: SegmentationNetwork, about: ModelAbout) -> None:
+def save_model(path: Path, network: nn.Module, about: About) -> None:
     """Write the weights and what they are, in one rename: a killed process leaves the old file.
 
     Raises ModelError if the two do not agree, a weight is not finite, or it cannot be written.
     """
     from safetensors.torch import save_file
 
-    check_about(about)
-    _check_agrees("about", network.architecture, network.num_labels, about)
+    check_agrees(network, about)
     weights = {name: one.detach().cpu().contiguous() for name, one in _state(network).items()}
     _check_finite(str(path), weights)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
@@ -55,7 +62,7 @@ def save_model(path: Path, network: SegmentationNetwork, about: ModelAbout) -> N
         fresh.unlink(missing_ok=True)
 
 
-def load_model(path: Path) -> tuple[SegmentationNetwork, ModelAbout]:
+def load_model(path: Path) -> tuple[Any, About]:
     """The network of a file by `save_model`, on the CPU in evaluation mode, and what it is.
 
     Raises ModelError for a missing or damaged file, and for one that is another's.
@@ -64,7 +71,7 @@ def load_model(path: Path) -> tuple[SegmentationNetwork, ModelAbout]:
 
     about = read_about(path)
     try:
-        network = empty_network(about.architecture, about.num_labels)
+        network = _EMPTY[type(about)](*_shape(about, about))
     except ConfigError as error:
         raise ModelError(f"{path}: {error}") from None
     weights = load_file(path)
@@ -74,14 +81,32 @@ def load_model(path: Path) -> tuple[SegmentationNetwork, ModelAbout]:
     return network.eval(), about
 
 
-def _state(network: SegmentationNetwork) -> dict[str, torch.Tensor]:
-    return dict(network.state_dict())
+def load_label_network(path: Path) -> tuple[SegmentationNetwork, ModelAbout]:
+    """`load_model` of a segmentation network; ModelError for a model of another kind."""
+    network, about = load_model(path)
+    return network, check_gives(path, about, ModelAbout)
 
 
-def _check_agrees(name: str, architecture: str, num_labels: int, about: ModelAbout) -> None:
-    wanted, got = (architecture, num_labels), (about.architecture, about.num_labels)
+def load_place_network(path: Path) -> tuple[PlaceNetwork, PlaceAbout]:
+    """`load_model` of a place network; ModelError for a model of another kind."""
+    network, about = load_model(path)
+    return network, check_gives(path, about, PlaceAbout)
+
+
+def check_agrees(network: nn.Module, about: About) -> None:
+    """Raises ModelError unless `about` is in itself right and what the network was built as."""
+    about.check()
+    wanted, got = _shape(network, about), _shape(about, about)
     if wanted != got:
-        raise ModelError(expected(name, f"{wanted} as the network", got))
+        raise ModelError(expected("about", f"{wanted} as the network", got))
+
+
+def _shape(of: object, about: About) -> tuple[object, ...]:
+    return tuple(getattr(of, name, None) for name in about.shape_fields)
+
+
+def _state(network: nn.Module) -> dict[str, torch.Tensor]:
+    return dict(network.state_dict())
 
 
 def _check_same(

@@ -19,7 +19,7 @@ _ERRORS_ONLY = 3
 class OnnxruntimeGraph:
     """See `graphs.Graph`."""
 
-    def __init__(self, path: Path, device: str, threads: int) -> None:
+    def __init__(self, path: Path, device: str, threads: int, planes: int | None) -> None:
         self.path = path
         self._session = _session(path, _providers(device), threads)
         used = self._session.get_providers()
@@ -27,7 +27,7 @@ class OnnxruntimeGraph:
             raise ConfigError(expected("device", "a CUDA provider that starts", ", ".join(used)))
         inputs = self._session.get_inputs()
         self._input = inputs[0].name if inputs else ""
-        self.size = image_size(path, [(one.name, list(one.shape)) for one in inputs])
+        self.size = image_size(path, [(one.name, list(one.shape)) for one in inputs], planes)
         if inputs[0].type != "tensor(float)":
             raise ModelError(expected(f"{path}: {self._input}", "float32", inputs[0].type))
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -37,7 +37,7 @@ class OnnxruntimeGraph:
     def run(
         self, images: NDArray[np.float32], outputs: tuple[str, ...] | None = None
     ) -> list[NDArray[Any]]:
-        """The named outputs, all if none are named, of images (B, 3, H, W).
+        """The named outputs, all if none are named, of images (B, planes, H, W).
 
         Raises ConfigError for images of a size, or a number of them, that it does not take.
         """

@@ -1,4 +1,5 @@
-"""Start a network from the weights of another: torchvision's, or one of ours with other labels."""
+"""Start a network from the weights of another: torchvision's, or one of ours with other last layers
+or other planes."""
 
 from __future__ import annotations
 
@@ -7,18 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from semloc_ros.errors import ModelError, expected
+from semloc_ros.networks.places import PlaceNetwork
 from semloc_ros.networks.segmentation import SegmentationNetwork
 
-_ENCODER = "trunk.encoder."
+_ENCODERS: dict[type[nn.Module], str] = {
+    SegmentationNetwork: "trunk.encoder.", PlaceNetwork: "encoder.",
+}  # fmt: skip
 # torchvision's names of the same tensors: as they are in a classifier (ResNet), under `features`
-# (MobileNet), and under `backbone` in its segmentation networks; `module` is of a parallel run
+# (MobileNet, AlexNet), under `backbone` in segmentation networks; `module` is of a parallel run
 _PREFIXES = ("", "features.", "backbone.")
 _NESTS = ("state_dict", "model_state", "model")  # where checkpoints of a training have them
 
 
-def start_from(network: SegmentationNetwork, path: Path) -> list[str]:
+def start_from(network: SegmentationNetwork | PlaceNetwork, path: Path) -> list[str]:
     """Take every tensor that fits by name and shape; returns the names, as the network has them.
 
     `path` is a safetensors file of ours (all but the last layers fit if the labels are others), or
@@ -27,25 +32,25 @@ def start_from(network: SegmentationNetwork, path: Path) -> list[str]:
     fits the encoder: it is of another architecture then.
     """
     found = _read(path)
-    own = network.state_dict()
+    own, encoder = network.state_dict(), _ENCODERS[type(network)]
     taken = {}
     for name, tensor in found.items():
-        for target in _targets(name):
+        for target in _targets(name, encoder):
             if target in own and own[target].shape == tensor.shape:
                 taken[target] = tensor
                 break
-    if not any(name.startswith(_ENCODER) for name in taken):
+    if not any(name.startswith(encoder) for name in taken):
         wanted = f"weights that fit the encoder of {network.architecture}"
         raise ModelError(expected(str(path), wanted, f"none among {len(found)} tensors"))
     network.load_state_dict(taken, strict=False)
     return sorted(taken)
 
 
-def _targets(name: str) -> list[str]:
+def _targets(name: str, encoder: str) -> list[str]:
     """What a tensor of this name may be called in ours."""
     name = name.removeprefix("module.")
     inner = [name.removeprefix(prefix) for prefix in _PREFIXES if name.startswith(prefix)]
-    return [name, *(_ENCODER + one for one in inner)]
+    return [name, *(encoder + one for one in inner)]
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

@@ -29,7 +29,7 @@ class TensorrtGraph:
 
     computed_by = "TensorRT on the GPU"
 
-    def __init__(self, path: Path, device: str) -> None:
+    def __init__(self, path: Path, device: str, planes: int | None) -> None:
         if device == "cpu" or not torch.cuda.is_available():
             got = "cpu" if device == "cpu" else "no GPU that torch finds"
             raise ConfigError(expected("device", "a GPU, for TensorRT", got))
@@ -37,7 +37,7 @@ class TensorrtGraph:
         self._content = path.read_bytes()
         self._logger = tensorrt.Logger(tensorrt.Logger.ERROR)
         parsed = _Parsed(path, self._content, self._logger)
-        self.size = image_size(path, parsed.inputs)
+        self.size = image_size(path, parsed.inputs, planes)
         self._input, self.outputs = parsed.inputs[0][0], parsed.outputs
         self.metadata = _metadata(self._content)
         self._contexts: dict[tuple[int, ...], Any] = {}
@@ -45,7 +45,7 @@ class TensorrtGraph:
     def run(
         self, images: NDArray[np.float32], outputs: tuple[str, ...] | None = None
     ) -> list[NDArray[Any]]:
-        """The named outputs, all if none are named, of images (B, 3, H, W)."""
+        """The named outputs, all if none are named, of images (B, planes, H, W)."""
         check_images(self, images)
         shape = tuple(images.shape)
         if shape not in self._contexts:

@@ -1,4 +1,4 @@
-"""A segmentation network of ours under torch, on the CPU or a GPU."""
+"""Networks of ours under torch, on the CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.networks.backends import Labels, as_labels, check_stride
-from semloc_ros.networks.model_files import load_model
+from semloc_ros.networks.manifest import file_sha256
+from semloc_ros.networks.model_files import load_label_network, load_place_network
 from semloc_ros.networks.pyramid import cells, enlarged
 
 Images = NDArray[np.float32] | torch.Tensor
@@ -23,22 +24,15 @@ class TorchBackend:
     """See `backends.Backend`. Scores are tensors on the device."""
 
     def __init__(self, path: Path, device: str, threads: int) -> None:
-        if threads > 0:
-            torch.set_num_threads(threads)
-        self._device = chosen_device(device)
-        network, self.about = load_model(path)
-        merge_normalizations(network)
-        self._network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network, self.about = load_label_network(path)
         self._stride = network.stride
-        self.computed_by = f"torch on the {'GPU' if self._device.type == 'cuda' else 'CPU'}"
+        self._network, self._device = _ready(network, device, threads)
+        self.computed_by = _words(self._device)
 
     @torch.inference_mode()
     def scores(self, images: Images) -> torch.Tensor:
         """See `backends.Backend`."""
-        given = torch.as_tensor(images, dtype=torch.float32, device=self._device)
-        logits: torch.Tensor = self._network(
-            given.contiguous(memory_format=torch.channels_last)
-        ).logits
+        logits: torch.Tensor = self._network(_given(images, self._device)).logits
         return logits
 
     @torch.inference_mode()
@@ -49,6 +43,22 @@ class TorchBackend:
         scores = enlarged(self.scores(images), self._stride // label_stride, (height, width))
         found = scores.argmax(1).to(torch.int32).cpu().numpy()
         return as_labels(found, self.about.num_labels)
+
+
+class TorchPlaceBackend:
+    """See `place_backends.PlaceBackend`."""
+
+    def __init__(self, path: Path, device: str, threads: int) -> None:
+        network, self.about = load_place_network(path)
+        self._network, self._device = _ready(network, device, threads)
+        self.computed_by = _words(self._device)
+        self.sha256 = file_sha256(path)
+
+    @torch.inference_mode()
+    def describe(self, planes: Images) -> NDArray[np.float32]:
+        """See `place_backends.PlaceBackend`."""
+        found = self._network(_given(planes, self._device))
+        return np.asarray(found.float().cpu().numpy(), np.float32)
 
 
 def chosen_device(device: str) -> torch.device:
@@ -67,3 +77,21 @@ def merge_normalizations(network: nn.Module) -> None:
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 setattr(sequence, name, fuse_conv_bn_eval(first, second))
                 setattr(sequence, next_name, nn.Identity())
+
+
+def _ready(network: nn.Module, device: str, threads: int) -> tuple[nn.Module, torch.device]:
+    """A network where it will run, and that is there. `threads` are those of the process."""
+    if threads > 0:
+        torch.set_num_threads(threads)
+    where = chosen_device(device)
+    merge_normalizations(network)
+    return network.to(where, memory_format=torch.channels_last), where  # type: ignore[call-overload]
+
+
+def _given(images: Images, device: torch.device) -> torch.Tensor:
+    given = torch.as_tensor(images, dtype=torch.float32, device=device)
+    return given.contiguous(memory_format=torch.channels_last)
+
+
+def _words(device: torch.device) -> str:
+    return f"torch on the {'GPU' if device.type == 'cuda' else 'CPU'}"

@@ -20,7 +20,9 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from semloc_ros.networks.segmentation import make_network
 
     path = tmp_path_factory.mktemp("prefix") / "share/semloc_ros/models/noise.safetensors"
-    about = ModelAbout("noise", "mobile", 6, "clusters", data="no data", licence="Apache-2.0")
+    about = ModelAbout(
+        "noise", "mobile", 6, kind="clusters", data="no data", licence="Apache-2.0"
+    )
     save_model(path, make_network("mobile", 6, torch.Generator().manual_seed(0)), about)
     add_to_manifest(path)
     return path.parents[3]
@@ -46,7 +48,7 @@ def test_a_model_is_exported_by_its_name(prefix: Path, tmp_path: Path) -> None:
     out = tmp_path / "small.onnx"
     words = ("export", "noise", "--out", str(out), "--size", "48", "32")
     shown = semloc(*words, prefix=prefix)
-    assert "small.onnx" in shown.replace("\n", "") and "6 labels, every 4 px" in shown
+    assert "small.onnx" in shown.replace("\n", "") and "6 clusters" in shown
     assert open_graph(out, device="cpu", threads=1).size == (32, 48)
 
 

@@ -36,7 +36,7 @@ def make_model(tmp_path_factory: pytest.TempPathFactory):
         path = folder / f"{kind}{num_labels}.safetensors"
         if not path.exists():
             network = make_network("mobile", num_labels, torch.Generator().manual_seed(4))
-            save_model(path, network, ModelAbout("tiny", "mobile", num_labels, kind, **about))
+            save_model(path, network, ModelAbout("tiny", "mobile", num_labels, kind=kind, **about))
         return path
 
     return make

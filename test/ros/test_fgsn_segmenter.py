@@ -44,7 +44,8 @@ def make_model(tmp_path_factory):
     def make(num_labels):
         path = folder / f"{num_labels}.safetensors"
         network = make_network("mobile", num_labels, torch.Generator().manual_seed(0))
-        save_model(path, network, ModelAbout(f"tiny{num_labels}", "mobile", num_labels, "clusters"))
+        about = ModelAbout(f"tiny{num_labels}", "mobile", num_labels, kind="clusters")
+        save_model(path, network, about)
         return str(path)
 
     return make

@@ -1,0 +1,195 @@
+"""Networks that describe a place: planes of an image to one vector of length 1.
+
+Two backbones and two poolings. `alexnet` is torchvision's, up to its last convolution, as NetVLAD
+takes it; `small` is our own for a CPU. Pooling: GeM (Radenović, Tolias and Chum, PAMI 2018),
+the mean of powers with a learned exponent, or NetVLAD (Arandjelović et al., CVPR 2016), residuals
+to soft-assigned centres. Both end in a linear layer that is learned with the rest.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torchvision.models import alexnet
+
+from semloc_ros.errors import ConfigError, InputError, expected
+from semloc_ros.networks.place_about import ARCHITECTURES, POOLINGS
+
+_CHANNELS = 256  # of the features, in both backbones
+_CENTRES = {"small": 16, "alexnet": 64}  # of NetVLAD; 64 are the paper's
+_POWER = 3.0  # at the start of GeM, as published
+_LEAST = 1e-6
+_LEAST_SHARE = 0.01  # of the second nearest centre in a soft assignment, at the start
+_ROUNDS = 20  # of k-means
+
+
+class PlaceNetwork(nn.Module):
+    """Planes (B, `planes`, H, W) float32, any H and W from 64 on, to descriptors (B,
+    `dimensions`) of length 1."""
+
+    def __init__(self, architecture: str, pooling: str, planes: int, dimensions: int) -> None:
+        super().__init__()
+        self.architecture, self.pooling = architecture, pooling
+        self.planes, self.dimensions = planes, dimensions
+        self.encoder = _small(planes) if architecture == "small" else _alexnet(planes)
+        self.pool = GemPooling() if pooling == "gem" else VladPooling(_CENTRES[architecture])
+        self.project = nn.Linear(self.pool.outputs, dimensions)
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """What is pooled: (B, 256, about H / 16, about W / 16), of both signs."""
+        features: torch.Tensor = self.encoder(images)
+        return features
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The descriptors of images."""
+        return functional.normalize(self.project(self.pool(self.features(images))), dim=1)
+
+    def start_pooling(self, features: torch.Tensor, generator: torch.Generator) -> None:
+        """Centres of NetVLAD from features (N, 256), some thousands; GeM needs no start.
+
+        Raises InputError for fewer features than centres.
+        """
+        if isinstance(self.pool, VladPooling):
+            self.pool.start(features, generator)
+
+
+class GemPooling(nn.Module):
+    """Generalized mean of the positive part of each channel: (B, C, h, w) to (B, C)."""
+
+    outputs = _CHANNELS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.power = nn.Parameter(torch.tensor(_POWER))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        power = self.power.clamp(min=1.0)
+        means = features.clamp(min=_LEAST).pow(power).mean((2, 3)).pow(1.0 / power)
+        return functional.normalize(means, dim=1)
+
+
+class VladPooling(nn.Module):
+    """Residuals of features of length 1 to soft-assigned centres, summed over the image, each
+    centre's sum scaled to length 1 (intra-normalization), then all: (B, C, h, w) to (B, K C)."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.outputs = count * _CHANNELS
+        self.assign = nn.Conv2d(_CHANNELS, count, 1)
+        self.centres = nn.Parameter(torch.empty(count, _CHANNELS))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        features = functional.normalize(features, dim=1)
+        shares = self.assign(features).softmax(1).flatten(2)
+        sums = shares @ features.flatten(2).transpose(1, 2)
+        residuals = sums - shares.sum(2, keepdim=True) * self.centres
+        return functional.normalize(functional.normalize(residuals, dim=2).flatten(1), dim=1)
+
+    def start(self, features: torch.Tensor, generator: torch.Generator) -> None:
+        """Centres by k-means; the weights of the assignment then follow from them and from alpha
+        (NetVLAD, section 3.1), here so that the second nearest centre gets a hundredth of the
+        nearest's share of a typical feature."""
+        import faiss
+
+        count = len(self.centres)
+        if len(features) < count:
+            raise InputError(expected("features", f"at least {count}", len(features)))
+        given = functional.normalize(features.detach().float().cpu(), dim=1).contiguous()
+        seed = int(torch.randint(2**31 - 1, (1,), generator=generator, device=generator.device))
+        means = faiss.Kmeans(
+            _CHANNELS, count, niter=_ROUNDS, seed=seed, min_points_per_centroid=1
+        )
+        means.train(given.numpy())
+        centres = torch.tensor(means.centroids)
+        first, second = torch.cdist(given, centres).square().topk(2, 1, largest=False)[0].unbind(1)
+        gap = float((second - first).mean().clamp(min=_LEAST))
+        self.set_centres(centres, -math.log(_LEAST_SHARE) / gap)
+
+    @torch.no_grad()
+    def set_centres(self, centres: torch.Tensor, alpha: float) -> None:
+        """Take centres (K, C); features are assigned by exp(-alpha squared distance)."""
+        self.centres.copy_(centres)
+        self.assign.weight.copy_((2.0 * alpha * centres)[:, :, None, None])
+        assert self.assign.bias is not None
+        self.assign.bias.copy_(-alpha * centres.square().sum(1))
+
+
+def make_place_network(
+    architecture: str, pooling: str, planes: int, dimensions: int, generator: torch.Generator
+) -> PlaceNetwork:
+    """An untrained network on the CPU: He's initialization, centres of NetVLAD at random.
+
+    The same seed of the generator gives the same weights. Raises ConfigError for an unknown
+    architecture or pooling and numbers below 1.
+    """
+    network = empty_place_network(architecture, pooling, planes, dimensions)
+    for module in network.encoder:
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+    _start_last_layers(network, generator)
+    return network
+
+
+def empty_place_network(
+    architecture: str, pooling: str, planes: int, dimensions: int
+) -> PlaceNetwork:
+    """A network on the CPU whose weights are whatever was in memory, to be loaded into."""
+    chosen = (("architecture", architecture, ARCHITECTURES), ("pooling", pooling, POOLINGS))
+    for name, word, choices in chosen:
+        if word not in choices:
+            raise ConfigError(expected(name, " or ".join(choices), repr(word)))
+    for name, number in (("planes", planes), ("dimensions", dimensions)):
+        if number < 1:
+            raise ConfigError(expected(name, "1 or more", number))
+    with torch.device("meta"):  # torchvision would fill the weights, from the global generator
+        network = PlaceNetwork(architecture, pooling, planes, dimensions)
+    return network.to_empty(device="cpu")
+
+
+def _start_last_layers(network: PlaceNetwork, generator: torch.Generator) -> None:
+    if isinstance(network.pool, VladPooling):
+        shape = network.pool.centres.shape
+        centres = torch.empty(shape, device=generator.device).normal_(generator=generator)
+        network.pool.set_centres(functional.normalize(centres, dim=1).cpu(), 1.0)
+    else:
+        nn.init.constant_(network.pool.power, _POWER)
+    # lengths stay as they were, on average: a random projection keeps what is near near
+    std = 1.0 / math.sqrt(network.dimensions)
+    nn.init.normal_(network.project.weight, std=std, generator=generator)
+    nn.init.zeros_(network.project.bias)
+
+
+def _small(planes: int) -> nn.Sequential:
+    """1.2 M weights; strides 2, 4, 8 and 16 with 32, 64, 128 and 256 channels."""
+    layers = [
+        *_normed(planes, 32, 2), *_normed(32, 64, 2), *_normed(64, 64, 1),
+        *_normed(64, 128, 2), *_normed(128, 128, 1), *_normed(128, 256, 2),
+        *_normed(256, _CHANNELS, 1)[:-1],
+    ]  # fmt: skip
+    return nn.Sequential(*layers)
+
+
+def _normed(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
+    """A convolution of 3x3, batch normalization and ReLU."""
+    return [
+        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    ]
+
+
+def _alexnet(planes: int) -> nn.Sequential:
+    """torchvision's, without the last ReLU and pooling; 2.5 M weights from three planes."""
+    layers = list(alexnet().features)[:-2]
+    first = layers[0]
+    assert isinstance(first, nn.Conv2d)
+    if planes != first.in_channels:
+        layers[0] = nn.Conv2d(planes, first.out_channels, 11, stride=4, padding=2)
+    return nn.Sequential(*layers)
