@@ -22,9 +22,9 @@ from std_msgs.msg import Header
 from semloc_ros.errors import InputError, SemlocError
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
-from semloc_ros.nodes.lifecycle import BAD_CONFIG, UNCONFIGURED, StagedNode
+from semloc_ros.nodes.lifecycle import INACTIVE, UNCONFIGURED, StagedNode
 from semloc_ros.nodes.loop import Loop
-from semloc_ros.nodes.newest import NEWEST, NO_EVENTS, Arrival, NewestImage
+from semloc_ros.nodes.newest import NEWEST, NO_EVENTS, Arrival, ImageStore, NewestImage
 from semloc_ros.nodes.status import DIAGNOSTICS_S, StatusTopic
 
 OK, BAD_IMAGE, NO_IMAGE, BAD_MODEL = "ok", "bad_image", "no_image", "bad_model"
@@ -32,11 +32,19 @@ _POLL_S = 0.2
 _SILENCE_S = 2.0  # without an image that is said
 
 
+class Refused(InputError):
+    """An image that is not worked on for a reason of its own: the word of the status."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class _Active:
     """What exists only while the node is active."""
 
-    images: NewestImage
+    images: ImageStore
     subscription: Any
     loop: Loop
     timers: tuple[Any, ...]
@@ -59,11 +67,15 @@ class ImageNode(StagedNode):
     @abstractmethod
     def _work(self, image: NDArray[np.uint8], header: Header) -> Mapping[str, object]:
         """Publish what is made of an image (H, W[, 3]), and return numbers for the status.
-        SemlocError refuses the image."""
+        SemlocError refuses the image, as a bad one if it is not `Refused`."""
 
     @abstractmethod
     def _transport(self) -> str:
         """Kind of the image topic: raw or compressed."""
+
+    def _image_store(self) -> ImageStore:
+        """Where images wait until one is taken; made anew at each activation."""
+        return NewestImage()
 
     def close(self) -> None:
         """Stop the thread; nothing is published afterwards."""
@@ -76,7 +88,7 @@ class ImageNode(StagedNode):
             self.destroy_timer(timer)
 
     def _begin(self) -> None:
-        images = NewestImage()
+        images = self._image_store()
         kind = CompressedImage if self._transport() == "compressed" else Image
         subscription = self.create_subscription(
             kind, "image", images.store, NEWEST, event_callbacks=NO_EVENTS
@@ -87,7 +99,7 @@ class ImageNode(StagedNode):
         self._active = _Active(images, subscription, loop, (timer,))
         loop.start()
 
-    def _turn(self, images: NewestImage) -> None:
+    def _turn(self, images: ImageStore) -> None:
         arrival = images.take(_POLL_S)
         if arrival is None:
             return
@@ -96,8 +108,9 @@ class ImageNode(StagedNode):
         try:
             values = self._timed(arrival)
         except SemlocError as error:
-            self._faults.say(BAD_IMAGE, str(error))
-            self._say(DiagnosticStatus.ERROR, BAD_IMAGE, header, detail=str(error))
+            reason = error.reason if isinstance(error, Refused) else BAD_IMAGE
+            self._faults.say(reason, str(error))
+            self._say(DiagnosticStatus.ERROR, reason, header, detail=str(error))
             return
         self._say(DiagnosticStatus.OK, OK, header, **values, images_left_out=images.replaced)
 
@@ -120,7 +133,7 @@ class ImageNode(StagedNode):
         self._status.publish(level, reason, {"reason": reason, "stamp": stamp, **values})
 
     def _say_idle(self, reason: str, detail: str = "") -> None:
-        bad = reason in (BAD_CONFIG, self.bad_file)
+        bad = reason not in (UNCONFIGURED, INACTIVE, NO_IMAGE)
         level = DiagnosticStatus.ERROR if bad else DiagnosticStatus.WARN
         now = self.get_clock().now().nanoseconds
         header = messages.header("", now)

@@ -44,6 +44,10 @@ class StagedNode(LifecycleNode, ABC):  # type: ignore[misc]
     def _say_idle(self, reason: str, detail: str = "") -> None:
         """Publish that the node does not work, and why."""
 
+    def _reason_of(self, error: SemlocError) -> str:
+        """The reason that is said when a file does not do."""
+        return self.bad_file
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the files; a bad one is a failed transition with one line."""
         try:
@@ -51,7 +55,7 @@ class StagedNode(LifecycleNode, ABC):  # type: ignore[misc]
         except SemlocError as error:
             self.get_logger().error(f"configure failed: {error}")
             bad_config = isinstance(error, ConfigError)
-            self._say_idle(BAD_CONFIG if bad_config else self.bad_file, str(error))
+            self._say_idle(BAD_CONFIG if bad_config else self._reason_of(error), str(error))
             self._unload()
             return TransitionCallbackReturn.FAILURE
         except Exception:

@@ -38,13 +38,7 @@ from semloc_ros.nodes.running import run
 from semloc_ros.nodes.saved_pose import load_pose
 from semloc_ros.nodes.services import LocalizerServices
 from semloc_ros.nodes.status import DIAGNOSTICS_S
-from semloc_ros.nodes.transforms import (
-    MapBroadcaster,
-    NoOdometry,
-    OdometrySource,
-    TfOdometry,
-    TransformReader,
-)
+from semloc_ros.nodes.transforms import MapBroadcaster, TransformReader, make_odometry
 from semloc_ros.nodes.worker import Stages, Worker
 from semloc_ros.types import FloatArray, Odometry, State
 
@@ -131,7 +125,7 @@ class LocalizerNode(StagedNode):
             session.set_pose(*self._start_pose)
             self._start_pose = None  # later activations find the robot elsewhere
         transforms = TransformReader(self)
-        odometry = self._make_odometry(config, transforms)
+        odometry = make_odometry(config, transforms)
         buffer = odometry if isinstance(odometry, OdometryBuffer) else None
         inputs = Inputs(
             self, config, self._faults, buffer, self._say_odometry, session.set_pose
@@ -149,15 +143,6 @@ class LocalizerNode(StagedNode):
         )
         self._say(session.standing)
         return Active(stages, worker, Smoother(), self._make_timers(config))
-
-    def _make_odometry(
-        self, config: LocalizerNodeConfig, transforms: TransformReader
-    ) -> OdometrySource:
-        if config.odometry == "topic":
-            return OdometryBuffer(config.odometry_max_gap)
-        if config.odometry == "tf":
-            return TfOdometry(transforms, config.odom_frame, config.base_frame)
-        return NoOdometry()
 
     def _make_timers(self, config: LocalizerNodeConfig) -> tuple[Any, ...]:
         """On the steady clock: a stopped or jumping /clock must not stop them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -22,6 +23,16 @@ class Arrival:
 
     message: Image | CompressedImage
     at_s: float
+
+
+class ImageStore(Protocol):
+    """Where images wait for the thread that works on them."""
+
+    replaced: int
+
+    def store(self, message: Image | CompressedImage) -> None: ...
+
+    def take(self, timeout_s: float) -> Arrival | None: ...
 
 
 class NewestImage:

@@ -48,9 +48,9 @@ def to_places(places: Places, map_frame: str) -> PointCloud2:
 def places_from(message: PointCloud2, map_frame: str) -> Places:
     """The places of a message; their fields may lie in any order, and others beside them.
 
-    InputError, one line, for another frame, fields that are missing or of another type, torn
-    data, no place at all, NaN, quaternions that are not of unit length, and scores that are not
-    in order.
+    None are known where it has no points. InputError, one line, for another frame, fields that
+    are missing or of another type, torn data, NaN, quaternions that are not of unit length, and
+    scores that are not in order.
     """
     if frame_of(message.header.frame_id) != map_frame:
         raise InputError(
@@ -71,7 +71,7 @@ def places_from(message: PointCloud2, map_frame: str) -> Places:
 
 def _rows(message: PointCloud2) -> NDArray[np.void]:
     layout, count = _layout_of(message), int(message.width)
-    if count == 0 or message.height != 1:
+    if count and message.height != 1:
         got = f"{message.width}x{message.height}"
         raise InputError(expected("places", "points in one row", got))
     size = count * layout.itemsize
@@ -111,6 +111,8 @@ def _checked_offset(message: PointCloud2, name: str) -> int:
 
 def _poses(columns: FloatArray) -> FloatArray:
     """(N, 4, 4) of positions and quaternions, (N, 7)."""
+    if not len(columns):
+        return np.zeros((0, 4, 4))
     lengths = np.linalg.norm(columns[:, 3:], axis=1)
     worst = lengths[np.argmax(np.abs(lengths - 1.0))]
     if abs(worst - 1.0) > _UNIT_TOLERANCE:

@@ -14,6 +14,7 @@ from rclpy.time import Time
 from tf2_ros import Buffer, TransformBroadcaster, TransformException, TransformListener
 
 from semloc_ros.errors import InputError
+from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.nodes.messages import pose_from_transform, stamp_ns, to_transform
 from semloc_ros.types import FloatArray, Odometry
 
@@ -116,6 +117,31 @@ class NoOdometry:
 
     def clear(self) -> None:
         """Nothing is kept."""
+
+
+class OdometryOptions(Protocol):
+    """The options of a node that say where its odometry comes from."""
+
+    @property
+    def odometry(self) -> str: ...
+
+    @property
+    def odometry_max_gap(self) -> float: ...
+
+    @property
+    def odom_frame(self) -> str: ...
+
+    @property
+    def base_frame(self) -> str: ...
+
+
+def make_odometry(config: OdometryOptions, reader: TransformReader) -> OdometrySource:
+    """Where odometry comes from; an `OdometryBuffer` is the node's to fill from its topic."""
+    if config.odometry == "topic":
+        return OdometryBuffer(config.odometry_max_gap)
+    if config.odometry == "tf":
+        return TfOdometry(reader, config.odom_frame, config.base_frame)
+    return NoOdometry()
 
 
 class MapBroadcaster:
