@@ -25,6 +25,7 @@ from semloc_ros.config.localization import (
     GateConfig,
     LocalizerConfig,
     MatchingConfig,
+    PlacesConfig,
     PnpConfig,
 )
 from semloc_ros.config.maps import MapBuilderConfig, PairsConfig, RefinementConfig
@@ -36,6 +37,7 @@ from semloc_ros.config.nodes import (
     TrackingConfig,
 )
 from semloc_ros.config.perception import ClusterLabelsConfig
+from semloc_ros.config.places import DescriberConfig, RetrieverConfig, SequenceConfig
 from semloc_ros.config.segmenter import FgsnSegmenterNodeConfig, LabellerConfig
 from semloc_ros.config.worlds import (
     ClipConfig,
@@ -51,6 +53,7 @@ __all__ = [
     "ClusterLabelsConfig",
     "CovarianceConfig",
     "DemoConfig",
+    "DescriberConfig",
     "DoctorConfig",
     "EvaluateConfig",
     "EvaluationConfig",
@@ -72,11 +75,14 @@ __all__ = [
     "OdometryNoiseConfig",
     "PairsConfig",
     "ParticlesConfig",
+    "PlacesConfig",
     "PnpConfig",
     "RecorderNodeConfig",
     "RefinementConfig",
     "ReplayConfig",
+    "RetrieverConfig",
     "SensorsConfig",
+    "SequenceConfig",
     "StreetConfig",
     "TrackingConfig",
     "WorldPairsConfig",

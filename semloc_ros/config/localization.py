@@ -117,6 +117,36 @@ class GateConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacesConfig:
+    """What is made of places: hypotheses of where an image was taken."""
+
+    views: int = option(
+        10, "views that places name, or near them, among `matching.candidate_views`; the others are"
+        " those with most votes", low=0, high=10_000,
+    )
+    spread_m: float = option(
+        3.0, "1-sigma distance from a place to where the image was taken", unit="m", low=0.1,
+        high=1000.0,
+    )
+    spread_deg: float = option(
+        10.0, "and of the heading", unit="deg", low=0.1, high=180.0
+    )
+    particles: int = option(
+        5000, "particles of the first moment, where places tell where to begin", low=10,
+        high=10_000_000,
+    )
+    share: float = option(
+        0.2, "share of them that is kept for anywhere, if the map is small enough for so few",
+        low=0.0, high=1.0,
+    )
+    rivals: int = option(
+        1000, "particles that are drawn from places after each label map that does not fit", low=0,
+        high=1_000_000,
+    )
+    rivals_share: float = option(0.1, "weight that they begin with", low=0.0, high=0.9)
+
+
+@dataclass(frozen=True, slots=True)
 class LocalizerConfig:
     """Everything `Localizer.localize` needs besides the map."""
 
@@ -134,3 +164,4 @@ class LocalizerConfig:
     gate: GateConfig = section(GateConfig)
     gsmc: GravityConsistencyConfig = section(GravityConsistencyConfig)
     filter: FilterConfig = section(FilterConfig)
+    places: PlacesConfig = section(PlacesConfig)

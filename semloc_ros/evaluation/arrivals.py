@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.errors import InputError, SemlocError
-from semloc_ros.evaluation.stream import CAMERA, IMU, LABELS, MASK, ODOMETRY, Event
+from semloc_ros.evaluation.stream import CAMERA, IMU, LABELS, MASK, ODOMETRY, PLACES, Event
 from semloc_ros.geometry.se3 import check_pose
 from semloc_ros.localization.companions import (
     NOTHING,
@@ -19,6 +19,7 @@ from semloc_ros.localization.companions import (
 from semloc_ros.localization.gravity import ImuGravity, down_camera
 from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.localization.outcomes import Sighting
+from semloc_ros.localization.places import check_places
 from semloc_ros.localization.serving import Untried, check_not_ahead
 from semloc_ros.localization.states import Reason
 from semloc_ros.types import Camera, FloatArray, Frame, Odometry
@@ -27,7 +28,7 @@ Mount = Callable[[str], FloatArray]
 
 
 class Arrivals:
-    """The newest camera, odometry, masks, label maps and the IMU. `mount(frame)` as for
+    """The newest camera, odometry, masks, label maps, places and the IMU. `mount(frame)` as for
     `Replay`."""
 
     def __init__(self, config: EvaluateConfig, mount: Mount) -> None:
@@ -43,7 +44,7 @@ class Arrivals:
             self._camera = event.value
         elif event.kind == ODOMETRY:
             self._add_odometry(event, now_ns)
-        elif event.kind in (MASK, LABELS):
+        elif event.kind in (MASK, LABELS, PLACES):
             self.companions.add(event.kind, event.stamp_ns, event.value, steady_ns)
         elif event.kind == IMU and not isinstance(event.value, SemlocError):
             self._imu.add(event.stamp_ns, event.value)
@@ -60,7 +61,8 @@ class Arrivals:
         found = self.companions.join(event.stamp_ns, self._config)
         joined = {name: _checked(name, one, event) for name, one in found.items()}
         mask, labels = joined[MASK].value, joined[LABELS].value
-        frame = Frame(event.stamp_ns, event.value, self._camera, mask, labels)
+        places = joined[PLACES].value
+        frame = Frame(event.stamp_ns, event.value, self._camera, mask, labels, places=places)
         return frame, kinds_of(joined)
 
     def sighting(self, event: Event) -> Sighting:
@@ -104,7 +106,10 @@ def _checked(name: str, joined: Joined, event: Event) -> Joined:
     if joined.value is None or isinstance(joined.value, SemlocError):
         return NOTHING
     try:
-        check_companion(name, joined.value, event.value)
+        if name == PLACES:
+            check_places(joined.value)
+        else:
+            check_companion(name, joined.value, event.value)
     except InputError:
         return NOTHING
     return joined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from semloc_ros.config import LocalizerConfig
@@ -16,16 +17,19 @@ _GUIDED_PX = 2.0  # width of the search around a pose found, in largest errors o
 class FrameMatches:
     """What one frame offers; methods that are tried after one another share it.
 
-    `labels` None: it is localized without.
+    `labels` None: it is localized without. `views` are rows of the map's views that are matched
+    before those with most votes.
     """
 
     def __init__(
         self, frame: Frame, prior: Prior | None, labels: FrameLabels | None, features: Features,
         matcher: PointMatcher, config: LocalizerConfig, watch: Stopwatch,
+        views: Sequence[int] = (),
     ) -> None:
         self.frame, self.prior, self.labels = frame, prior, labels
         self.watch = watch
         self._features, self._matcher, self._config = features, matcher, config
+        self._views = views
 
     @cached_property
     def near_prior(self) -> Correspondences:
@@ -42,7 +46,7 @@ class FrameMatches:
         if self.labels is not None:
             ratio = max(ratio, self._config.matching.labelled_ratio)
         with self.watch.stage("matching"):
-            return self._matcher.match_map(self._features, ratio)
+            return self._matcher.match_map(self._features, ratio, self._views)
 
     @property
     def clear_in_map(self) -> Correspondences:

@@ -1,8 +1,9 @@
 """The particle filter as a part of a robot's session: started where it is needed, fed by frames.
 
-While features give fixes, nobody needs it. It starts from the belief when they fail, or from
-anywhere in the map where nothing is believed yet, and follows odometry and label maps from then on
-(Stenborg et al., ICRA 2018; Larsson et al., 2019, section 4: PFSL).
+While features give fixes, nobody needs it. It starts from the belief when they fail, or where
+nothing is believed yet from places that look like the image, or from anywhere in the map, and
+follows odometry and label maps from then on (Stenborg et al., ICRA 2018; Larsson et al., 2019,
+section 4: PFSL).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semloc_ros.config import FilterConfig
+from semloc_ros.config import FilterConfig, PlacesConfig
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import error_vector
 from semloc_ros.localization.fix_update import Fix
@@ -21,8 +22,9 @@ from semloc_ros.localization.label_update import LabelView
 from semloc_ros.localization.match_filters import usable_labels
 from semloc_ros.localization.particle_filter import Hypotheses, Labels, ParticleFilter, Step
 from semloc_ros.localization.particles import Particles
+from semloc_ros.localization.places import fixes_of_places, weights_of_places
 from semloc_ros.localization.semantics import Semantics
-from semloc_ros.types import FloatArray, Frame, Odometry
+from semloc_ros.types import FloatArray, Frame, Odometry, Places
 
 _HEADINGS = 8  # from which a place of the map is tried
 _THINNED_M = 1.0  # places nearer to each other than that are one
@@ -57,18 +59,25 @@ class LabelTracker:
     which the map was seen. Not thread-safe."""
 
     def __init__(
-        self, semantics: Semantics, view_centres: FloatArray, config: FilterConfig, seed: int
+        self, semantics: Semantics, view_centres: FloatArray, config: FilterConfig, seed: int,
+        places: PlacesConfig | None = None,
     ) -> None:
         self._semantics, self._centres, self._config = semantics, view_centres, config
+        self._places = places or PlacesConfig()
         self._filter = ParticleFilter(semantics.points, semantics.table, config, seed)
         self._rng = np.random.default_rng(seed)
         self._updates = 0
-        self._running = self._from_anywhere = False
+        self._running = self._from_anywhere = self._from_places = False
 
     @property
     def is_running(self) -> bool:
         """Whether it was started and not stopped since."""
         return self._running
+
+    @property
+    def knows_start(self) -> bool:
+        """Whether it started from a belief, or with all of the map: the truth was among it."""
+        return not self._from_places
 
     def stop(self) -> None:
         """Forget the particles."""
@@ -79,37 +88,80 @@ class LabelTracker:
     ) -> None:
         """Begin from poses, each with the same share of the particles."""
         self._filter.start(stamp_ns, odometry, hypotheses)
-        self._running, self._from_anywhere, self._updates = True, False, 0
+        self._note_start()
 
     def start_anywhere(
-        self, stamp_ns: int, odometry: Odometry | None, base_from_camera: FloatArray
+        self, stamp_ns: int, odometry: Odometry | None, base_from_camera: FloatArray,
+        places: Places | None = None,
     ) -> None:
         """Begin from every place from which the map was seen, in any heading; the base upright.
+        With places that look like the image, also from those, with particles of their own."""
+        elsewhere = self._everywhere(base_from_camera)
+        count = self._config.particles.anywhere
+        if places is None:
+            self._filter.start(stamp_ns, odometry, elsewhere, count)
+        else:
+            around = self._places.particles
+            self._start(stamp_ns, odometry, base_from_camera, places, around, elsewhere, count)
+        self._note_start(anywhere=True)
 
-        In no order: where there are more poses than particles, none of the headings is left out.
-        """
+    def start_places(
+        self, stamp_ns: int, odometry: Odometry | None, base_from_camera: FloatArray,
+        places: Places,
+    ) -> None:
+        """Begin from places that look like the image; in a map so small that `places.share` of the
+        particles do for all of it, from anywhere too."""
+        elsewhere, most = self._everywhere(base_from_camera), self._places.particles
+        count = round(self._places.share * most)
+        if len(elsewhere) > count:
+            elsewhere, count = [], 0
+        around = most - count
+        self._start(stamp_ns, odometry, base_from_camera, places, around, elsewhere, count)
+        self._note_start(anywhere=True, places=not elsewhere)
+
+    def _note_start(self, anywhere: bool = False, places: bool = False) -> None:
+        self._running, self._updates = True, 0
+        self._from_anywhere, self._from_places = anywhere, places
+
+    def _everywhere(self, base_from_camera: FloatArray) -> list[Fix]:
+        """In no order: where there are more poses than particles, none of the headings is left
+        out."""
         fixes = [
             Fix(pose, _wide(_THINNED_M))
             for centre in thinned(self._centres, _THINNED_M)
             for pose in _upright(centre, base_from_camera)
         ]
-        shuffled = [fixes[row] for row in self._rng.permutation(len(fixes))]
-        self._filter.start(stamp_ns, odometry, shuffled, self._config.particles.anywhere)
-        self._running, self._from_anywhere, self._updates = True, True, 0
+        return [fixes[row] for row in self._rng.permutation(len(fixes))]
+
+    def _start(
+        self, stamp_ns: int, odometry: Odometry | None, base_from_camera: FloatArray,
+        places: Places, around: int, elsewhere: list[Fix], count: int,
+    ) -> None:
+        """So many particles around places, and so many from elsewhere."""
+        fixes = fixes_of_places(places, base_from_camera, self._places)
+        weights = np.r_[
+            around * weights_of_places(places.scores),
+            np.full(len(elsewhere), count / max(len(elsewhere), 1)),
+        ].tolist()
+        self._filter.start(stamp_ns, odometry, [*fixes, *elsewhere], around + count, weights)
 
     def update(
         self, frame: Frame, base_from_camera: FloatArray, odometry: Odometry | None,
-        fix: Fix | None = None, rivals: Sequence[Fix] = (),
+        fix: Fix | None = None, rivals: Sequence[Fix] = (), places: Places | None = None,
     ) -> Tracked | None:
         """Move with the odometry, weigh by the frame's labels, then by a fix; None if not started,
         or for a frame that is too old.
 
-        `rivals` are fixes that were not believed: they get a share, and the evidence decides.
+        `rivals` are fixes that were not believed, `places` where else it may be: they get a share,
+        and the evidence decides.
         """
         if not self._running:
             return None
         if rivals:
             injected = Hypotheses(tuple(rivals), _RIVALS_SHARE)
+            self._filter.add(Step(frame.stamp_ns, odometry, injected))
+        if places is not None and self._places.rivals:
+            injected = self._rivals(places, base_from_camera)
             self._filter.add(Step(frame.stamp_ns, odometry, injected))
         labels, before = self._labels(frame, base_from_camera), self._filter.state
         state = self._filter.add(Step(frame.stamp_ns, odometry, labels))
@@ -121,6 +173,12 @@ class LabelTracker:
         if fix is not None:
             state = self._filter.add(Step(frame.stamp_ns, odometry, fix)) or state
         return self._tracked(state.particles, None if labels is None else state.fit, is_new)
+
+    def _rivals(self, places: Places, base_from_camera: FloatArray) -> Hypotheses:
+        config = self._places
+        fixes = fixes_of_places(places, base_from_camera, config)
+        weights = weights_of_places(places.scores).tolist()
+        return Hypotheses(tuple(fixes), config.rivals_share, tuple(weights), config.rivals)
 
     def _labels(self, frame: Frame, base_from_camera: FloatArray) -> Labels | None:
         """Labels never gate tracking: those that do not fit the camera or the map are none, and

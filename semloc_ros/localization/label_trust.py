@@ -20,6 +20,7 @@ class LabelTrust:
     def forget(self) -> None:
         """A pose is believed, or all is forgotten."""
         self.strayed = self._misfits = self._searches = 0
+        self._wants_rivals = False
 
     def doubt(self, tracked: Tracked, strays: bool, limits: TrackingConfig) -> Reason | None:
         """Why the particles are not believed. `strays`: odometry puts the robot elsewhere.
@@ -32,6 +33,7 @@ class LabelTrust:
         if tracked.is_new:
             self.strayed = self.strayed + 1 if strays else 0
             self._misfits = self._misfits + 1 if misfits else 0
+            self._wants_rivals = misfits
         if fit is None:
             return Reason.FEW_LABELS
         if misfits:
@@ -43,10 +45,19 @@ class LabelTrust:
             return Reason.UNCERTAIN
         return Reason.UNCONFIRMED if 0 < self.strayed < limits.labels_relocate else None
 
-    def takes_search(self, limits: TrackingConfig) -> bool:
+    def takes_rivals(self) -> bool:
+        """Whether the last label map that was evidence fitted nothing, so that what else is known
+        of the place is to be tried (sensor resetting, Lenser and Veloso, ICRA 2000); it counts as
+        done: a robot that stands would draw from it again and again, and weigh nothing."""
+        wanted, self._wants_rivals = self._wants_rivals, False
+        return wanted
+
+    def takes_search(self, limits: TrackingConfig, knows_start: bool = True) -> bool:
         """Whether so many label maps did not fit that the whole map is to be searched; it counts
-        as done. A search is costly, so after one in vain twice as many are needed."""
-        patience = limits.labels_relocate * 2 ** min(self._searches, _MOST_DOUBLINGS)
+        as done. A search is costly, so after one in vain twice as many are needed. Without
+        `knows_start`, as only some places were tried, no more than without any."""
+        least = limits.labels_relocate if knows_start else limits.global_after
+        patience = least * 2 ** min(self._searches, _MOST_DOUBLINGS)
         if self._misfits < patience:
             return False
         self._misfits, self._searches = 0, self._searches + 1

@@ -32,6 +32,7 @@ from semloc_ros.localization.covariance import mapping_covariance, pose_covarian
 from semloc_ros.localization.frame_matches import FrameMatches
 from semloc_ros.localization.match_filters import MatchScorer, usable_labels
 from semloc_ros.localization.matching import PointMatcher
+from semloc_ros.localization.places import usable_places, views_of_places
 from semloc_ros.localization.pnp import estimate_pose
 from semloc_ros.localization.resection import refine_pose, reprojection_errors
 from semloc_ros.localization.semantic_ransac import ordered_pose, weighted_pose
@@ -80,7 +81,8 @@ class Localizer:
         check_map(semantic_map, self._extractor.model)
         self._matcher = PointMatcher(semantic_map, self._config.matching, self._config.seed)
         self.semantics = semantics
-        self.view_centres = se3.inverse(np.asarray(semantic_map.camera_from_map))[:, :3, 3]
+        self._map_from_view = se3.inverse(np.asarray(semantic_map.camera_from_map))
+        self.view_centres = self._map_from_view[:, :3, 3]
         self._scorer = MatchScorer(semantic_map, self._config)
         self._mapping_covariance = mapping_covariance(semantic_map.manifest.build)
         check_mapping_covariance(self._mapping_covariance)
@@ -89,8 +91,9 @@ class Localizer:
         """Where the camera was when it took the frame, in map coordinates.
 
         With a prior, matching is guided by it (against the whole map only where that fails),
-        and a pose against it is refused. Whatever is wrong with the arguments is a `NoPose`
-        with one line of detail, never an exception; labels that cannot be used are a detail too.
+        and a pose against it is refused. The frame's places choose what of the whole map is
+        matched. Whatever is wrong with the arguments is a `NoPose` with one line of detail, never
+        an exception; labels and places that cannot be used are a detail too.
         """
         watch = Stopwatch()
         try:
@@ -110,9 +113,19 @@ class Localizer:
         else:
             with watch.stage("labels"):
                 labels, flaw = usable_labels(frame, self.semantics)
-        seen = FrameMatches(frame, prior, labels, features, self._matcher, self._config, watch)
+        views, unused = self._views_of_places(frame)
+        seen = FrameMatches(
+            frame, prior, labels, features, self._matcher, self._config, watch, views
+        )
         methods = ("pnp",) if labels is None else _METHODS_BY_LABELS[method]
-        return replace(self._by(methods, seen), detail=flaw)
+        return replace(self._by(methods, seen), detail="; ".join(filter(None, (flaw, unused))))
+
+    def _views_of_places(self, frame: Frame) -> tuple[list[int], str]:
+        """Rows of the views to be matched first, and one line if places cannot be used."""
+        places, flaw = usable_places(frame, len(self._map_from_view))
+        if places is None:
+            return [], flaw
+        return views_of_places(places, self._map_from_view, self._config.places).tolist(), ""
 
     def _features(self, frame: Frame) -> Features:
         features = self._extractor.extract(frame.image, frame.mask)

@@ -9,6 +9,8 @@ DIFFERENT place: two tracks of one physical point are no rivals.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import faiss
 import numpy as np
 from numpy.typing import NDArray
@@ -42,12 +44,15 @@ class PointMatcher:
         self._index = PointIndex.of(semantic_map, seed)
         compile_kernels()
 
-    def match_map(self, features: Features, ratio: float | None = None) -> Correspondences:
-        """Correspondences with the points of the views that look most like the image.
+    def match_map(
+        self, features: Features, ratio: float | None = None, views: Sequence[int] = ()
+    ) -> Correspondences:
+        """Correspondences with the points of the views that look most like the image, and of given
+        `views`, which take the place of those with fewest votes.
 
         `ratio` to the second-best distance, if not that of the configuration.
         """
-        points = self.candidates(features)
+        points = self.candidates(features, views)
         if len(points) < 2 or len(features) == 0:
             return no_correspondences()
         distances, nearest = faiss.knn(
@@ -126,8 +131,9 @@ class PointMatcher:
         fits &= cosines > np.cos(np.radians(self._config.max_viewing_angle_deg))
         return rows[fits], pixels[rows[fits]]
 
-    def candidates(self, features: Features) -> NDArray[np.int64]:
-        """Points (M,) of the views that get most votes."""
+    def candidates(self, features: Features, views: Sequence[int] = ()) -> NDArray[np.int64]:
+        """Points (M,) of the given views, then of those that get most votes: `candidate_views` of
+        both."""
         seen_by = self._index.seen_by
         step = max(1, len(features) // self._config.voting_features)
         some = features.descriptors[::step].astype(np.float32)
@@ -135,7 +141,9 @@ class PointMatcher:
         votes = np.bincount(nearest[nearest >= 0], minlength=seen_by.shape[0])
         points_of_view = np.asarray(seen_by.sum(0)).ravel()
         scores = (votes @ seen_by) / np.sqrt(np.maximum(points_of_view, 1.0))
-        best = np.argsort(-scores, kind="stable")[: self._config.candidate_views]
+        voted = np.argsort(-scores, kind="stable")
+        chosen = np.array(views, np.int64)
+        best = np.r_[chosen, voted[~np.isin(voted, chosen)]][: self._config.candidate_views]
         counts = np.asarray(seen_by[:, best].sum(1)).ravel()
         return np.flatnonzero(counts)
 

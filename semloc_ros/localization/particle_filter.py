@@ -57,10 +57,14 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Hypotheses:
-    """Evidence: poses (as of place recognition), of which `share` of the particles are drawn."""
+    """Evidence: poses (as of place recognition), from which particles of this `share` of the weight
+    are drawn: as many of them, or `more` beside those that are there. `weights` of the poses; none:
+    they count the same."""
 
     fixes: tuple[Fix, ...]
     share: float
+    weights: tuple[float, ...] = ()
+    more: int = 0
 
 
 Evidence = Labels | Fix | Hypotheses | None
@@ -123,13 +127,13 @@ class ParticleFilter:
 
     def start(
         self, stamp_ns: int, odometry: Odometry | None, hypotheses: Sequence[Fix],
-        count: int | None = None,
+        count: int | None = None, weights: Sequence[float] = (),
     ) -> FilterState:
         """A new generation of `count` particles (as many as there may be) from hypotheses, each
-        with the same share; what was there is forgotten."""
+        with the same share, or by `weights`; what was there is forgotten."""
         self._generation += 1
         rng = self._generator(stamp_ns, _START)
-        poses = _poses_of(hypotheses, count or self._config.particles.most, rng)
+        poses = _poses_of(hypotheses, count or self._config.particles.most, rng, weights)
         state = FilterState(stamp_ns, equal(poses), odometry, corrected_at=_pose_of(odometry))
         self._states, self._steps = [state], []
         return state
@@ -264,17 +268,29 @@ def _injected(
     particles: Particles, hypotheses: Hypotheses, rng: np.random.Generator
 ) -> Particles:
     """A mixture of what is believed and of the hypotheses, by their share."""
-    count = round(hypotheses.share * len(particles))
-    if not count or not hypotheses.fixes:
+    share = hypotheses.share
+    count = hypotheses.more or round(share * len(particles))
+    if not count or not hypotheses.fixes or share <= 0.0:
         return particles
+    fresh = _poses_of(hypotheses.fixes, count, rng, hypotheses.weights)
+    if hypotheses.more:
+        log_weights = np.full(count, np.log(share / count))
+        kept_weights = particles.log_weights + np.log1p(-share)
+        return Particles(
+            np.concatenate([particles.poses, fresh]), np.r_[kept_weights, log_weights]
+        )
     kept = systematic(particles.weights, len(particles) - count, rng)
-    fresh = _poses_of(hypotheses.fixes, count, rng)
     return equal(np.concatenate([particles.poses[kept], fresh]))
 
 
-def _poses_of(fixes: Sequence[Fix], count: int, rng: np.random.Generator) -> FloatArray:
-    """`count` poses, about as many from each fix."""
-    shares = np.diff(np.linspace(0, count, len(fixes) + 1).round().astype(int))
+def _poses_of(
+    fixes: Sequence[Fix], count: int, rng: np.random.Generator, weights: Sequence[float] = ()
+) -> FloatArray:
+    """`count` poses, about as many from each fix, or by their weights."""
+    ends = np.linspace(0, count, len(fixes) + 1)
+    if len(weights):
+        ends = np.r_[0.0, np.cumsum(weights) * count / np.sum(weights)]
+    shares = np.diff(ends.round().astype(int))
     drawn = [
         gaussian(fix.map_from_base, fix.covariance, share, rng)
         for fix, share in zip(fixes, shares, strict=True)

@@ -35,7 +35,7 @@ def make_session(localizer: FrameLocalizer, config: LocalizerNodeConfig) -> Sess
     labels = None
     if isinstance(localizer, Localizer) and localizer.semantics is not None:
         labels = LabelTracker(
-            localizer.semantics, localizer.view_centres, config.filter, config.seed
+            localizer.semantics, localizer.view_centres, config.filter, config.seed, config.places
         )
     expects_odometry = config.odometry != "none"
     return Session(config.tracking, config.motion, expects_odometry, config.method, labels)

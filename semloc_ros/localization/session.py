@@ -20,9 +20,10 @@ import threading
 from semloc_ros.config import MotionConfig, TrackingConfig
 from semloc_ros.geometry import se3
 from semloc_ros.localization import belief as beliefs
-from semloc_ros.localization import fix_update, states
+from semloc_ros.localization import states
 from semloc_ros.localization.belief import Belief
 from semloc_ros.localization.confirmation import Candidates
+from semloc_ros.localization.label_following import Known, follow
 from semloc_ros.localization.label_tracking import LabelTracker, Tracked
 from semloc_ros.localization.label_trust import LabelTrust
 from semloc_ros.localization.outcomes import (
@@ -262,50 +263,12 @@ class Session:
         self, sighting: Sighting, verdict: Verdict, frame: Frame, belief: Belief | None
     ) -> Tracked | None:
         """What labels and odometry say where features do not, or are not to; slow, so no lock."""
-        labels, fix = self._labels, verdict.fix
-        if labels is None:
+        if self._labels is None:
             return None
-        if self._method not in ("auto", "pfsl"):
-            labels.stop()
-            return None
-        pose = None if fix is None else fix_update.Fix(fix.map_from_base, fix.covariance)
-        if pose is not None and verdict.believed and self._method == "auto":
-            labels.stop()  # where features fail again it starts from what is believed then
-            return None
-        if pose is not None and verdict.believed and not verdict.agrees:
-            labels.start(sighting.stamp_ns, sighting.odometry, [pose])
-        elif labels.is_running and self._trust.takes_search(self._tracking):
-            labels.start_anywhere(sighting.stamp_ns, sighting.odometry, sighting.base_from_camera)
-        elif not labels.is_running and not self._start_labels(
-            labels, sighting, frame, belief, fix is None
-        ):
-            return None
-        agreeing = pose if verdict.agrees else None
-        rivals = [] if pose is None or verdict.agrees else [pose]
-        tracked = labels.update(
-            frame, sighting.base_from_camera, sighting.odometry, agreeing, rivals
+        known = Known(
+            self._method, self._tracking, self._motion, self._trust, belief, self._misses
         )
-        if fix is not None and pose is not None and verdict.believed and tracked is not None:
-            found = belief_of(sighting, fix_of_labels(sighting, tracked))
-            if not self._agrees(found, fix):  # the fix could not move the particles to itself
-                labels.start(sighting.stamp_ns, sighting.odometry, [pose])
-        return tracked
-
-    def _start_labels(
-        self, labels: LabelTracker, sighting: Sighting, frame: Frame, belief: Belief | None,
-        nothing_seen: bool,
-    ) -> bool:
-        """From the belief, or from anywhere after some frames without one. That takes seconds in a
-        large map, so not while features may be about to know."""
-        if frame.labels is None:
-            return False
-        stamp, odometry = sighting.stamp_ns, sighting.odometry
-        if belief is not None:
-            spread = beliefs.covariance(belief, self._motion)
-            labels.start(stamp, odometry, [fix_update.Fix(belief.map_from_base, spread)])
-        elif nothing_seen and self._misses >= self._tracking.global_after:
-            labels.start_anywhere(stamp, odometry, sighting.base_from_camera)
-        return labels.is_running
+        return follow(self._labels, known, sighting, verdict, frame)
 
     def _doubt(self, sighting: Sighting, tracked: Tracked) -> Reason | None:
         belief, fix = self._belief, fix_of_labels(sighting, tracked)

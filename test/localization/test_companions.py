@@ -5,7 +5,14 @@ import pytest
 
 from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import InputError
-from semloc_ros.localization.companions import LABELS, MASK, Companions, check_companion, kinds_of
+from semloc_ros.localization.companions import (
+    LABELS,
+    MASK,
+    PLACES,
+    Companions,
+    check_companion,
+    kinds_of,
+)
 
 MS = 1_000_000
 CONFIG = LocalizerNodeConfig(
@@ -29,7 +36,8 @@ def test_an_image_gets_its_own_or_the_last_before_never_a_later_one():
     assert companions.join(1401 * MS, CONFIG)[MASK] == (None, "none")
     assert companions.join(999 * MS, CONFIG)[MASK] == (None, "none")
     companions.clear()
-    assert kinds_of(companions.join(1100 * MS, CONFIG)) == {MASK: "none", LABELS: "none"}
+    none = {MASK: "none", LABELS: "none", PLACES: "none"}
+    assert kinds_of(companions.join(1100 * MS, CONFIG)) == none
 
 
 def test_labels_have_an_age_of_their_own():

@@ -88,7 +88,7 @@ def offer_matches(localizer, monkeypatch, frame, truth, right, wrong):
     ones = np.ones(len(chosen))
     order = rng.permutation(len(chosen))
     matches = Correspondences(at, points[chosen], ones, 0.9 * ones, chosen).select(order)
-    monkeypatch.setattr(localizer._matcher, "match_map", lambda features, ratio=None: matches)
+    monkeypatch.setattr(localizer._matcher, "match_map", lambda *args: matches)
 
 
 @pytest.mark.parametrize("method", ["ssmc", "pfsl", "auto"])

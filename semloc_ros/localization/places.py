@@ -1,0 +1,114 @@
+"""What hypotheses of a place are to the localizer: views to be matched, and poses to begin from.
+
+A place says where an image may have been taken, as the pose of a view of the map that looks like
+it. It is no fix: the true pose lies some metres beside it, and most of the places of an image are
+wrong. So they only choose what is looked at first; what is believed is decided as without them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.config import PlacesConfig
+from semloc_ros.errors import InputError, expected
+from semloc_ros.geometry import se3
+from semloc_ros.localization.fix_update import Fix
+from semloc_ros.types import FloatArray, Frame, Places
+
+_HEIGHT_SIGMA_M, _TILT_SIGMA = 0.1, 0.02  # of an upright base on the ground of the map
+_TOLERANCE = 1e-4  # of a rotation matrix that came as float32
+
+
+def check_places(places: Places, num_views: int | None = None) -> None:
+    """InputError, in one line, for places that are none: not finite, no poses, or of views that
+    a map of `num_views` does not have."""
+    poses, scores, views = places.map_from_camera, places.scores, places.views
+    count = len(scores)
+    if poses.shape != (count, 4, 4) or scores.shape != (count,) or views.shape != (count,):
+        wanted = f"{count} poses (4, 4), scores and views"
+        raise InputError(expected("places", wanted, f"{poses.shape}, {views.shape}"))
+    if not (np.isfinite(poses).all() and np.isfinite(scores).all()):
+        raise InputError(expected("places", "finite numbers", "NaN or infinity"))
+    turns = poses[:, :3, :3]
+    squares = turns @ np.swapaxes(turns, 1, 2)
+    if not np.allclose(squares, np.eye(3), atol=_TOLERANCE) or (np.linalg.det(turns) < 0).any():
+        raise InputError(expected("places", "rotation matrices", "others"))
+    least, most = (int(views.min()), int(views.max())) if count else (-1, -1)
+    if least < -1 or (num_views is not None and most >= num_views):
+        wanted = "-1" if num_views is None else f"-1 to {num_views - 1}"
+        raise InputError(expected("places: views", wanted, f"{least} to {most}"))
+
+
+def usable_places(frame: Frame, num_views: int | None = None) -> tuple[Places | None, str]:
+    """The places of a frame, and one line if they cannot be used; None also where it has none, or
+    those of a later image."""
+    places = frame.places
+    if places is None or not len(places):
+        return None, ""
+    if places.stamp_ns > frame.stamp_ns:
+        return None, expected("places", "those of this image or an earlier one", "of a later one")
+    try:
+        check_places(places, num_views)
+    except InputError as error:
+        return None, str(error)
+    return places, ""
+
+
+def views_of_places(
+    places: Places, map_from_view: FloatArray, config: PlacesConfig
+) -> NDArray[np.int64]:
+    """Up to `config.views` different rows of the views `map_from_view` (V, 4, 4), best place first.
+
+    Those that places name; of a place that names none those nearest to it, by position and
+    direction, each such place the same number.
+    """
+    most = config.views
+    each = -(-most // max(len(places), 1))
+    found: dict[int, None] = {}  # in the order of insertion
+    for pose, view in zip(places.map_from_camera, places.views.tolist(), strict=True):
+        rows = [view] if view >= 0 else _nearest(pose, map_from_view, config)[:each].tolist()
+        found.update(dict.fromkeys(rows))
+    return np.array(list(found)[:most], np.int64)
+
+
+def _nearest(
+    map_from_camera: FloatArray, map_from_view: FloatArray, config: PlacesConfig
+) -> NDArray[np.int64]:
+    """Rows of the views (V, 4, 4), those nearest to a pose first, in its spreads."""
+    away_m, turn = se3.pose_error(map_from_view, map_from_camera)
+    return np.argsort(
+        np.hypot(away_m / config.spread_m, turn / np.radians(config.spread_deg)), kind="stable"
+    )
+
+
+def fixes_of_places(
+    places: Places, base_from_camera: FloatArray, config: PlacesConfig
+) -> list[Fix]:
+    """Where the base may be: upright, its camera where the place is and turned as nearly as that
+    allows, with the spread of places."""
+    heading, spread = np.radians(config.spread_deg), config.spread_m
+    sigmas = [spread, spread, _HEIGHT_SIGMA_M, _TILT_SIGMA, _TILT_SIGMA, heading]
+    covariance = np.diag(np.square(sigmas))
+    return [
+        Fix(upright(pose, base_from_camera), covariance) for pose in places.map_from_camera
+    ]
+
+
+def upright(map_from_camera: FloatArray, base_from_camera: FloatArray) -> FloatArray:
+    """`map_from_base` (4, 4) of a base that stands upright and whose camera is at a pose (4, 4), or
+    turned from it as little as may be."""
+    turn = map_from_camera[:3, :3] @ base_from_camera[:3, :3].T
+    heading = np.arctan2(turn[1, 0] - turn[0, 1], turn[0, 0] + turn[1, 1])
+    level = se3.exp(np.r_[np.zeros(5), heading])[:3, :3]
+    return se3.make_pose(level, map_from_camera[:3, 3] - level @ base_from_camera[:3, 3])
+
+
+def weights_of_places(scores: FloatArray) -> FloatArray:
+    """Weights (N,) of sum 1 by scores of any scale: one standard deviation of them less is e times
+    less. So none of a few is starved, whatever the scores mean."""
+    spread = float(np.std(scores))
+    if spread < 1e-12:
+        return np.full(len(scores), 1.0 / len(scores))
+    weights = np.exp((scores - scores.max()) / spread)
+    return np.asarray(weights / weights.sum())
