@@ -37,7 +37,12 @@ from semloc_ros.config.nodes import (
     TrackingConfig,
 )
 from semloc_ros.config.perception import ClusterLabelsConfig
-from semloc_ros.config.places import DescriberConfig, RetrieverConfig, SequenceConfig
+from semloc_ros.config.places import (
+    DescriberConfig,
+    PlaceRetrieverNodeConfig,
+    RetrieverConfig,
+    SequenceConfig,
+)
 from semloc_ros.config.segmenter import FgsnSegmenterNodeConfig, LabellerConfig
 from semloc_ros.config.worlds import (
     ClipConfig,
@@ -75,6 +80,7 @@ __all__ = [
     "OdometryNoiseConfig",
     "PairsConfig",
     "ParticlesConfig",
+    "PlaceRetrieverNodeConfig",
     "PlacesConfig",
     "PnpConfig",
     "RecorderNodeConfig",

@@ -1,4 +1,4 @@
-"""How places are described, and how they are found again."""
+"""How places are described, and how they are found again, and the node that does it."""
 
 from __future__ import annotations
 
@@ -78,3 +78,34 @@ class RetrieverConfig:
     seed: int = option(0, "of the inverted lists", low=0, high=2**31 - 1)
     sequence: SequenceConfig = section(SequenceConfig)
     describer: DescriberConfig = section(DescriberConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRetrieverNodeConfig:
+    """The node that tells where a camera's images may have been taken."""
+
+    map: str = option("", "folder of the map, with descriptors of its views by the same models")
+    autostart: bool = option(True, "configure and activate without a lifecycle manager")
+    image_transport: str = option(
+        "raw", "kind of the image topic", choices=("raw", "compressed")
+    )
+    map_frame: str = option("map", "frame of the map")
+    labels_wait_ms: float = option(
+        1000.0, "longest wait for the label map of an image, where a model reads labels", unit="ms",
+        low=0.0, high=10_000.0,
+    )
+    mask_wait_ms: float = option(
+        30.0, "longest wait for the mask of an image", unit="ms", low=0.0, high=1000.0
+    )
+    odometry: str = option(
+        "topic", "where odometry comes from", choices=("topic", "tf", "none")
+    )
+    odom_frame: str = option("odom", "frame of odometry")
+    base_frame: str = option("base_link", "frame of the robot")
+    odometry_wait_ms: float = option(
+        100.0, "longest wait for odometry at an image's stamp", unit="ms", low=0.0, high=1000.0
+    )
+    odometry_max_gap: float = option(
+        0.5, "longest gap of odometry that is interpolated", unit="s", low=0.01, high=10.0
+    )
+    retriever: RetrieverConfig = section(RetrieverConfig)
