@@ -13,11 +13,11 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry as OdometryMessage
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, PointCloud2
 
 from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import InputError
-from semloc_ros.localization.companions import LABELS, MASK, Companions, Joined
+from semloc_ros.localization.companions import LABELS, MASK, PLACES, Companions, Joined
 from semloc_ros.localization.gravity import ImuGravity, imu_sample
 from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.localization.serving import check_not_ahead
@@ -92,8 +92,8 @@ class Inputs:
         return None
 
     def companions_of(self, stamp_ns: int, config: LocalizerNodeConfig) -> dict[str, Joined]:
-        """By name the messages that are the mask and the labels of an image, and which they are.
-        Waits for them, but only while they are flowing, and since the image was asked for."""
+        """By name the messages that are the mask, the labels and the places of an image, and which
+        they are. Waits for them, but only while they flow, and since the image was asked for."""
         now = time.monotonic_ns()
         with self._changed:
             began, self._taken_ns = self._taken_ns or now, None
@@ -122,6 +122,7 @@ class Inputs:
         self._on("camera_info", CameraInfo, self._store_camera_info, NEWEST)
         for name in (MASK, LABELS):
             self._on(name, Image, partial(self._store_companion, name), NEWEST)
+        self._on(PLACES, PointCloud2, partial(self._store_companion, PLACES), NEWEST)
         if self._config.gravity == "imu":
             self._on("imu", Imu, self._store_imu, qos_profile_sensor_data)
         self._on("initialpose", PoseWithCovarianceStamped, self._store_initial_pose, CLICKED)
@@ -141,7 +142,7 @@ class Inputs:
             self.image_came_ns = self._now_ns()
             self._changed.notify_all()
 
-    def _store_companion(self, name: str, message: Image) -> None:
+    def _store_companion(self, name: str, message: Image | PointCloud2) -> None:
         stamp = messages.stamp_ns(message.header.stamp)
         with self._changed:
             self._companions.add(name, stamp, message, time.monotonic_ns())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 
 from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import InputError
@@ -21,6 +21,7 @@ from semloc_ros.localization.companions import (
     LABELS,
     MASK,
     NOTHING,
+    PLACES,
     Joined,
     check_companion,
     kinds_of,
@@ -44,8 +45,9 @@ from semloc_ros.nodes.inputs import Inputs
 from semloc_ros.nodes.loop import Loop
 from semloc_ros.nodes.newest import Arrival
 from semloc_ros.nodes.outputs import Outputs
+from semloc_ros.nodes.place_messages import places_from
 from semloc_ros.nodes.transforms import MapBroadcaster, OdometrySource, TransformReader
-from semloc_ros.types import Camera, FloatArray, Frame, NoPose, NoPoseReason
+from semloc_ros.types import Camera, FloatArray, Frame, LabelMap, NoPose, NoPoseReason, Places
 
 _POLL_S = 0.2
 
@@ -136,7 +138,8 @@ class Worker:
         camera = self._camera(image)
         found = self._stages.inputs.companions_of(stamp, self._config())
         joined = {name: self._read(name, one, image) for name, one in found.items()}
-        frame = Frame(stamp, image, camera, joined[MASK].value, joined[LABELS].value)
+        mask, labels, places = (joined[name].value for name in (MASK, LABELS, PLACES))
+        frame = Frame(stamp, image, camera, mask, labels, places=places)
         return frame, kinds_of(joined)
 
     def _checked_stamp(self, message: Image | CompressedImage) -> int:
@@ -163,16 +166,25 @@ class Worker:
         return camera
 
     def _read(self, name: str, joined: Joined, image: NDArray[np.uint8]) -> Joined:
-        """The pixels of a mask or label map; a broken one is none, as it never gates tracking."""
+        """What a message holds; a broken one is none, as it never gates tracking."""
         if joined.value is None:
             return NOTHING
         try:
-            pixels = messages.companion_from(name, joined.value)
-            check_companion(name, pixels, image)
+            value = self._value(name, joined.value, image)
         except InputError as error:
             self._faults.say(name, str(error))
             return NOTHING
-        return Joined(pixels, joined.kind)
+        return Joined(value, joined.kind)
+
+    def _value(
+        self, name: str, message: Image | PointCloud2, image: NDArray[np.uint8]
+    ) -> LabelMap | Places:
+        """The places, or the pixels of a mask or label map."""
+        if name == PLACES:
+            return places_from(message, self._config().map_frame)
+        pixels = messages.companion_from(name, message)
+        check_companion(name, pixels, image)
+        return pixels
 
     def _with_gravity(self, frame: Frame, sighting: Sighting) -> Frame:
         """The frame, and which way is down in it; that the IMU cannot tell holds up nothing."""
