@@ -2,10 +2,10 @@
 
     ros2 run semloc_ros fault_injector --ros-args -p inject:="drop=0.2 blackout@10=3s"
 
-`image`, `camera_info`, `odom`, `mask`, `labels` and `imu` come out as `~/image` and so on, which
-the localizer is remapped to. The faults are those of `semloc evaluate --inject`, put in by the
-same code: they go by stamps and the seed, so a bag that is played through the node has the faults
-that it has there.
+`image`, `camera_info`, `odom`, `mask`, `labels`, `places` and `imu` come out as `~/image` and so
+on, which the localizer is remapped to. The faults are those of `semloc evaluate --inject`, put in
+by the same code: they go by stamps and the seed, so a bag that is played through the node has the
+faults that it has there.
 """
 
 from __future__ import annotations
@@ -25,12 +25,21 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, PointCloud2
 
 from semloc_ros.config import FaultInjectorConfig
 from semloc_ros.errors import ConfigError, InputError, expected
 from semloc_ros.evaluation.faults import SPOILS_IMAGES, FaultLine, parse_faults
-from semloc_ros.evaluation.stream import CAMERA, IMAGE, IMU, LABELS, MASK, ODOMETRY, Event
+from semloc_ros.evaluation.stream import (
+    CAMERA,
+    IMAGE,
+    IMU,
+    LABELS,
+    MASK,
+    ODOMETRY,
+    PLACES,
+    Event,
+)
 from semloc_ros.localization.serving import CLOCK_JUMP_BACK_NS
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.newest import NO_EVENTS
@@ -39,7 +48,7 @@ from semloc_ros.nodes.running import run
 from semloc_ros.types import FloatArray
 
 _LOOK_S, _RELEASE_S = 0.1, 0.005  # for listeners, and for messages that were held
-_DEPTHS = {IMAGE: 5, CAMERA: 20, ODOMETRY: 100, MASK: 5, LABELS: 5, IMU: 200}
+_DEPTHS = {IMAGE: 5, CAMERA: 20, ODOMETRY: 100, MASK: 5, LABELS: 5, PLACES: 5, IMU: 200}
 _CLOCK = "clock"  # the kind of event that a tick of /clock is
 
 
@@ -119,7 +128,7 @@ class FaultInjectorNode(Node):  # type: ignore[misc]
         names: dict[str, tuple[str, type]] = {
             "image": (IMAGE, image), "camera_info": (CAMERA, CameraInfo),
             "odom": (ODOMETRY, OdometryMessage), "mask": (MASK, Image),
-            "labels": (LABELS, Image), "imu": (IMU, Imu),
+            "labels": (LABELS, Image), "places": (PLACES, PointCloud2), "imu": (IMU, Imu),
         }  # fmt: skip
         return [
             _Topic(

@@ -17,7 +17,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 from tf2_ros import StaticTransformBroadcaster
@@ -96,6 +96,7 @@ class Robot:
         self.info_pub = make(CameraInfo, "camera_info", 5)
         self.mask_pub = make(Image, "mask", 5)
         self.labels_pub = make(Image, "labels", 5)
+        self.places_pub = make(PointCloud2, "places", 5)
         self.odom_pub = make(Odometry, "odom", 20)
         self.initial_pub = make(PoseWithCovarianceStamped, "initialpose", 5)
         self.statuses, self.poses, self.hypotheses, self.transforms = [], [], [], []

@@ -1,4 +1,4 @@
-"""Masks, label maps and gravity by topic: what of them reaches the frame."""
+"""Masks, label maps, places and gravity by topic: what of them reaches the frame."""
 
 import threading
 import time
@@ -13,6 +13,8 @@ from semloc_ros.geometry import se3
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Inputs
+from semloc_ros.nodes.place_messages import to_places
+from semloc_ros.types import Places
 
 MASK = np.zeros((48, 64), np.uint8)
 MASK[:12] = 255
@@ -50,6 +52,68 @@ def test_masks_and_labels_are_joined_by_stamp(make_rig):
     assert robot.last()["state"] == "TRACKING" and rig.fake.calls[-1][0].labels is None
     robot.until(lambda: are("none", "none"), every=robot.send_frame)
     assert robot.last()["state"] == "TRACKING"
+
+
+def places_at(stamp_ns):
+    """Two hypotheses, the second of no view."""
+    poses = np.stack([se3.exp([3.0, -1.0, 0.5, 0.1, 0.2, 0.3]), np.eye(4)])
+    return Places(stamp_ns, poses, np.array([0.75, 0.5]), np.array([41, -1]))
+
+
+def test_places_are_those_of_the_image_or_the_last_before_it(make_rig):
+    rig = make_rig(places_max_age=0.5).track()
+    robot = rig.robot
+    robot.until(lambda: robot.places_pub.get_subscription_count() > 0)
+    assert robot.last()["places"] == "none" and rig.fake.calls[-1][0].places is None
+
+    def send(age_ms=0):
+        stamp = robot.now_ns()
+        robot.places_pub.publish(to_places(places_at(stamp - age_ms * 1_000_000), "map"))
+        time.sleep(0.02)  # it comes over another topic than the image, and is not waited for
+        robot.send_frame(stamp)
+
+    robot.until(lambda: robot.last()["places"] == "exact", every=send)
+    assert robot.last()["places_count"] == "2"
+    found = next(f.places for f, _ in reversed(rig.fake.calls)
+                 if f.places is not None and f.places.stamp_ns == f.stamp_ns)  # fmt: skip
+    wanted = places_at(0)
+    np.testing.assert_allclose(found.map_from_camera, wanted.map_from_camera, atol=1e-6)
+    assert found.scores.tolist() == [0.75, 0.5] and found.views.tolist() == [41, -1]
+    robot.until(lambda: robot.last()["places"] == "last", every=lambda: send(200))
+    found = next(f for f, _ in reversed(rig.fake.calls) if f.places is not None)
+    assert 0 < found.stamp_ns - found.places.stamp_ns <= 500_000_000
+    robot.until(lambda: robot.last()["places"] == "none", every=lambda: send(2000))
+
+
+BROKEN_PLACES = {
+    "places.header.frame_id: expected map, got 'odom'": lambda message: setattr(
+        message.header, "frame_id", "odom"
+    ),
+    "places.fields: expected a field x, got none": lambda message: message.fields.clear(),
+    "places.data: expected 72 bytes, got 0 bytes": lambda message: setattr(message, "data", b""),
+    "places: expected finite numbers, got NaN or infinity": lambda message: setattr(
+        message, "data", np.full(18, np.nan, np.float32).tobytes()
+    ),
+}
+
+
+def test_broken_places_are_one_line_and_hold_up_nothing(make_rig):
+    rig = make_rig().track()
+    robot, said = rig.robot, []
+    rig.node._faults.say = lambda reason, text: said.append((reason, text))
+    for line, spoil in BROKEN_PLACES.items():
+
+        def send(spoil=spoil):
+            stamp = robot.now_ns()
+            message = to_places(places_at(stamp), "map")
+            spoil(message)
+            robot.places_pub.publish(message)
+            time.sleep(0.02)
+            robot.send_frame(stamp)
+
+        robot.until(lambda line=line: ("places", line) in said, every=send)
+        assert rig.fake.calls[-1][0].places is None
+        assert (robot.last()["state"], robot.last()["places"]) == ("TRACKING", "none")
 
 
 def test_the_frame_knows_which_way_is_down(make_rig):
