@@ -2,7 +2,7 @@
 
 Images are stretched to `width` x `height` of the model. What a mask calls dynamic (255) does not
 count where pixels are averaged, and is 0, the mean of what networks are trained on, where it
-covers half of a plane's pixel.
+covers more than half of a plane's pixel.
 """
 
 from __future__ import annotations
@@ -50,36 +50,42 @@ def image_planes(
     return np.ascontiguousarray(planes.transpose(2, 0, 1), np.float32)
 
 
-def label_planes(labels: LabelMap | None, about: PlaceAbout) -> Planes:
+def label_planes(
+    labels: LabelMap | None, about: PlaceAbout, mask: NDArray[np.uint8] | None = None
+) -> Planes:
     """The planes (len(kept), height, width) float32 of a label map (H, W): the share of each
-    cell's pixels that have the label. Unknown pixels and labels that are not kept count for none.
+    cell's pixels that have the label. Pixels that are unknown or dynamic and labels that are not
+    kept count for none.
 
-    Raises InputError for none, and for numbers that the label set does not have; ModelError for a
-    model that reads images.
+    Raises InputError for none, for numbers that the label set does not have and for a mask of
+    another shape; ModelError for a model that reads images.
     """
     if about.input != LABELS:
         raise ModelError(expected(about.name, "images, which it was trained on", "a label map"))
-    check_labels(labels, about)
-    assert labels is not None
-    rows, columns = (
-        _cells_of(size, cells)
-        for size, cells in zip(labels.shape, (about.height, about.width), strict=True)
+    known = check_labels(labels, about)
+    plane = _planes_of_labels(about, known.dtype)[known]
+    if mask is not None:
+        check_mask(mask, known.shape)
+        plane[mask == _DYNAMIC] = len(about.kept)
+    return _shares(plane, len(about.kept), (about.height, about.width))
+
+
+def _shares(plane: NDArray[np.int64], count: int, size: tuple[int, int]) -> Planes:
+    """The shares (count, h, w) of the pixels of each cell that belong to each plane."""
+    (rows, row_cells), (columns, column_cells) = (
+        _cells_of(pixels, cells) for pixels, cells in zip(plane.shape, size, strict=True)
     )
     # an image with fewer pixels than there are cells: its pixels are repeated
-    fine = labels[rows[0]][:, columns[0]]
-    plane = _planes_of_labels(about, labels.dtype)[fine]
-    cells = about.height * about.width
-    at = rows[1][:, None] * about.width + columns[1]
-    counts = np.bincount(
-        (plane * cells + at).ravel(), minlength=(len(about.kept) + 1) * cells
-    )[: len(about.kept) * cells]
-    pixels = np.bincount(at.ravel(), minlength=cells)
-    shares = counts.reshape(-1, cells) / pixels
-    return shares.reshape(-1, about.height, about.width).astype(np.float32)
+    fine = plane if plane.shape == (len(rows), len(columns)) else plane[rows][:, columns]
+    cells = size[0] * size[1]
+    at = row_cells[:, None] * size[1] + column_cells
+    counts = np.bincount((fine * cells + at).ravel(), minlength=(count + 1) * cells)
+    shares = counts[: count * cells].reshape(count, *size) / np.bincount(at.ravel()).reshape(size)
+    return np.asarray(shares, np.float32)
 
 
-def check_labels(labels: LabelMap | None, about: PlaceAbout) -> None:
-    """Raises InputError unless `labels` can be a label map of what the model was trained on."""
+def check_labels(labels: LabelMap | None, about: PlaceAbout) -> LabelMap:
+    """The labels; InputError unless they can be a label map of what the model was trained on."""
     if labels is None:
         wanted = f"a label map of {about.labels}, which {about.name} reads"
         raise InputError(expected("labels", wanted, "none"))
@@ -87,11 +93,18 @@ def check_labels(labels: LabelMap | None, about: PlaceAbout) -> None:
         got = f"{labels.shape} {labels.dtype}"
         raise InputError(expected("labels", "(H, W) uint8 or uint16", got))
     unknown = np.iinfo(labels.dtype).max
-    known = labels[labels != unknown]
-    most = int(known.max()) if len(known) else 0
+    most = int(np.max(labels, where=labels != unknown, initial=0))
     if most >= about.num_labels:
         wanted = f"numbers below {about.num_labels} (those of {about.labels}) or {unknown}"
         raise InputError(expected("labels", wanted, f"{most}, as of another label set"))
+    return labels
+
+
+def check_mask(mask: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+    """Raises InputError unless the mask is uint8 of the shape (H, W) of what it belongs to."""
+    if mask.shape != shape or mask.dtype != np.uint8:
+        got = f"{mask.shape} {mask.dtype}"
+        raise InputError(expected("mask", f"{shape} uint8, as the image", got))
 
 
 def _cells_of(size: int, cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -106,7 +119,7 @@ def _planes_of_labels(about: PlaceAbout, kind: np.dtype[np.unsignedinteger]) -> 
     one."""
     planes = np.full(np.iinfo(kind).max + 1, len(about.kept), np.int64)
     planes[list(about.kept)] = np.arange(len(about.kept))
-    planes[-1] = len(about.kept)
+    planes[-1] = len(about.kept)  # unknown, whatever number a larger label set has there
     return planes
 
 
@@ -117,9 +130,7 @@ def _resized(
     values = np.asarray(image.astype(np.float32) / np.float32(_WHITE))
     if mask is None:
         return _fit(values, size), np.ones(size[::-1], np.float32)
-    if mask.shape != image.shape[:2] or mask.dtype != np.uint8:
-        wanted = f"{image.shape[:2]} uint8, as the image"
-        raise InputError(expected("mask", wanted, f"{mask.shape} {mask.dtype}"))
+    check_mask(mask, image.shape[:2])
     counts = (mask != _DYNAMIC).astype(np.float32)
     static = _fit(counts, size)
     sums = _fit(values * counts[..., None], size)

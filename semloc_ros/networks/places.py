@@ -24,6 +24,7 @@ _POWER = 3.0  # at the start of GeM, as published
 _LEAST = 1e-6
 _LEAST_SHARE = 0.01  # of the second nearest centre in a soft assignment, at the start
 _ROUNDS = 20  # of k-means
+_TRIES = 5  # of k-means, of which the best counts
 
 
 class PlaceNetwork(nn.Module):
@@ -100,7 +101,7 @@ class VladPooling(nn.Module):
         given = functional.normalize(features.detach().float().cpu(), dim=1).contiguous()
         seed = int(torch.randint(2**31 - 1, (1,), generator=generator, device=generator.device))
         means = faiss.Kmeans(
-            _CHANNELS, count, niter=_ROUNDS, seed=seed, min_points_per_centroid=1
+            _CHANNELS, count, niter=_ROUNDS, nredo=_TRIES, seed=seed, min_points_per_centroid=1
         )
         means.train(given.numpy())
         centres = torch.tensor(means.centroids)
