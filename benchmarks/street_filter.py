@@ -7,7 +7,8 @@ Each label set is a labelled map and the label maps of the query runs (TRAVERSAL
     python benchmarks/street_filter.py --set sub20 out/map_sub20 out/sub20
 
 Methods are those of the localizer node; `pnp` needs no labels and runs once. Every frame counts,
-also those without a fix. `--inject` spoils every run.
+also those without a fix. `--inject` spoils every run; `--places` are as for `semloc evaluate`:
+models whose descriptors the maps have, or an oracle.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from reporting import label_sets, progress, report
 from street_seasons import CONDITIONS
 
+from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.evaluation.conditions import load_conditions
 from semloc_ros.evaluation.metrics import compute_metrics
@@ -54,7 +56,8 @@ def main() -> None:
                     for condition in bar.track(options.conditions, description=f"{name} {method}")
                 ]
                 rows += [*of_method, together(of_method)]
-    report("Street, all frames on odometry", COLUMNS, rows, options.json, faults=options.inject)
+    facts = {"faults": options.inject, "places": options.places, "options": options.options}
+    report("Street, all frames on odometry", COLUMNS, rows, options.json, **facts)
 
 
 def parsed() -> argparse.Namespace:
@@ -64,6 +67,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS[1:], choices=CONDITIONS)
     parser.add_argument("--camera", default="camera_left")
     parser.add_argument("--inject", default="", help="faults, as of semloc evaluate")
+    parser.add_argument("--places", default="", help="places, as of semloc evaluate")
+    parser.add_argument(
+        "--options", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the localizer"
+    )
     return parser.parse_args()
 
 
@@ -74,9 +81,12 @@ def run(
     topics = {f"topics.{one}": f"/{options.camera}/{one}" for one in ("image_raw", "camera_info")}
     topics["topics.image"] = topics.pop("topics.image_raw")
     values = {**topics, "map": str(folder), "method": method, "thumbnail_width": 0}
+    values |= parse_assignments(options.options)
     config = from_mapping(EvaluateConfig, values)
     source = f"{labels}/{condition}@{options.world}/frames/{condition}"
-    job = Job(options.world / condition, "/ground_truth/pose", (options.inject,))
+    job = Job(
+        options.world / condition, "/ground_truth/pose", (options.inject,), places=options.places
+    )
     if method != "pnp":
         job = replace(job, labels=source)
     out = options.work / "street_filter" / name / method / condition

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from semloc_ros.config.maps import MapBuilderConfig
 from semloc_ros.config.nodes import LocalizerNodeConfig
+from semloc_ros.config.places import RetrieverConfig
 from semloc_ros.config.segmenter import LabellerConfig
 from semloc_ros.config.worlds import GalleryConfig
 from semloc_ros.options import option, section
@@ -81,6 +82,7 @@ class EvaluateConfig(LocalizerNodeConfig):
     )
     topics: BagTopicsConfig = section(BagTopicsConfig)
     labeller: LabellerConfig = section(LabellerConfig)
+    retriever: RetrieverConfig = section(RetrieverConfig)
     evaluation: EvaluationConfig = section(EvaluationConfig)
 
 

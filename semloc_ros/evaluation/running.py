@@ -31,6 +31,7 @@ from semloc_ros.errors import DatasetError, expected
 from semloc_ros.evaluation.events import bag_events, image_topic_of
 from semloc_ros.evaluation.faults import FaultLine, parse_faults
 from semloc_ros.evaluation.label_sources import LabelFiles, LabelModel, find_labels
+from semloc_ros.evaluation.place_sources import PlaceSource, find_places
 from semloc_ros.evaluation.predictions import ABLATION, PREDICTIONS, Drive, Truth, write_reference
 from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.replay import Replay
@@ -52,13 +53,15 @@ _POSE_TYPES = (
 class Job:
     """One condition to predict: `truth` is a topic of the bag or a TUM file; `faults` as they
     are written behind --inject; `mapped_ns` the stamps of the images that the map is made of;
-    `labels` a topic of the bag, files of label maps or a model, see `label_sources`, or ""."""
+    `labels` a topic of the bag, files of label maps or a model, see `label_sources`, or "";
+    `places` models or an oracle, see `place_sources`, or ""."""
 
     bag: Path
     truth: str
     faults: tuple[str, ...] = ()
     mapped_ns: frozenset[int] = frozenset()
     labels: str = ""
+    places: str = ""
 
 
 def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder: Path) -> None:
@@ -70,7 +73,8 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     faults = parse_faults(job.faults)
     _compute_in_one_thread()
     config, files = labels_of(job, config)
-    frames = _write_reference(job, config, folder)
+    frames, truth = _write_reference(job, config, folder)
+    places = places_of(job, truth, config)
     if files is not None:
         files.check(frames.tolist())
     line = FaultLine(faults, config.seed)
@@ -86,7 +90,9 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     with PredictionLog(folder, config.thumbnail_width, config.evidence) as log:
         events = _noting(bag_events(job.bag, config), cameras)
         events = events if files is None else files.beside(events)
-        Replay(localizer, config, mount, log).run(line.inject(events))
+        events = line.inject(events)
+        events = events if places is None else places.beside(events, mount)
+        Replay(localizer, config, mount, log).run(events)
     about = {
         "bag": job.bag.name,
         "truth": job.truth,
@@ -94,6 +100,7 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
         "map_frame": config.map_frame,
         "odom_frame": config.odom_frame,
         "labels": job.labels,
+        "places": job.places,
         "faults": list(job.faults),
         "idle_faults": line.idle,
         "frames_in_map": len(job.mapped_ns & set(frames.tolist())),
@@ -120,6 +127,12 @@ def labels_of(
     files = find_labels(job.labels, job.bag, config.topics.image, config.labeller)
     topic = job.labels if files is None else ""
     return replace(config, topics=replace(config.topics, labels=topic)), files
+
+
+def places_of(job: Job, truth: Truth, config: EvaluateConfig) -> PlaceSource | None:
+    """The places of a job, None if it has none; the errors of `find_places`."""
+    has_labels = bool(job.labels or config.topics.labels)
+    return find_places(job.places, has_labels, truth, config) if job.places else None
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -169,8 +182,10 @@ def forget_runs(folder: Path) -> None:
             path.unlink()
 
 
-def _write_reference(job: Job, config: EvaluateConfig, folder: Path) -> NDArray[np.int64]:
-    """Write what the predictions are judged against; stamps of all images."""
+def _write_reference(
+    job: Job, config: EvaluateConfig, folder: Path
+) -> tuple[NDArray[np.int64], Truth]:
+    """Write what the predictions are judged against; stamps of all images, and the truth."""
     topic = image_topic_of(job.bag, config.topics.image)
     frames = np.array(list(_stamps(job.bag, topic)), dtype=np.int64)
     if not len(frames):
@@ -188,7 +203,7 @@ def _write_reference(job: Job, config: EvaluateConfig, folder: Path) -> NDArray[
     except OSError as error:
         wanted = "a folder that can be written"
         raise DatasetError(expected(str(folder), wanted, error)) from None
-    return frames
+    return frames, truth
 
 
 def _check_overlap(job: Job, frames_ns: NDArray[np.int64], truth: Truth) -> None:
