@@ -20,6 +20,7 @@ from semloc_ros.config.learning import (
     FgsnTrainingConfig,
     SegmentationTrainingConfig,
 )
+from semloc_ros.config.places_learning import PLACES_PRESETS, PlacesTrainingConfig
 from semloc_ros.errors import InputError, expected
 from semloc_ros.options import commented_yaml, from_mapping, markdown_table
 
@@ -33,6 +34,7 @@ TABLES: dict[str, dict[str, type]] = {
 # by the first part of the name of a file in config/training: the options, and presets of them
 TRAINING: dict[str, tuple[type[Any], Mapping[str, Mapping[str, Any]]]] = {
     "fgsn": (FgsnTrainingConfig, FGSN_PRESETS),
+    "places": (PlacesTrainingConfig, PLACES_PRESETS),
     "segmentation": (SegmentationTrainingConfig, SEGMENTATION_PRESETS),
 }
 
@@ -104,7 +106,7 @@ def training_files() -> dict[str, str]:
         for preset, changes in presets.items():
             head = (
                 f"# Options of `semloc train {program}`, preset {preset}. Generated from\n"
-                "# semloc_ros/config/learning.py (`make config`); a test compares the two.\n"
+                "# semloc_ros/config/ (`make config`); a test compares the two.\n"
             )
             body = commented_yaml(kind, values=from_mapping(kind, changes))
             files[f"{program}_{preset}.yaml"] = f"{head}{body}\n"

@@ -20,6 +20,7 @@ from semloc_ros.config.learning import (
     FgsnTrainingConfig,
     SegmentationTrainingConfig,
 )
+from semloc_ros.config.places_learning import PLACES_PRESETS, PlacesTrainingConfig
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import flatten, from_mapping, load_yaml
 
@@ -92,6 +93,49 @@ def segmentation(
             Origin(_command(), images.name, licence), _teller(bar),
         )  # fmt: skip
     _say(out, found, "cross-entropy")
+
+
+@app.command()
+def places(
+    folders: list[Path] = typer.Argument(
+        ..., help="Worlds, kapture folders, or images named @east@north@…; worlds of one seed are "
+        "one place."
+    ),
+    out: Path = _OUT,
+    input_: str = typer.Option("rgb", "--input", help="rgb or labels."),
+    labels: str = typer.Option(
+        "truth", help="The true ones of worlds, or a model that makes them: a name, or a file."
+    ),
+    label_files: Path = typer.Option(
+        None, help="Where label maps of a model are kept, also for other trainings; the default is "
+        "NAME.training/labels."
+    ),
+    validation: list[Path] = typer.Option(
+        [], help="A folder that is held out; without, stretches of the others are."
+    ),
+    start: Path = _START,
+    preset: str = _PRESET,
+    config_file: Path = _CONFIG,
+    seed: int = _SEED,
+    set_: list[str] = _SET,
+    licence: str = _LICENCE,
+) -> None:
+    """Train descriptors of places, from images or label maps (NetVLAD, CVPR 2016)."""
+    config = _config(PlacesTrainingConfig, PLACES_PRESETS, preset, config_file, set_)
+    if input_ not in ("rgb", "labels"):
+        raise ConfigError(expected("--input", "rgb or labels", input_))
+    from semloc_ros.learning.place_programs import PlaceData, train_places
+    from semloc_ros.learning.programs import Origin
+
+    data = PlaceData(tuple(folders), tuple(validation), input_, labels, label_files)
+    named = ", ".join(folder.name for folder in folders)
+    with _watched() as bar:
+        told = bar.add_task("label maps", visible=input_ == "labels" and labels != "truth")
+        found = train_places(
+            data, config, _checked(out), seed, start, Origin(_command(), named, licence),
+            _teller(bar), lambda: bar.advance(told),
+        )  # fmt: skip
+    _say(out, found, "1 - recall")
 
 
 def _config(

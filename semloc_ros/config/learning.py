@@ -13,13 +13,12 @@ ARCHITECTURES = ("mobile", "pspnet_resnet101")
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingConfig:
+class LoopConfig:
     """What all training programs share."""
 
     iterations: int = option(1000, "steps of the optimizer", low=1, high=10_000_000)
-    batch: int = option(4, "samples of a step; a pair of images is one", low=1, high=1024)
-    crop_px: int = option(
-        320, "width and height of what is cut out of each image", unit="px", low=64, high=4096
+    batch: int = option(
+        4, "samples of a step; a pair or a tuple of images is one", low=1, high=1024
     )
     optimizer: str = option("adamw", "of the weights", choices=("adamw", "sgd"))
     learning_rate: float = option(0.001, "at the start", low=1e-8, high=10.0)
@@ -29,9 +28,6 @@ class TrainingConfig:
     )
     momentum: float = option(0.9, "of sgd, and the first of adamw", low=0.0, high=0.999)
     weight_decay: float = option(0.0001, "of all weights", low=0.0, high=1.0)
-    auxiliary_weight: float = option(
-        0.4, "of the losses of the auxiliary head", low=0.0, high=10.0
-    )
     freeze_batchnorm: bool = option(
         False, "batch normalization keeps the statistics that come with --start"
     )
@@ -47,6 +43,18 @@ class TrainingConfig:
     devices: int = option(1, "how many; more than one is started by torchrun", low=1, high=1024)
     precision: str = option(
         "32-true", "of the numbers", choices=("32-true", "16-mixed", "bf16-mixed")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig(LoopConfig):
+    """What the training of segmentation networks adds."""
+
+    crop_px: int = option(
+        320, "width and height of what is cut out of each image", unit="px", low=64, high=4096
+    )
+    auxiliary_weight: float = option(
+        0.4, "of the losses of the auxiliary head", low=0.0, high=10.0
     )
 
 

@@ -51,6 +51,8 @@ def references(of: Sequence[ImagePair]) -> list[Reference]:
 class FgsnProgram:
     """See `loop.Program`. `seed` draws clusters, crops and last layers."""
 
+    keep_optimizer = False
+
     def __init__(
         self, network: SegmentationNetwork, split: pairs.Split, config: FgsnTrainingConfig,
         seed: int, normalization: Normalization = IMAGENET,

@@ -20,9 +20,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from semloc_ros.config.learning import TrainingConfig
+from semloc_ros.config.learning import LoopConfig
 from semloc_ros.errors import ConfigError, expected
-from semloc_ros.networks.segmentation import SegmentationNetwork
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -34,11 +33,16 @@ Tell = Callable[[int, int, dict[str, float]], None]
 class Program(Protocol):
     """What a training program brings to the loop.
 
-    `restart` is after how many iterations it wants to be started anew, 0 for never.
+    `restart` is after how many iterations it wants to be started anew, 0 for never; the optimizer
+    begins anew too, unless it is to keep its state (`keep_optimizer`).
     """
 
-    network: SegmentationNetwork
     restart: int
+    keep_optimizer: bool
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
 
     def start(self, number: int, device: torch.device) -> None:
         """Before the first iteration and at each restart; may change the network's last layers."""
@@ -73,7 +77,7 @@ class _Run:
 
 
 def train(
-    program: Program, config: TrainingConfig, out: Path, seed: int, tell: Tell | None = None,
+    program: Program, config: LoopConfig, out: Path, seed: int, tell: Tell | None = None,
     same: Mapping[str, Any] | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Train, and leave in `program` the weights of the best validation, and the labels they know.
@@ -95,7 +99,8 @@ def train(
     while run.iteration < config.iterations:
         every = program.restart or config.iterations
         if run.iteration % every == 0:  # also if it was stopped right there
-            run.optimizer = None
+            if not program.keep_optimizer:
+                run.optimizer = None
             _start(program, run.iteration // every, fabric)
         last = min((run.iteration // every + 1) * every, config.iterations)
         for numbers in _stage(program, config, fabric, run, last, seed):
@@ -119,7 +124,7 @@ def is_first() -> bool:
     )
 
 
-def learning_rate(config: TrainingConfig, iteration: int) -> float:
+def learning_rate(config: LoopConfig, iteration: int) -> float:
     """The rate of an iteration (counted from 0)."""
     if config.schedule == "constant":
         return config.learning_rate
@@ -138,7 +143,7 @@ def _start(program: Program, number: int, fabric: Fabric) -> None:
 
 
 def _stage(
-    program: Program, config: TrainingConfig, fabric: Fabric, run: _Run, last: int, seed: int
+    program: Program, config: LoopConfig, fabric: Fabric, run: _Run, last: int, seed: int
 ) -> Iterator[dict[str, float]]:
     """Iterations up to `last` with one optimizer; the numbers of each validation."""
     program.network.to(memory_format=torch.channels_last)  # a quarter faster, also on a CPU
@@ -205,7 +210,7 @@ def set_training(network: nn.Module, frozen: Iterable[nn.Module]) -> None:
 
 
 def _batches(
-    program: Program, config: TrainingConfig, fabric: Fabric, first: int, last: int
+    program: Program, config: LoopConfig, fabric: Fabric, first: int, last: int
 ) -> Iterator[Any]:
     """The batches of the iterations `first` to `last`, each device's share of them."""
     each = config.batch // fabric.world_size
@@ -221,7 +226,7 @@ def _batches(
     yield from fabric.setup_dataloaders(loader, use_distributed_sampler=False)
 
 
-def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+def _optimizer(network: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
     rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "sgd":
         return torch.optim.SGD(
@@ -231,7 +236,7 @@ def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimi
     return torch.optim.AdamW(network.parameters(), rate, betas, weight_decay=decay)
 
 
-def _fabric(config: TrainingConfig) -> Fabric:
+def _fabric(config: LoopConfig) -> Fabric:
     from lightning_fabric import Fabric
 
     if config.threads:

@@ -12,7 +12,11 @@ import numpy as np
 import torch
 
 from semloc_ros import classes
-from semloc_ros.config.learning import FgsnTrainingConfig, SegmentationTrainingConfig
+from semloc_ros.config.learning import (
+    FgsnTrainingConfig,
+    LoopConfig,
+    SegmentationTrainingConfig,
+)
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.learning.fgsn import FgsnProgram, stationary
 from semloc_ros.learning.labelled_sources import read_labelled
@@ -93,18 +97,32 @@ def _begin(
 ) -> tuple[SegmentationNetwork, dict[str, Any], list[str]]:  # fmt: skip
     """The network to train, what a training must share to go on where another stopped, and the
     names of the weights that are from `start`."""
-    if config.training.freeze_batchnorm and start is None:
+    same = begun_with(config, config.training, seed, start)
+    network = make_network(config.architecture, num_labels, torch.Generator().manual_seed(seed))
+    return network, same, [] if start is None else start_from(network, start)
+
+
+def begun_with(
+    config: object, training: LoopConfig, seed: int, start: Path | None
+) -> dict[str, Any]:
+    """What a training must share to go on where another stopped: names and values.
+
+    Raises ConfigError for options that need a start, and a start that is not there.
+    """
+    if training.freeze_batchnorm and start is None:
         wanted = "--start, whose statistics would be kept"
         raise ConfigError(expected("training.freeze_batchnorm", wanted, "none"))
-    network = make_network(config.architecture, num_labels, torch.Generator().manual_seed(seed))
     free = {f"training.{name}" for name in _FREE}
     same = {name: value for name, value in flatten(config).items() if name not in free}
-    same |= {"--seed": seed, "--start": "none"}
-    taken: list[str] = []
-    if start is not None:
-        taken = start_from(network, start)
-        same["--start"] = f"sha256 {sha256(start.read_bytes()).hexdigest()[:12]}"
-    return network, same, taken
+    return {**same, "--seed": seed, "--start": "none" if start is None else sealed(start)}
+
+
+def sealed(path: Path) -> str:
+    """What a file is known by; ConfigError if it cannot be read."""
+    try:
+        return f"sha256 {sha256(path.read_bytes()).hexdigest()[:12]}"
+    except OSError as error:
+        raise ConfigError(expected(str(path), "a file that can be read", error)) from None
 
 
 def _about(

@@ -30,6 +30,7 @@ class SegmentationProgram:
     has last layers for the classes, to go on with."""
 
     restart = 0
+    keep_optimizer = False
 
     def __init__(
         self, network: SegmentationNetwork, training: Sequence[LabelledImage],

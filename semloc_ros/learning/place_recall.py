@@ -1,0 +1,90 @@
+"""How well descriptors find held-out places again, in other conditions: what training is judged by,
+and what the weight of a hybrid is chosen by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.errors import DatasetError, expected
+from semloc_ros.learning.triplets import Geometry
+
+_WITHIN_M = 25.0  # of the benchmarks: Recall@N counts such images as right, whatever they show
+
+Distances = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.floating]]
+
+
+@dataclass(frozen=True, slots=True)
+class Searches:
+    """Queries of one run of a world, and the images of another one, the database: rows of views.
+
+    `right` (Q, N) whether image n shows the place of query q, at least one of each query;
+    `within` (Q, N) whether it was taken at most 25 m away.
+    """
+
+    name: str
+    queries: NDArray[np.int64]
+    database: NDArray[np.int64]
+    right: NDArray[np.bool_]
+    within: NDArray[np.bool_]
+
+
+def searches_of(geometry: Geometry, most: int) -> list[Searches]:
+    """From each run to each other one of its world; about `most` queries, spread evenly.
+
+    Raises DatasetError if no image shows the place of an image of another run.
+    """
+    positives = geometry.positives()
+    pairs = [
+        (row, run) for row, found in enumerate(positives)
+        for run in np.unique(geometry.runs[found]).tolist()
+    ]  # fmt: skip
+    if not pairs:
+        raise DatasetError(expected("validation", "places that two runs show", "none"))
+    pairs.sort(key=lambda pair: (geometry.runs[pair[0]], pair[1], pair[0]))
+    chosen = np.unique(np.linspace(0, len(pairs) - 1, min(most, len(pairs))).round().astype(int))
+    grouped: dict[tuple[int, int], list[int]] = {}
+    for number in chosen:
+        row, run = pairs[number]
+        grouped.setdefault((int(geometry.runs[row]), run), []).append(row)
+    return [
+        _searches(geometry, positives, np.array(rows, np.int64), runs)
+        for runs, rows in grouped.items()
+    ]
+
+
+def _searches(
+    geometry: Geometry, positives: Sequence[NDArray[np.int64]], queries: NDArray[np.int64],
+    runs: tuple[int, int],
+) -> Searches:  # fmt: skip
+    database = np.flatnonzero(geometry.runs == runs[1])
+    right = np.stack([np.isin(database, positives[row]) for row in queries.tolist()])
+    positions = geometry.positions
+    apart = np.linalg.norm(positions[queries][:, None] - positions[database][None], axis=2)
+    name = " ".join(geometry.run_names[run] for run in runs)
+    return Searches(name, queries, database, right, apart <= _WITHIN_M)
+
+
+def judged(searches: Sequence[Searches], distances: Distances) -> dict[str, float]:
+    """Of all queries: "recall" at 1 and "recall_5" of images that show the place, "recall_25m" at
+    1 of images within 25 m, "mrr" the mean of 1 / rank of the first that shows it; and
+    "recall_worst", at 1, of the two runs that are worst.
+
+    `distances` gives (Q, N) from rows of queries to rows of the database, the smaller the nearer.
+    """
+    ranks, within, worst = [], [], 1.0
+    for one in searches:
+        order = np.argsort(distances(one.queries, one.database), axis=1, kind="stable")
+        first = np.take_along_axis(one.right, order, axis=1).argmax(axis=1)
+        ranks.append(first + 1)
+        within.append(np.take_along_axis(one.within, order[:, :1], axis=1)[:, 0])
+        worst = min(worst, float((first == 0).mean()))
+    rank = np.concatenate(ranks)
+    return {
+        "recall": float((rank == 1).mean()), "recall_5": float((rank <= 5).mean()),
+        "recall_25m": float(np.concatenate(within).mean()), "mrr": float((1 / rank).mean()),
+        "recall_worst": worst,
+    }  # fmt: skip

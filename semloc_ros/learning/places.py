@@ -1,0 +1,133 @@
+"""Training of place descriptors: triplets, the best positive and hard negatives from a cache of all
+descriptors that is made anew every so many steps (Arandjelovic et al., CVPR 2016)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.data import Dataset
+
+from semloc_ros.config.places_learning import PlacesTrainingConfig
+from semloc_ros.errors import DatasetError, expected
+from semloc_ros.learning.place_pictures import Pictures, describe
+from semloc_ros.learning.place_recall import judged, searches_of
+from semloc_ros.learning.triplets import Geometry, mine, triplet_loss
+from semloc_ros.networks.places import PlaceNetwork
+
+_ENDLESS = 1 << 40
+_PER_IMAGE = 100  # features of an image, for the first centres
+
+
+class PlaceProgram:
+    """See `loop.Program`. `seed` draws tuples and changes. `knows` says that the network was
+    trained before: its centres stay."""
+
+    keep_optimizer = True
+
+    def __init__(
+        self, network: PlaceNetwork, training: Pictures, validation: Pictures,
+        config: PlacesTrainingConfig, seed: int, knows: bool = False,
+    ) -> None:  # fmt: skip
+        self.network, self.restart = network, config.refresh_every
+        self._training, self._validation = training, validation
+        self._config, self._seed, self._knows = config, seed, knows
+        self._geometry = Geometry(training.views, config.pairing)
+        self._positives = self._geometry.positives()
+        if not any(map(len, self._positives)):
+            raise DatasetError(expected("training", "places that two runs show", "none"))
+        held_out = Geometry(validation.views, config.pairing)
+        self._searches = searches_of(held_out, config.training.validation_samples)
+        self._cache = np.zeros((0, network.dimensions), np.float32)
+
+    def start(self, number: int, device: torch.device) -> None:
+        """The descriptors of all training images; the first time, also NetVLAD's centres."""
+        self.network.to(device).eval()
+        if number == 0 and not self._knows and self.network.pooling == "netvlad":
+            self.network.start_pooling(
+                self._features(device), torch.Generator().manual_seed(self._seed)
+            )
+        self._cache = describe(self._training, self.network, device)
+
+    def samples(self) -> Dataset[Any]:
+        """Tuples, mined among the descriptors of the last start."""
+        return TripletSamples(
+            self._training, self._geometry, self._positives, self._cache, self._config, self._seed
+        )
+
+    def losses(self, network: nn.Module, batch: Any) -> dict[str, torch.Tensor]:
+        """The triplet loss, and the share of negatives that are nearer than the margin allows."""
+        planes, positions = batch
+        descriptors = network(planes.flatten(0, 1)).float()
+        loss, missed = triplet_loss(
+            descriptors.view(*planes.shape[:2], -1), positions, self._config.margin,
+            self._config.pairing.negative_m, self._config.batch_negatives,
+        )  # fmt: skip
+        return {"loss": loss, "missed": missed}
+
+    def validate(self, device: torch.device) -> dict[str, float]:
+        """What `place_recall.judged` says of held-out places; the score is 1 - recall at 1."""
+        found = describe(self._validation, self.network, device)
+        recalls = judged(self._searches, lambda queries, rows: -(found[queries] @ found[rows].T))
+        return {"score": 1.0 - recalls["recall"], **recalls}
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """The cache."""
+        return {"descriptors": torch.from_numpy(self._cache)}
+
+    def load_state(self, state: dict[str, torch.Tensor]) -> None:
+        """The cache that was saved."""
+        self._cache = state["descriptors"].numpy()
+
+    @torch.no_grad()
+    def _features(self, device: torch.device) -> torch.Tensor:
+        """Features (N, C) of images that are drawn by chance, for the first centres."""
+        rng = np.random.default_rng([self._seed, 3])
+        wanted = self._config.centre_features
+        found: list[torch.Tensor] = []
+        count = 0
+        for row in rng.permutation(len(self._training)).tolist():
+            planes = torch.from_numpy(self._training.planes(row))[None].to(device)
+            features = self.network.features(planes)[0].flatten(1).T.cpu()
+            found.append(features[rng.permutation(len(features))[:_PER_IMAGE]])
+            count += len(found[-1])
+            if count >= wanted:
+                break
+        return torch.cat(found)[:wanted]
+
+
+class TripletSamples(Dataset[Any]):
+    """Sample n is a tuple drawn by chance of (seed, n); each epoch has each image that shows a
+    place of another run once as the query."""
+
+    def __init__(
+        self, pictures: Pictures, geometry: Geometry, positives: list[NDArray[np.int64]],
+        cache: NDArray[np.float32], config: PlacesTrainingConfig, seed: int,
+    ) -> None:  # fmt: skip
+        self._pictures, self._geometry, self._positives = pictures, geometry, positives
+        self._queries = np.flatnonzero([len(one) > 0 for one in positives])
+        self._cache, self._config, self._seed = cache, config, seed
+
+    def __len__(self) -> int:
+        return _ENDLESS
+
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Planes (T, P, H, W) of query, positive and negatives, and where they are (T, 3)."""
+        epoch, place = divmod(number, len(self._queries))
+        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._queries))
+        query = int(self._queries[order[place]])
+        rng = np.random.default_rng([self._seed, 1, number])
+        rows = mine(
+            query, self._positives[query], self._geometry, self._cache,
+            self._config.negatives, self._config.negative_pool, rng,
+        )  # fmt: skip
+        changes = self._config.changes
+        mirrored = changes.mirror and rng.random() < 0.5
+        planes = [
+            self._pictures.changed(row, changes, mirrored, rng) for row in rows.tolist()
+        ]
+        positions = torch.from_numpy(self._geometry.positions[rows])
+        return torch.from_numpy(np.stack(planes)), positions
