@@ -32,7 +32,9 @@ _ARRAYS: dict[str, tuple[tuple[str, ...], int]] = {  # name → dtypes, dimensio
     "descriptors": (("float32",), 2),
     "views": (("int64",), 1),
     "grids": (("uint8", "uint16"), 3),
+    "counted": (("bool",), 1),
 }
+_OF_LABELS = ("grids", "counted")  # there where the views had label maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class PlaceDescriptors:
 
     `model` and `sha256` of the network; `descriptors` (N, D) float32 of unit length; `views` (N,)
     int64 rows of the map's views, each once; `grids`, if the views had label maps, (N, rows,
-    columns) uint8 or uint16 coarse labels, the largest number for unknown.
+    columns) uint8 or uint16 coarse labels, the largest number for unknown, and `counted` (L,) which
+    of the L labels they tell of.
     """
 
     model: str
@@ -49,6 +52,7 @@ class PlaceDescriptors:
     descriptors: NDArray[np.float32]
     views: NDArray[np.int64]
     grids: LabelMap | None = None
+    counted: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.views)
@@ -105,9 +109,7 @@ def load_places(map_folder: Path, model: str, sha256: str, verify: bool = True) 
     arrays = {name: _read_array(path, name, about, verify) for name in _ARRAYS}
     if arrays["descriptors"] is None or arrays["views"] is None:
         raise MapError(expected(str(path / _ABOUT), "descriptors and views", "none"))
-    places = PlaceDescriptors(
-        about.model, about.sha256, arrays["descriptors"], arrays["views"], arrays["grids"]
-    )
+    places = PlaceDescriptors(about.model, about.sha256, **arrays)
     check_places(map_folder, places)
     return places
 
@@ -123,14 +125,16 @@ def list_places(map_folder: Path) -> dict[Path, PlacesAbout]:
 
 def check_places(map_folder: Path, places: PlaceDescriptors) -> None:
     """MapError unless the arrays agree with each other and with the map in `map_folder`."""
+    if (places.grids is None) != (places.counted is None):
+        raise MapError(expected("grids of places", "the labels that they tell of", "none"))
     for name, (dtypes, dimensions) in _ARRAYS.items():
         array = getattr(places, name)
-        if array is None and name == "grids":
+        if array is None and name in _OF_LABELS:
             continue
         if array.dtype.name not in dtypes or array.ndim != dimensions:
             wanted = f"{' or '.join(dtypes)} of {dimensions} dimensions"
             raise MapError(expected(name, wanted, f"{array.dtype.name} {array.shape}"))
-        if len(array) != len(places) or not array.size:
+        if not array.size or (name != "counted" and len(array) != len(places)):
             wanted = f"{len(places) or 'some'} rows"
             raise MapError(expected(f"{name} of places", wanted, len(array)))
     count = read_manifest(map_folder).counts["V"]

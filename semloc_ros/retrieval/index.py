@@ -31,10 +31,13 @@ _UNIT_ERROR = 1e-3
 
 
 class DescriptorIndex:
-    """N unit descriptors of D dimensions, found by their cosine. Searches may run in threads."""
+    """N unit descriptors of D dimensions, found by their cosine. Searches may run in threads.
+
+    `descriptors` (N, D) as given; `exact`: every search compares all of them.
+    """
 
     def __init__(self, descriptors: Descriptors, structure: Any, exact: bool) -> None:
-        self._descriptors, self._structure, self.exact = descriptors, structure, exact
+        self.descriptors, self._structure, self.exact = descriptors, structure, exact
 
     @staticmethod
     def build(
@@ -51,19 +54,19 @@ class DescriptorIndex:
         return DescriptorIndex(descriptors, structure, exact)
 
     def __len__(self) -> int:
-        return len(self._descriptors)
+        return len(self.descriptors)
 
     @property
     def dimensions(self) -> int:
         """D."""
-        return int(self._descriptors.shape[1])
+        return int(self.descriptors.shape[1])
 
     @property
     def memory_bytes(self) -> int:
         """What the search structure takes; the full descriptors, which may lie on the disk, are
         counted only where it holds a copy of them."""
         if self.exact:
-            return int(self._descriptors.nbytes)
+            return int(self.descriptors.nbytes)
         lists = self._structure
         codes = len(self) * (lists.code_size + 8)  # and the number of each row
         centroids = lists.nlist + lists.pq.ksub
@@ -84,10 +87,10 @@ class DescriptorIndex:
             return scores, rows
         return self._search_lists(queries, count)
 
-    def scores_of(self, query: Descriptors, rows: NDArray[np.int64]) -> Descriptors:
-        """Cosines (R,) of one query (D,) and the rows (R,) of the database."""
-        scores: Descriptors = self._descriptors[rows] @ query
-        return scores
+    def scores_of(self, query: Descriptors, rows: NDArray[np.int64] | None = None) -> Descriptors:
+        """Cosines (R,) of one query (D,) and the rows (R,) of the database, or all (N,)."""
+        chosen = self.descriptors if rows is None else self.descriptors[rows]
+        return np.asarray(chosen @ query)
 
     def _search_lists(
         self, queries: Descriptors, count: int

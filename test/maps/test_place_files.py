@@ -37,7 +37,8 @@ def some_places(count: int = 12, grids: bool = True, sha256: str = SHA256) -> Pl
     descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
     views = rng.permutation(count).astype(np.int64)
     labels = rng.integers(0, 19, (count, 3, 4)).astype(np.uint8) if grids else None
-    return PlaceDescriptors("places/small rgb", sha256, descriptors, views, labels)
+    counted = np.arange(19) < 11 if grids else None
+    return PlaceDescriptors("places/small rgb", sha256, descriptors, views, labels, counted)
 
 
 def moved(semantic_map: SemanticMap) -> SemanticMap:
@@ -57,8 +58,9 @@ def test_what_is_stored_is_read(grids, copy):
     assert np.array_equal(read.views, places.views)
     if grids:
         assert np.array_equal(read.grids, places.grids)
+        assert read.counted is not None and read.counted.sum() == 11
     else:
-        assert read.grids is None
+        assert read.grids is None and read.counted is None
     load_map(copy)  # is still whole
 
 
@@ -143,6 +145,7 @@ def test_broken_places_are_refused(line, copy):
         ({"views": np.arange(11)}, "descriptors of places: expected 11 rows, got 12"),
         ({"descriptors": np.zeros((12, 8))}, "descriptors: expected float32 of 2 dimensions"),
         ({"grids": np.zeros((12, 8), np.uint8)}, "grids: expected uint8 or uint16 of 3"),
+        ({"counted": None}, "grids of places: expected the labels that they tell of, got none"),
         ({"grids": np.zeros((3, 2, 2), np.uint8)}, "grids of places: expected 12 rows, got 3"),
     ],
 )

@@ -1,0 +1,126 @@
+"""From the descriptors of one image to rows of the database, by one network or by two.
+
+Scores are in standard deviations of a query's cosines above their mean over the whole database,
+but for `RankSearch`, which adds reciprocal ranks. So they mean the same for databases of any size,
+and scores of different images can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semloc_ros.config import RetrieverConfig
+from semloc_ros.errors import InputError, expected
+from semloc_ros.retrieval.fusion import (
+    Descriptors,
+    ScoreScale,
+    concatenated,
+    reciprocal_ranks,
+    weighted,
+)
+from semloc_ros.retrieval.index import DescriptorIndex
+from semloc_ros.types import FloatArray
+
+Found = tuple[NDArray[np.int64], FloatArray]  # rows (k,), scores (k,), the best first
+
+
+class Search(Protocol):
+    """A search in the rows of one or two databases of the same places."""
+
+    def search(self, queries: Sequence[Descriptors], count: int) -> Found:
+        """Up to `count` rows and scores, the best first, for the descriptors (D,) of an image, one
+        of each database."""
+        ...
+
+
+def open_search(databases: Sequence[Descriptors], config: RetrieverConfig) -> Search:
+    """The search in one database (N, D), or in two (N, D1) and (N, D2) of the same rows, fused as
+    `config` says. Raises InputError for other numbers of databases or rows."""
+    if len(databases) not in (1, 2) or len({len(one) for one in databases}) != 1:
+        got = ", ".join(str(one.shape) for one in databases) or "none"
+        raise InputError(expected("databases", "one, or two of the same rows", got))
+    if len(databases) == 1:
+        return SingleSearch(_index(databases[0], config))
+    if config.fusion == "concatenated":
+        joined = concatenated(databases[0], databases[1], config.weight)
+        return ConcatenatedSearch(_index(joined, config), config.weight)
+    first, second = (_index(one, config) for one in databases)
+    kind = WeightedSearch if config.fusion == "weighted" else RankSearch
+    return kind(first, second, config.weight)
+
+
+class SingleSearch:
+    """One network."""
+
+    def __init__(self, index: DescriptorIndex) -> None:
+        self._index = index
+        self._scale = ScoreScale.of(index.descriptors)
+
+    def search(self, queries: Sequence[Descriptors], count: int) -> Found:
+        """See `Search`."""
+        query = queries[0][None]
+        cosines, rows = self._index.search(query, min(count, len(self._index)))
+        found = rows[0] >= 0
+        return rows[0][found], self._scale.normalized(cosines, query)[0][found]
+
+
+class ConcatenatedSearch:
+    """Two networks, whose weighted cosines are added by one search."""
+
+    def __init__(self, index: DescriptorIndex, weight: float) -> None:
+        self._search, self._weight = SingleSearch(index), weight
+
+    def search(self, queries: Sequence[Descriptors], count: int) -> Found:
+        """See `Search`."""
+        joined = concatenated(queries[0][None], queries[1][None], self._weight)
+        return self._search.search([joined[0]], count)
+
+
+class WeightedSearch:
+    """Two networks, whose normalized scores are added: of all rows where the indexes are exact,
+    else of those that either finds."""
+
+    def __init__(self, first: DescriptorIndex, second: DescriptorIndex, weight: float) -> None:
+        self._indexes = (first, second)
+        self._scales = tuple(ScoreScale.of(one.descriptors) for one in self._indexes)
+        self._weight = weight
+
+    def search(self, queries: Sequence[Descriptors], count: int) -> Found:
+        """See `Search`."""
+        rows = None if self._indexes[0].exact else self._found_rows(queries, count)
+        first, second = (
+            scale.normalized(index.scores_of(query, rows)[None], query[None])[0]
+            for index, scale, query in zip(self._indexes, self._scales, queries, strict=True)
+        )
+        scores = weighted(first, second, self._weight)
+        best = np.asarray(np.argsort(-scores, kind="stable")[:count], np.int64)
+        return best if rows is None else rows[best], scores[best]
+
+    def _found_rows(self, queries: Sequence[Descriptors], count: int) -> NDArray[np.int64]:
+        pairs = zip(self._indexes, queries, strict=True)
+        rows = np.unique([index.search(query[None], count)[1][0] for index, query in pairs])
+        return np.asarray(rows[rows >= 0], np.int64)
+
+
+class RankSearch:
+    """Two networks, whose reciprocal ranks are added."""
+
+    def __init__(self, first: DescriptorIndex, second: DescriptorIndex, weight: float) -> None:
+        self._indexes, self._weight = (first, second), weight
+
+    def search(self, queries: Sequence[Descriptors], count: int) -> Found:
+        """See `Search`."""
+        pairs = zip(self._indexes, queries, strict=True)
+        lists = [
+            index.search(query[None], min(count, len(index)))[1][0] for index, query in pairs
+        ]
+        rows, scores = reciprocal_ranks(lists, (self._weight, 1 - self._weight))
+        return rows[:count], scores[:count]
+
+
+def _index(descriptors: Descriptors, config: RetrieverConfig) -> DescriptorIndex:
+    return DescriptorIndex.build(descriptors, config.seed, config.exact_below)
