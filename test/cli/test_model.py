@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from semloc_ros.cli.main import app
@@ -15,8 +16,14 @@ torch = pytest.importorskip("torch")
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a workspace is installed that has a model of random weights."""
-    from semloc_ros.networks.model_files import ModelAbout, add_to_manifest, save_model
+    """Where a workspace is installed that has models of random weights, one of each kind."""
+    from semloc_ros.networks.model_files import (
+        ModelAbout,
+        PlaceAbout,
+        add_to_manifest,
+        save_model,
+    )
+    from semloc_ros.networks.places import make_place_network
     from semloc_ros.networks.segmentation import make_network
 
     path = tmp_path_factory.mktemp("prefix") / "share/semloc_ros/models/noise.safetensors"
@@ -25,6 +32,14 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     save_model(path, make_network("mobile", 6, torch.Generator().manual_seed(0)), about)
     add_to_manifest(path)
+    places = path.with_name("spots.safetensors")
+    of_places = PlaceAbout(
+        "spots", "small", pooling="gem", planes=2, dimensions=16, input="labels", width=64,
+        height=48, labels="noise", num_labels=6, kept=(1, 4), data="no places",
+    )  # fmt: skip
+    untrained = make_place_network("small", "gem", 2, 16, torch.Generator().manual_seed(0))
+    save_model(places, untrained, of_places)
+    add_to_manifest(places)
     return path.parents[3]
 
 
@@ -36,9 +51,19 @@ def semloc(*words: str, prefix: Path) -> str:
 
 
 def test_models_are_listed(prefix: Path) -> None:
-    shown = semloc("list", prefix=prefix)
-    for word in ("noise", "6 clusters", "mobile", "Apache-2.0"):
+    shown = " ".join(semloc("list", prefix=prefix).replace("│", " ").split())
+    for word in ("noise", "6 clusters", "mobile", "Apache-2.0", "spots", "places from", "small"):
         assert word in shown
+
+
+def test_what_a_model_is_is_shown_as_yaml(prefix: Path) -> None:
+    shown = yaml.safe_load(semloc("info", "spots", prefix=prefix))["spots"]
+    assert shown["kind"] == "places" and shown["dimensions"] == 16
+    assert shown["input"] == {
+        "planes": "labels", "width": 64, "height": 48, "labels": "noise", "num_labels": 6,
+        "kept": [1, 4],
+    }  # fmt: skip
+    assert yaml.safe_load(semloc("info", "noise", prefix=prefix))["noise"]["labels"] == 6
 
 
 def test_a_model_is_exported_by_its_name(prefix: Path, tmp_path: Path) -> None:
@@ -52,6 +77,18 @@ def test_a_model_is_exported_by_its_name(prefix: Path, tmp_path: Path) -> None:
     assert open_graph(out, device="cpu", threads=1).size == (32, 48)
 
 
+def test_a_model_of_places_is_exported_too(prefix: Path, tmp_path: Path) -> None:
+    from semloc_ros.networks.place_backends import open_place_backend
+
+    pytest.importorskip("onnx")
+    out = tmp_path / "spots.onnx"
+    shown = semloc("export", "spots", "--out", str(out), prefix=prefix)
+    assert "places from labels of noise, 16 numbers" in shown
+    weights = prefix / "share/semloc_ros/models/spots.safetensors"
+    found = [open_place_backend(path, device="cpu", threads=1) for path in (out, weights)]
+    assert found[0].sha256 == found[1].sha256 and found[0].about == found[1].about
+
+
 def test_faults_are_one_line(prefix: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--size of 1 or more"):
         semloc("export", "noise", "--size", "48", "0", prefix=prefix)
@@ -59,3 +96,8 @@ def test_faults_are_one_line(prefix: Path, tmp_path: Path) -> None:
         semloc("export", "noise", "--out", "x.pt", prefix=prefix)
     with pytest.raises(ModelError, match="did you mean noise"):
         semloc("export", "nois", prefix=prefix)
+    onnx = tmp_path / "x.onnx"
+    onnx.touch()
+    for command in ("info", "export"):
+        with pytest.raises(ConfigError, match="a .safetensors file, got x.onnx"):
+            semloc(command, str(onnx), prefix=prefix)

@@ -20,7 +20,7 @@ from semloc_ros.networks.places import (
 from semloc_ros.networks.starting import start_from
 
 BOTH = pytest.mark.parametrize("architecture", ["small", "alexnet"])
-POOLINGS = pytest.mark.parametrize("pooling", ["gem", "netvlad"])
+POOLINGS = pytest.mark.parametrize("pooling", ["gem", "netvlad", "grid"])
 
 
 def network(
@@ -68,7 +68,7 @@ def test_the_seed_says_which_weights(pooling: str) -> None:
     assert all(torch.isfinite(one).all() for one in first.values())
 
 
-@pytest.mark.parametrize("pooling", ["gem", "netvlad"])
+@pytest.mark.parametrize("pooling", ["gem", "netvlad", "grid"])
 def test_the_small_one_is_small(pooling: str) -> None:
     weights = make_place_network("small", pooling, 3, 256, torch.Generator()).parameters()
     assert sum(one.numel() for one in weights) < 3e6
