@@ -80,7 +80,7 @@ class PlacesTrainingConfig:
     """Descriptors of places, by triplets of images and hard negatives."""
 
     architecture: str = option("small", "of the network", choices=("small", "alexnet"))
-    pooling: str = option("gem", "of the features", choices=("gem", "netvlad"))
+    pooling: str = option("gem", "of the features", choices=("gem", "netvlad", "grid"))
     dimensions: int = option(256, "of a descriptor", low=2, high=32_768)
     width: int = option(160, "of the network's input", unit="px", low=32, high=4096)
     height: int = option(120, "of the network's input", unit="px", low=32, high=4096)

@@ -13,7 +13,7 @@ RGB, LABELS = "rgb", "labels"
 INPUTS = (RGB, LABELS)
 CONTRASTS = ("none", "local")
 ARCHITECTURES = ("small", "alexnet")
-POOLINGS = ("gem", "netvlad")
+POOLINGS = ("gem", "netvlad", "grid")
 LEAST_SIDE = 32  # pixels: below, the features are one cell
 
 

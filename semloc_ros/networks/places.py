@@ -1,9 +1,11 @@
 """Networks that describe a place: planes of an image to one vector of length 1.
 
-Two backbones and two poolings. `alexnet` is torchvision's, up to its last convolution, as NetVLAD
+Two backbones and three poolings. `alexnet` is torchvision's, up to its last convolution, as NetVLAD
 takes it; `small` is our own for a CPU. Pooling: GeM (Radenović, Tolias and Chum, PAMI 2018),
-the mean of powers with a learned exponent, or NetVLAD (Arandjelović et al., CVPR 2016), residuals
-to soft-assigned centres. Both end in a linear layer that is learned with the rest.
+the mean of powers with a learned exponent; NetVLAD (Arandjelović et al., CVPR 2016), residuals
+to soft-assigned centres; or a grid, which keeps where in the image a feature is, and drops what a
+whole row of the image has in common: sky, ground, season. All end in a linear layer that is learned
+with the rest.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ _CENTRES = {"small": 16, "alexnet": 64}  # of NetVLAD; 64 are the paper's
 _POWER = 3.0  # at the start of GeM, as published
 _LEAST = 1e-6
 _LEAST_SHARE = 0.01  # of the second nearest centre in a soft assignment, at the start
+_GRID = (6, 8)  # rows and columns of the grid
+_GRID_CHANNELS = 96
 _ROUNDS = 20  # of k-means
 _TRIES = 5  # of k-means, of which the best counts
 
@@ -36,7 +40,7 @@ class PlaceNetwork(nn.Module):
         self.architecture, self.pooling = architecture, pooling
         self.planes, self.dimensions = planes, dimensions
         self.encoder = _small(planes) if architecture == "small" else _alexnet(planes)
-        self.pool = GemPooling() if pooling == "gem" else VladPooling(_CENTRES[architecture])
+        self.pool = _pooling(pooling, _CENTRES[architecture])
         self.project = nn.Linear(self.pool.outputs, dimensions)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
@@ -49,7 +53,7 @@ class PlaceNetwork(nn.Module):
         return functional.normalize(self.project(self.pool(self.features(images))), dim=1)
 
     def start_pooling(self, features: torch.Tensor, generator: torch.Generator) -> None:
-        """Centres of NetVLAD from features (N, 256), some thousands; GeM needs no start.
+        """Centres of NetVLAD from features (N, 256), some thousands; others need no start.
 
         Raises InputError for fewer features than centres.
         """
@@ -70,6 +74,23 @@ class GemPooling(nn.Module):
         power = self.power.clamp(min=1.0)
         means = features.clamp(min=_LEAST).pow(power).mean((2, 3)).pow(1.0 / power)
         return functional.normalize(means, dim=1)
+
+
+class GridPooling(nn.Module):
+    """Fewer channels on a grid of 6 x 8 cells, each row minus its mean: (B, C, h, w) to
+    (B, 96 * 48), of length 1."""
+
+    outputs = _GRID_CHANNELS * _GRID[0] * _GRID[1]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(_CHANNELS, _GRID_CHANNELS, 1, bias=False)  # a row loses it
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        cells = functional.interpolate(
+            self.reduce(features.clamp(min=0.0)), _GRID, mode="bilinear", align_corners=False
+        )
+        return functional.normalize((cells - cells.mean(3, keepdim=True)).flatten(1), dim=1)
 
 
 class VladPooling(nn.Module):
@@ -154,8 +175,16 @@ def empty_place_network(
     return network.to_empty(device="cpu")
 
 
+def _pooling(name: str, centres: int) -> GemPooling | GridPooling | VladPooling:
+    if name == "grid":
+        return GridPooling()
+    return GemPooling() if name == "gem" else VladPooling(centres)
+
+
 def _start_last_layers(network: PlaceNetwork, generator: torch.Generator) -> None:
-    if isinstance(network.pool, VladPooling):
+    if isinstance(network.pool, GridPooling):
+        nn.init.kaiming_normal_(network.pool.reduce.weight, generator=generator)
+    elif isinstance(network.pool, VladPooling):
         shape = network.pool.centres.shape
         centres = torch.empty(shape, device=generator.device).normal_(generator=generator)
         network.pool.set_centres(functional.normalize(centres, dim=1).cpu(), 1.0)

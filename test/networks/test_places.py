@@ -159,7 +159,7 @@ def test_the_weights_of_torchvision_fit(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"architecture": "huge"}, "architecture: expected small or alexnet, got 'huge'"),
-        ({"pooling": "max"}, "pooling: expected gem or netvlad, got 'max'"),
+        ({"pooling": "max"}, "pooling: expected gem or netvlad or grid, got 'max'"),
         ({"planes": 0}, "planes: expected 1 or more, got 0"),
         ({"dimensions": 0}, "dimensions: expected 1 or more, got 0"),
     ],
