@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from semloc_ros.cli import map_clusters, map_label
+from semloc_ros.cli import map_clusters, map_label, map_places
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.config import MapBuilderConfig
 from semloc_ros.errors import ConfigError, expected
@@ -153,6 +153,7 @@ def view(
 
 app.command()(map_label.label)
 app.command()(map_clusters.clusters)
+app.command()(map_places.places)
 
 
 def _build(
@@ -222,7 +223,7 @@ def _facts(semantic_map: SemanticMap, folder: Path) -> dict[str, object]:
     import numpy as np
 
     manifest = semantic_map.manifest
-    size = sum(path.stat().st_size for path in folder.iterdir())
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     facts: dict[str, object] = {
         "points": semantic_map.num_points,
         "views": semantic_map.num_views,
@@ -243,7 +244,7 @@ def _facts(semantic_map: SemanticMap, folder: Path) -> dict[str, object]:
     for name in ("median_error_px", "refinement"):
         if name in manifest.build:
             facts[name.replace("_px", " (px)").replace("_", " ")] = manifest.build[name]
-    return facts | {"labels": _labels_text(semantic_map)}
+    return facts | {"labels": _labels_text(semantic_map), "places": _places_text(folder)}
 
 
 def _labels_text(semantic_map: SemanticMap) -> str:
@@ -254,6 +255,13 @@ def _labels_text(semantic_map: SemanticMap) -> str:
     stay = f"{int(stationary.sum())} stationary" if len(stationary) else "which stay is not known"
     labelled = int(histogram.any(axis=1).sum())
     return f"{histogram.shape[1]}, {stay}, on {labelled} of {len(histogram)} points"
+
+
+def _places_text(folder: Path) -> str:
+    """Which models described the views."""
+    from semloc_ros.maps.place_files import list_places
+
+    return ", ".join(one.model for one in list_places(folder).values()) or "none"
 
 
 def _bar() -> Progress:

@@ -81,8 +81,8 @@ def label(
     with TemporaryDirectory() as scratch:
         made = labels
         if images is not None:
-            made = _label_views(labels, images, semantic_map, labeller, Path(scratch))
-        read, known = _source(Path(made), semantic_map)
+            made = label_views(labels, images, semantic_map, labeller, Path(scratch))
+        read, known = labels_of_views(Path(made), semantic_map)
         number = count or (19 if known is None else len(known))
         choose = _chooser(stationary, known, number, labels, config)
         name = Path(labels).name
@@ -97,12 +97,18 @@ def label(
 def _options(assignments: list[str]) -> tuple[FilterConfig, LabellerConfig]:
     """The filter's options, and the model's, which have a word before their names."""
     given = parse_assignments(assignments)
+    labeller = take_labeller(given)
+    return from_mapping(FilterConfig, given), labeller
+
+
+def take_labeller(given: dict[str, Any]) -> LabellerConfig:
+    """The options of the labeller, taken out of all that were given."""
     of_model = [name for name in given if name.startswith(_LABELLER)]
-    labeller = {name.removeprefix(_LABELLER): given.pop(name) for name in of_model}
-    return from_mapping(FilterConfig, given), from_mapping(LabellerConfig, labeller)
+    values = {name.removeprefix(_LABELLER): given.pop(name) for name in of_model}
+    return from_mapping(LabellerConfig, values)
 
 
-def _label_views(
+def label_views(
     model: str, images: Path, semantic_map: SemanticMap, config: LabellerConfig, folder: Path
 ) -> str:
     """Label the images of a map's views into a folder: they are read twice."""
@@ -114,7 +120,9 @@ def _label_views(
     return str(folder)
 
 
-def _source(labels: Path, semantic_map: SemanticMap) -> tuple[ReadLabels, LabelSet | None]:
+def labels_of_views(
+    labels: Path, semantic_map: SemanticMap
+) -> tuple[ReadLabels, LabelSet | None]:
     """What reads the label map of a view, and what the labels are, if that is known."""
     from semloc_ros.datasets import world_folder
     from semloc_ros.maps import label_sets
@@ -162,12 +170,12 @@ def _labelled(
     from semloc_ros.localization.semantics import label_points
     from semloc_ros.maps import labelling
 
-    with _bar() as bar:
+    with counting_bar() as bar:
         labelled = labelling.label_map(
-            semantic_map, read, count, source, _teller(bar, "labels"), choose
+            semantic_map, read, count, source, teller(bar, "labels"), choose
         )
         points = label_points(labelled, labelled.label_stationary, config, seed=0)
-        confusion = count_left_out(labelled, points, read, config, _teller(bar, "confusion"))
+        confusion = count_left_out(labelled, points, read, config, teller(bar, "confusion"))
     return dataclasses.replace(labelled, label_confusion=confusion)
 
 
@@ -188,11 +196,13 @@ def _tell(labelled: SemanticMap, sure: NDArray[Any], folder: Path) -> None:
         Console().print(line, highlight=False, soft_wrap=True)
 
 
-def _bar() -> Progress:
+def counting_bar() -> Progress:
+    """A bar on stderr that counts."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, console=Console(stderr=True))
 
 
-def _teller(bar: Progress, name: str) -> Callable[[int, int], None]:
+def teller(bar: Progress, name: str) -> Callable[[int, int], None]:
+    """A line of the bar: what is to be called with how many are done, and of how many."""
     task = bar.add_task(name)
     return lambda done, total: bar.update(task, completed=done, total=total)
