@@ -10,6 +10,11 @@ With `labels_model` the node fgsn_segmenter labels the images for a labelled map
 
     ros2 launch semloc_ros localize.launch.py map:=/maps/street labels_model:=NAME_OR_FILE
 
+With `places_model` the node place_retriever tells where in the map an image may have been taken;
+the map's views must be described by the same model. What reads labels gets those of `labels_model`:
+
+    ros2 launch semloc_ros localize.launch.py map:=/maps/street places_model:=NAME[,NAME]
+
 With `inject` the topics go through the node fault_injector first, which puts faults in:
 
     ros2 launch semloc_ros localize.launch.py map:=/maps/office inject:="drop=0.2 blackout@10=3s"
@@ -25,7 +30,7 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-from semloc_ros.config import LabellerConfig, LocalizerNodeConfig
+from semloc_ros.config import LabellerConfig, LocalizerNodeConfig, PlaceRetrieverNodeConfig
 from semloc_ros.evaluation.faults import parse_faults
 from semloc_ros.options import describe, help_line
 
@@ -38,11 +43,20 @@ TOPICS = {  # argument: the name that the node uses
     "mask_topic": "mask",
     "labels_topic": "labels",
     "imu_topic": "imu",
+    "places_topic": "places",
 }
+PLACES_MODELS = "retriever.models"
+RETRIEVER = [
+    one
+    for one in describe(PlaceRetrieverNodeConfig)
+    if one.name.startswith("retriever.") and one.name != PLACES_MODELS
+]
+# what the place retriever and the localizer are told alike
+SHARED = ("map", "map_frame", "image_transport", "odometry", "odom_frame", "base_frame")
 
 
 def generate_launch_description():
-    nodes = [OpaqueFunction(function=one) for one in (segmenter, injector, localizer)]
+    nodes = [OpaqueFunction(function=one) for one in (segmenter, retriever, injector, localizer)]
     return LaunchDescription([*arguments(), *nodes, rviz()])
 
 
@@ -55,6 +69,9 @@ def arguments():
     yield optional("labels_model", "label images by this model: a name in models/, or a file")
     for one in LABELLER:
         yield optional(one.name, f"labels_model: {help_line(one)}; {one.default!r} if not given")
+    yield optional("places_model", "find places by these models: names in models/ or files, A,B")
+    for one in RETRIEVER:
+        yield optional(one.name, f"places_model: {help_line(one)}; {one.default!r} if not given")
     yield optional("inject", "faults that the topics get on their way, as drop=0.2 kidnap@40s")
     yield optional("clock_topic", "with inject: where the time comes from that goes on to /clock")
     yield optional("config", "yaml file of parameters that replace those of the package")
@@ -98,6 +115,8 @@ def topics(given):
     """Where the topics come from."""
     if "labels_model" in given:
         given = {**given, "labels_topic": "fgsn_segmenter/labels"}
+    if "places_model" in given:
+        given = {**given, "places_topic": "place_retriever/places"}
     return ((name, given[topic]) for topic, name in TOPICS.items() if topic in given)
 
 
@@ -106,22 +125,43 @@ def segmenter(context):
     given = arguments_of(context)
     if "labels_model" not in given:
         return []
-    if "labels_topic" in given:
-        raise RuntimeError("labels_topic: expected none beside labels_model, got both")
+    refuse_both(given, "labels")
     values = {one.name: value(one, given[one.name]) for one in LABELLER if one.name in given}
-    values["model"] = given["labels_model"]
     if "image_transport" in given:
         values["image_transport"] = given["image_transport"]
+    return beside("fgsn_segmenter", given, {**values, "model": given["labels_model"]}, ("image",))
+
+
+def retriever(context):
+    """What finds the places of the images, as they are before any fault, where models are given."""
+    given = arguments_of(context)
+    if "places_model" not in given:
+        return []
+    refuse_both(given, "places")
+    options = [*RETRIEVER, *(one for one in OPTIONS if one.name in SHARED)]
+    values = {one.name: value(one, given[one.name]) for one in options if one.name in given}
+    values[PLACES_MODELS] = given["places_model"]
+    return beside("place_retriever", given, values, ("image", "labels", "mask", "odom"))
+
+
+def refuse_both(given, kind):
+    """What a node beside makes comes from nowhere else."""
+    if f"{kind}_topic" in given:
+        raise RuntimeError(f"{kind}_topic: expected none beside {kind}_model, got both")
+
+
+def beside(executable, given, values, names):
+    """A node of ours beside the localizer, with the topics `names` from where they come."""
     if "use_sim_time" in given:
-        values["use_sim_time"] = yaml.safe_load(given["use_sim_time"])
+        values = {**values, "use_sim_time": yaml.safe_load(given["use_sim_time"])}
     return [
         Node(
             package="semloc_ros",
-            executable="fgsn_segmenter",
-            name="fgsn_segmenter",
+            executable=executable,
+            name=executable,
             namespace=given.get("namespace", ""),
             parameters=[values],
-            remappings=[("image", given["image_topic"])] if "image_topic" in given else [],
+            remappings=[(name, topic) for name, topic in topics(given) if name in names],
             output="screen",
             emulate_tty=True,
         )

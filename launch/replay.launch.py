@@ -123,7 +123,8 @@ def flags(given):
 def listeners(given):
     """What the localizer subscribes to when its map is loaded, and the recorder's own topic."""
     image = absolute(given["image_topic"] or "image", given["namespace"])
-    image += "=2" if given["labels_model"] else ""  # the segmenter listens too
+    beside = sum(1 for model in ("labels_model", "places_model") if given[model])
+    image += f"={1 + beside}" if beside else ""  # the nodes beside listen too
     if not given["out"]:
         return image
     count = 1 if given["inject"] else 2  # the injector has listened for both of them

@@ -12,6 +12,7 @@ from semloc_ros.config import (
     FaultInjectorConfig,
     FgsnSegmenterNodeConfig,
     LocalizerNodeConfig,
+    PlaceRetrieverNodeConfig,
     RecorderNodeConfig,
 )
 from semloc_ros.config.learning import (
@@ -28,6 +29,7 @@ from semloc_ros.options import commented_yaml, from_mapping, markdown_table
 TABLES: dict[str, dict[str, type]] = {
     "localizer.md": {"parameters": LocalizerNodeConfig, "recorder parameters": RecorderNodeConfig},
     "fgsn_segmenter.md": {"parameters": FgsnSegmenterNodeConfig},
+    "place_retriever.md": {"parameters": PlaceRetrieverNodeConfig},
     "fault_injector.md": {"parameters": FaultInjectorConfig},
 }
 

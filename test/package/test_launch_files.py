@@ -14,19 +14,27 @@ from typing import Any
 
 import pytest
 
-from semloc_ros.config import LabellerConfig, LocalizerNodeConfig, ReplayConfig
+from semloc_ros.config import (
+    LabellerConfig,
+    LocalizerNodeConfig,
+    ReplayConfig,
+    RetrieverConfig,
+)
 from semloc_ros.options import describe, flatten
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("launch_ros", reason="needs ROS 2")
 
 ROOT = Path(__file__).resolve().parents[2]
+NODES = (
+    "fault_injector", "fgsn_segmenter", "localizer", "place_retriever", "recorder", "replay",
+)  # fmt: skip
 SHOW = """
 import json, os, pathlib, sys, time, rclpy
 rclpy.init(args=sys.argv)
 node = rclpy.create_node("unnamed")
 values = {name: one.value for name, one in node._parameter_overrides.items()}
-names = ("image", "camera_info", "odom", "mask", "labels")
+names = ("image", "camera_info", "odom", "mask", "labels", "places")
 topics = [node.resolve_topic_name(name) for name in names]
 seen = [node.get_fully_qualified_name(), values, topics, sys.argv[1:]]
 print("SEEN", json.dumps(seen), flush=True)
@@ -50,7 +58,7 @@ def launched(tmp_path: Path, ros_domain: int, monkeypatch: pytest.MonkeyPatch) -
     marker.touch()
     for folder in ("launch", "config", "rviz"):
         shutil.copytree(ROOT / folder, share / folder)
-    for name in ("fault_injector", "fgsn_segmenter", "localizer", "recorder", "replay"):
+    for name in NODES:
         (programs / name).write_text(f"#!{sys.executable}\n{SHOW}")
         (programs / name).chmod(0o755)
     known = os.environ.get("AMENT_PREFIX_PATH", "")
@@ -84,7 +92,7 @@ def test_nothing_given_means_the_defaults_of_config(launched: Launched) -> None:
     name, values, topics, _ = launched("localize.launch.py")["localizer"]
     assert name == "/localizer"
     assert values == flatten(LocalizerNodeConfig())
-    assert topics == ["/image", "/camera_info", "/odom", "/mask", "/labels"]
+    assert topics == ["/image", "/camera_info", "/odom", "/mask", "/labels", "/places"]
 
 
 def test_command_line_wins_over_the_file_which_wins_over_the_defaults(
@@ -105,8 +113,8 @@ def test_namespace_topics_and_time(launched: Launched) -> None:
     seen = launched("localize.launch.py", *words, "use_sim_time:=true", "seed:=3")["localizer"]
     name, values, topics, _ = seen
     assert name == "/robot/localizer"
-    wanted = ["/cam/image", "/robot/camera_info", "/robot/odometry", "/robot/mask", "/robot/labels"]
-    assert topics == wanted
+    others = [f"/robot/{name}" for name in ("camera_info", "odometry", "mask", "labels", "places")]
+    assert topics == ["/cam/image", *others]
     assert values["use_sim_time"] is True
     assert values["seed"] == 3
 
@@ -124,6 +132,9 @@ def test_show_args_lists_every_option(launched: Launched) -> None:
         for one in describe(kind, prefix):
             assert f"'{one.name}':" in shown
             assert one.help in shown
+    for one in describe(RetrieverConfig, "retriever."):
+        assert (f"'{one.name}':" in shown) == (one.name != "retriever.models")
+    assert "'places_model':" in shown
 
 
 def test_replay_plays_localizes_and_records(launched: Launched) -> None:
@@ -176,9 +187,9 @@ def test_faults_go_between_the_topics_and_the_localizer(launched: Launched) -> N
     given = {"inject": "drop=0.2 kidnap@40s", "image_transport": "compressed", "seed": 3}
     assert values == given
     assert topics[:3] == ["/cam/image/compressed", "/robot/camera_info", "/wheels"]
-    assert topics[3:] == ["/robot/mask", "/robot/labels"]
+    assert topics[3:] == ["/robot/mask", "/robot/labels", "/robot/places"]
     _, values, topics, _ = seen["localizer"]
-    names = ("image", "camera_info", "odom", "mask", "labels")
+    names = ("image", "camera_info", "odom", "mask", "labels", "places")
     assert topics == [f"/robot/fault_injector/{name}" for name in names]
     assert values["seed"] == 3
 
@@ -206,6 +217,42 @@ def test_faults_get_the_labels_of_a_model(launched: Launched) -> None:
 def test_labels_come_from_one_source(launched: Launched) -> None:
     seen = launched("localize.launch.py", "labels_model:=street_fgsn", "labels_topic:=/labels")
     assert "labels_topic: expected none beside labels_model, got both" in seen["shown"]
+    assert list(seen) == ["shown"]
+
+
+def test_models_of_places_start_the_retriever(launched: Launched) -> None:
+    words = ["places_model:=street,street_labels", "retriever.count:=5", "map:=/maps/street"]
+    words += ["retriever.sequence.length_m:=30", "namespace:=robot", "image_topic:=/cam/image"]
+    words += ["odom_topic:=/wheels", "mask_topic:=mask", "labels_topic:=/labels", "odometry:=tf"]
+    seen = launched("localize.launch.py", *words, "map_frame:=street", nodes=2)
+    name, values, topics, _ = seen["place_retriever"]
+    assert name == "/robot/place_retriever"
+    assert values == {
+        "retriever.models": "street,street_labels", "retriever.count": 5,
+        "retriever.sequence.length_m": 30, "map": "/maps/street", "map_frame": "street",
+        "odometry": "tf",
+    }  # fmt: skip
+    assert topics[0] == "/cam/image" and topics[2:5] == ["/wheels", "/robot/mask", "/labels"]
+    assert seen["localizer"][2][5] == "/robot/place_retriever/places"
+    assert "retriever.count" not in seen["localizer"][1]
+
+
+def test_the_retriever_gets_the_labels_of_a_model(launched: Launched) -> None:
+    words = ["bag:=/bags/drive", "labels_model:=street_fgsn", "places_model:=street_labels"]
+    seen = launched("replay.launch.py", *words, "inject:=drop", nodes=5)
+    _, values, topics, _ = seen["place_retriever"]
+    assert values["use_sim_time"] is True
+    assert (topics[0], topics[4]) == ("/image", "/fgsn_segmenter/labels"), "as before the faults"
+    assert seen["fault_injector"][2][4:] == ["/fgsn_segmenter/labels", "/place_retriever/places"]
+    assert seen["localizer"][2][5] == "/fault_injector/places"
+    assert own_arguments(seen["replay"])[2] == "/image=3"
+
+
+def test_places_come_from_one_source(launched: Launched) -> None:
+    seen = launched("localize.launch.py", "places_topic:=/places")
+    assert seen["localizer"][2][5] == "/places"
+    seen = launched("localize.launch.py", "places_model:=street", "places_topic:=/places")
+    assert "places_topic: expected none beside places_model, got both" in seen["shown"]
     assert list(seen) == ["shown"]
 
 

@@ -148,11 +148,12 @@ def test_node_executables_start_an_existing_module(path: Path) -> None:
     assert f"from semloc_ros.nodes.{path.name} import main" in path.read_text()
 
 
-def test_rviz_view_is_readable_and_shows_what_the_localizer_publishes() -> None:
+def test_rviz_view_is_readable_and_shows_what_the_nodes_publish() -> None:
     view = yaml.safe_load((ROOT / "rviz" / "localize.rviz").read_text())["Visualization Manager"]
     topics = {one["Topic"]["Value"] for one in view["Displays"] if "Topic" in one}
     shown = ("pose", "hypotheses", "particles", "overlay")
-    assert topics == {f"/localizer/{name}" for name in shown}
+    places = "/place_retriever/hypotheses"
+    assert topics == {f"/localizer/{name}" for name in shown} | {places}
     assert view["Global Options"]["Fixed Frame"] == LocalizerNodeConfig().map_frame
 
 

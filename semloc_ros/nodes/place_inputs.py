@@ -1,0 +1,116 @@
+"""What the place retriever receives beside images: labels and masks by stamp, and odometry."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.clock import JumpThreshold, TimeJump
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from semloc_ros.config import PlaceRetrieverNodeConfig
+from semloc_ros.errors import InputError, expected
+from semloc_ros.localization.companions import LABELS, MASK, check_companion
+from semloc_ros.localization.serving import CLOCK_JUMP_BACK_NS
+from semloc_ros.nodes import messages
+from semloc_ros.nodes.camera_odometry import CameraOdometry
+from semloc_ros.nodes.faults import Faults
+from semloc_ros.nodes.image_node import Refused
+from semloc_ros.nodes.joined_images import JoinedImages
+from semloc_ros.nodes.newest import NO_EVENTS
+from semloc_ros.types import FloatArray, LabelMap
+
+NO_LABELS, BAD_LABELS = "no_labels", "bad_labels"
+_RECENT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+_JUMP_BACK = JumpThreshold(
+    min_forward=None, min_backward=Duration(nanoseconds=-CLOCK_JUMP_BACK_NS)
+)
+
+
+class PlaceInputs:
+    """The subscriptions beside the images', from construction until `close`.
+
+    `needs` are the kinds without which an image has no places; `images` waits for those.
+    """
+
+    def __init__(
+        self, node: Node, config: PlaceRetrieverNodeConfig, faults: Faults, needs: Collection[str]
+    ) -> None:
+        self._node, self._config, self._faults = node, config, faults
+        self._needs_labels = LABELS in needs
+        needed = LABELS if self._needs_labels else ""
+        self.images = JoinedImages(needed, config.labels_wait_ms / 1e3)
+        asked = config.retriever.sequence.length_m > 0
+        self._odometry = CameraOdometry(node, config, faults) if asked else None
+        self._subscriptions: list[Any] = []
+        self._subscribe()
+        self._jumps = node.get_clock().create_jump_callback(
+            _JUMP_BACK, post_callback=self._on_jump
+        )
+
+    def labels(self, stamp_ns: int, image: NDArray[np.uint8]) -> LabelMap | None:
+        """The label map (H, W) of the image of that stamp, None where none is needed.
+
+        Raises Refused, with the status's reason, where it has not come or is none.
+        """
+        if not self._needs_labels:
+            return None
+        message = self.images.find(LABELS, stamp_ns)
+        if message is None:
+            wanted = f"those of the image within {self._config.labels_wait_ms:g} ms"
+            topic = self._node.resolve_topic_name(LABELS)
+            raise Refused(NO_LABELS, expected(LABELS, wanted, f"none on {topic}"))
+        try:
+            return _pixels(LABELS, message, image)
+        except InputError as error:
+            raise Refused(BAD_LABELS, str(error)) from None
+
+    def mask(self, stamp_ns: int, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """The mask (H, W) of the image of that stamp, if there is one; a broken one is none."""
+        message = self.images.find(MASK, stamp_ns, self._config.mask_wait_ms / 1e3)
+        try:
+            return None if message is None else _pixels(MASK, message, image).astype(np.uint8)
+        except InputError as error:
+            self._faults.say(MASK, str(error))
+            return None
+
+    def odom_from_camera(self, header: Header) -> FloatArray | None:
+        """The camera's pose (4, 4) in the frame of odometry at the image's stamp, if it is known
+        and asked for."""
+        return None if self._odometry is None else self._odometry.at(header)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._jumps.unregister()
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        if self._odometry is not None:
+            self._odometry.close()
+
+    def _subscribe(self) -> None:
+        for kind in (LABELS, MASK) if self._needs_labels else (MASK,):
+            callback = partial(self.images.add, kind)
+            self._subscriptions.append(
+                self._node.create_subscription(
+                    Image, kind, callback, _RECENT, event_callbacks=NO_EVENTS
+                )
+            )
+
+    def _on_jump(self, _: TimeJump) -> None:
+        """What was received before the clock was set back belongs to no image any more."""
+        self.images.clear()
+        if self._odometry is not None:
+            self._odometry.clear()
+
+
+def _pixels(kind: str, message: Image, image: NDArray[np.uint8]) -> LabelMap:
+    pixels = messages.companion_from(kind, message)
+    check_companion(kind, pixels, image)
+    return pixels
