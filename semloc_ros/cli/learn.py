@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.cli.learn_masks import masks
 from semloc_ros.config.correspondences import CorrespondencesConfig
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import from_mapping
@@ -25,6 +26,9 @@ app = typer.Typer(help="Make what networks are trained with.", no_args_is_help=T
 @app.callback()
 def _group() -> None:
     """Make what networks are trained with."""
+
+
+app.command()(masks)
 
 
 @app.command()

@@ -88,8 +88,9 @@ def _mend(module: str) -> str:
     """What to install for a module that is not there."""
     extras = {
         "cv2": "opencv", "h5py": "datasets", "matplotlib": "demo", "embreex": "demo",
-        "lightning_fabric": "torch", "onnx": "onnx", "onnxruntime": "onnx", "rerun": "rerun",
-        "safetensors": "torch", "torch": "torch", "torchvision": "torch",
+        "lightning_fabric": "torch", "onnx": "onnx", "onnxruntime": "onnx", "pycocotools": "masks",
+        "rerun": "rerun", "safetensors": "torch", "skimage": "masks", "torch": "torch",
+        "torchvision": "torch",
     }  # fmt: skip
     if module in extras:
         return f"{module} is not installed: pip install 'semloc_ros[{extras[module]}]'"
