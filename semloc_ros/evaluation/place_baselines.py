@@ -22,7 +22,8 @@ SAD_WIDTH, SAD_PATCH = 64, 8  # of SeqSLAM's images and patches, in pixels
 _FLATTEST = 1.0  # grey values: a patch with less contrast is not blown up to its noise
 _TINY = (32, 24)
 _HOG = (128, 96)
-_HOG_CELL = 16
+_HOG_CELL, _DIRECTIONS, _STRONGEST = 16, 9, 0.2
+_CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 _GRID = (16, 12)
 
 
@@ -64,11 +65,25 @@ def tiny_image(image: Pixels) -> Descriptor:
 
 
 def hog(image: Pixels) -> Descriptor:
-    """Histograms of the directions of edges (Dalal and Triggs, CVPR 2005), of the image squeezed
-    to 128 x 96: cells of 16 pixels, blocks of 2 x 2 cells."""
-    cell, block = (_HOG_CELL, _HOG_CELL), (2 * _HOG_CELL, 2 * _HOG_CELL)
-    small = np.asarray(_grey(image, _HOG), np.uint8)
-    return _unit(np.ravel(cv2.HOGDescriptor(_HOG, block, cell, cell, 9).compute(small)))
+    """Histograms of the directions of edges (Dalal and Triggs, CVPR 2005, section 6) of the image
+    squeezed to 128 x 96: 9 directions in cells of 16 pixels, normalized in blocks of 2 x 2."""
+    small = _grey(image, _HOG)
+    right, down = (cv2.Sobel(small, cv2.CV_32F, dx, dy, ksize=1) for dx, dy in ((1, 0), (0, 1)))
+    bins = np.arctan2(down, right) / np.pi * _DIRECTIONS
+    strength = np.hypot(right, down)
+    low = np.floor(bins)
+    share = bins - low  # a direction between two bins counts for both
+    planes = np.zeros((_DIRECTIONS, *small.shape), np.float32)
+    rows, columns = np.indices(small.shape)
+    for first, part in ((low, 1.0 - share), (low + 1.0, share)):
+        planes[first.astype(np.int64) % _DIRECTIONS, rows, columns] += strength * part
+    height, width = small.shape[0] // _HOG_CELL, small.shape[1] // _HOG_CELL
+    cells = planes.reshape(_DIRECTIONS, height, _HOG_CELL, width, _HOG_CELL).sum(axis=(2, 4))
+    blocks = np.stack([cells[:, i : height - 1 + i, j : width - 1 + j] for i, j in _CORNERS])
+    length = np.sqrt((blocks**2).sum(axis=(0, 1), keepdims=True))
+    clipped = np.minimum(blocks / np.maximum(length, _FLATTEST), _STRONGEST)
+    length = np.sqrt((clipped**2).sum(axis=(0, 1), keepdims=True))
+    return _unit(clipped / np.maximum(length, 1e-6))
 
 
 def label_grid(num_labels: int, dropped: Collection[int]) -> Callable[[LabelMap], Descriptor]:
