@@ -11,7 +11,8 @@ from semloc_ros.networks.about import About, check_choice, check_count, check_no
 
 RGB, LABELS = "rgb", "labels"
 INPUTS = (RGB, LABELS)
-CONTRASTS = ("none", "local")
+IMAGE_PLANES = {"none": 3, "local": 3, "gradients": 8}  # by what is done about light
+CONTRASTS = tuple(IMAGE_PLANES)
 ARCHITECTURES = ("small", "alexnet")
 POOLINGS = ("gem", "netvlad", "grid")
 LEAST_SIDE = 32  # pixels: below, the features are one cell
@@ -22,10 +23,11 @@ class PlaceAbout(About):
     """A trained place network in words: `planes` planes of `width` x `height` to a descriptor of
     `dimensions` numbers; `place_inputs` makes the planes.
 
-    `input` "rgb": three planes of the image, normalized over the whole of it (`contrast` "none":
-    by `normalization`) or against what is around each pixel ("local"). `input` "labels": one plane
-    for each number in `kept`, the share of the cell's pixels that have this label, of the
-    `num_labels` labels of the label set or model named `labels`.
+    `input` "rgb", with what `contrast` says is done about light: three planes of the image,
+    normalized by `normalization` ("none") or against what is around each pixel ("local"), or
+    eight planes of directions of edges ("gradients"). `input` "labels": one plane for each number
+    in `kept`, the share of the cell's pixels that have this label, of the `num_labels` labels of
+    the label set or model named `labels`.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("places",)
@@ -62,7 +64,7 @@ class PlaceAbout(About):
             self._check_labels()
         elif self.labels or self.num_labels or self.kept:
             raise ModelError(expected("labels, num_labels and kept", "none for rgb", "some"))
-        planes = len(self.kept) if self.input == LABELS else 3
+        planes = len(self.kept) if self.input == LABELS else IMAGE_PLANES[self.contrast]
         if self.planes != planes:
             raise ModelError(expected("planes", f"{planes} of {self.input}", self.planes))
 

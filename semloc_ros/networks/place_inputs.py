@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.errors import InputError, ModelError, expected
+from semloc_ros.networks.gradient_planes import gradient_planes
 from semloc_ros.networks.images import check_image_array
 from semloc_ros.networks.place_about import LABELS, PlaceAbout
 from semloc_ros.types import LabelMap
@@ -22,6 +23,8 @@ _SHARE = 0.5  # of a plane's pixel that must be static
 _WINDOWS = 8  # along each side of an image, for local contrast
 _FLOOR = 0.2  # of the image's own contrast: what is flatter is noise, and stays small
 _LEAST = 1.0 / _WHITE
+_CELL = 4  # pixels: gradients are taken in an image of so many times the planes' size
+_GREY = np.array((0.299, 0.587, 0.114), np.float32)  # of red, green and blue
 
 Planes = NDArray[np.float32]
 
@@ -29,7 +32,7 @@ Planes = NDArray[np.float32]
 def image_planes(
     image: NDArray[np.uint8], about: PlaceAbout, mask: NDArray[np.uint8] | None = None
 ) -> Planes:
-    """The planes (3, height, width) float32 of an image (H, W, 3) RGB or (H, W) grey, uint8.
+    """The planes (3 or 8, height, width) float32 of an image (H, W, 3) RGB or (H, W) grey, uint8.
 
     `mask` (H, W) uint8. Raises InputError for others, ModelError for a model that reads labels.
     """
@@ -37,7 +40,10 @@ def image_planes(
         raise ModelError(expected(about.name, "label maps, which it was trained on", "an image"))
     check_image_array(image)
     coloured = image if image.ndim == 3 else np.repeat(image[..., None], 3, 2)
-    values, static = _resized(coloured, mask, (about.width, about.height))
+    values, static = _resized(coloured, mask, image_size(about))
+    if about.contrast == "gradients":
+        grey = np.asarray(values @ _GREY, np.float32)
+        return gradient_planes(grey, np.asarray(static >= _SHARE, np.float32), _CELL)
     if about.contrast == "local":
         planes = _locally_normalized(values, static)
     else:
@@ -48,6 +54,13 @@ def image_planes(
         planes = (values - mean) / std
     planes[static < _SHARE] = 0.0
     return np.ascontiguousarray(planes.transpose(2, 0, 1), np.float32)
+
+
+def image_size(about: PlaceAbout) -> tuple[int, int]:
+    """The (width, height) in pixels from which `image_planes` makes its planes: whoever keeps
+    images smaller than they were keeps them at this size."""
+    fine = _CELL if about.contrast == "gradients" else 1
+    return fine * about.width, fine * about.height
 
 
 def label_planes(

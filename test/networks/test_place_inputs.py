@@ -19,10 +19,14 @@ IMAGES = PlaceAbout(
     normalization=Normalization((0.5, 0.4, 0.3), (0.2, 0.25, 0.5)),
 )  # fmt: skip
 LOCAL = dataclasses.replace(IMAGES, contrast="local")
+EDGES = dataclasses.replace(IMAGES, contrast="gradients", planes=8)
 LABELS = PlaceAbout(
     "read", "small", pooling="gem", planes=4, dimensions=8, input="labels", width=40, height=32,
     labels="six", num_labels=6, kept=(0, 1, 3, 5),
 )  # fmt: skip
+
+
+ALL = pytest.mark.parametrize("about", [IMAGES, LOCAL, EDGES], ids=["none", "local", "gradients"])
 
 
 def scene(height: int = 128, width: int = 160, seed: int = 0) -> NDArray[np.uint8]:
@@ -48,12 +52,11 @@ def test_images_are_normalized_by_channel() -> None:
     assert np.ptp(found, axis=(1, 2)).max() < 1e-5
 
 
-@pytest.mark.parametrize("about", [IMAGES, LOCAL], ids=["none", "local"])
+@ALL
 def test_grey_is_three_equal_channels(about: PlaceAbout) -> None:
     grey = scene()[..., 0]
-    assert np.array_equal(
-        image_planes(grey, about), image_planes(np.repeat(grey[..., None], 3, 2), about)
-    )
+    coloured = np.repeat(grey[..., None], 3, 2)
+    assert np.array_equal(image_planes(grey, about), image_planes(coloured, about))
 
 
 @pytest.mark.parametrize("about", [IMAGES, LOCAL], ids=["none", "local"])
@@ -63,7 +66,7 @@ def test_a_larger_image_of_the_same_gives_the_same(about: PlaceAbout) -> None:
     assert np.allclose(image_planes(small, about), image_planes(large, about), atol=1e-3)
 
 
-@pytest.mark.parametrize("about", [IMAGES, LOCAL], ids=["none", "local"])
+@ALL
 def test_what_is_masked_does_not_count(about: PlaceAbout) -> None:
     image, mask = scene(), np.zeros((128, 160), np.uint8)
     mask[30:75, 50:111] = 255
@@ -163,3 +166,31 @@ def test_images_of_another_kind_are_one_line() -> None:
         image_planes(np.zeros((9, 9), np.uint8), LABELS)
     with pytest.raises(ModelError, match="seen: expected images"):
         label_planes(np.zeros((9, 9), np.uint8), IMAGES)
+
+
+def stripes(columns: bool) -> NDArray[np.uint8]:
+    """Stripes of 32 pixels with soft edges, in half of the image."""
+    x = np.arange(160)
+    wave = np.uint8(120 + 60 * np.sin(2 * np.pi * x / 32))
+    image = np.full((128, 160), 120, np.uint8)
+    image[16:112, 80:] = wave[None, 80:] if columns else wave[16:112, None]
+    return image
+
+
+def test_gradients_tell_directions_and_not_how_strong() -> None:
+    for columns, wanted in ((True, {0, 4}), (False, {2, 6})):  # right and left; down and up
+        found = image_planes(stripes(columns), EDGES)
+        assert found.shape == (8, 32, 40) and found.dtype == np.float32
+        energy = (found[:, 6:26, 22:38] ** 2).sum((1, 2))
+        assert set(np.argsort(energy)[-2:]) == wanted
+    dim = np.asarray(stripes(True) * 0.5 + 20.0, np.uint8)
+    both = [image_planes(one, EDGES).ravel() for one in (dim, stripes(True))]
+    assert np.corrcoef(both)[0, 1] > 0.9
+
+
+def test_what_a_row_has_everywhere_is_gone_from_gradients() -> None:
+    image = scene()
+    assert np.abs(image_planes(image, EDGES).mean(2)).max() < 1e-5
+    bars = np.repeat(np.uint8(128 + 90 * np.sin(np.arange(128) / 5.0))[:, None], 160, 1)
+    inner = image_planes(bars, EDGES)[:, :, 3:-3]
+    assert np.abs(inner).max() < 0.25 and np.abs(image_planes(image, EDGES)).max() > 0.6
