@@ -25,7 +25,7 @@ from semloc_ros.learning.place_changes import change_image, change_labels
 from semloc_ros.learning.place_views import PlaceView
 from semloc_ros.maps.image_files import read_labels
 from semloc_ros.networks.place_about import RGB, PlaceAbout
-from semloc_ros.networks.place_inputs import image_planes, label_planes
+from semloc_ros.networks.place_inputs import image_planes, image_size, label_planes
 from semloc_ros.types import LabelMap
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Pictures:
     def _small(self, row: int) -> NDArray[Any]:
         if row in self._kept:
             return self._kept[row]
-        view, size = self.views[row], (self.about.width, self.about.height)
+        view, size = self.views[row], image_size(self.about)
         small: NDArray[Any]
         if self.about.input == RGB or view.read_labels is None:
             image = colored(view.read())
