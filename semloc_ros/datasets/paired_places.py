@@ -46,5 +46,5 @@ def _images(folder: Path) -> list[Path]:
 
 def _pair(a: Path, b: Path) -> ImagePair:
     none = np.empty((0, 2))
-    names = (f"{path.parent.name}/{path.stem}" for path in (a, b))
-    return ImagePair(*names, partial(read_image, a), partial(read_image, b), none, none)
+    name_a, name_b = (f"{path.parent.name}/{path.stem}" for path in (a, b))
+    return ImagePair(name_a, name_b, partial(read_image, a), partial(read_image, b), none, none)
