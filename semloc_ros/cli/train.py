@@ -20,7 +20,11 @@ from semloc_ros.config.learning import (
     FgsnTrainingConfig,
     SegmentationTrainingConfig,
 )
-from semloc_ros.config.places_learning import PLACES_PRESETS, PlacesTrainingConfig
+from semloc_ros.config.places_learning import (
+    PLACES_PRESETS,
+    HybridTrainingConfig,
+    PlacesTrainingConfig,
+)
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import flatten, from_mapping, load_yaml
 
@@ -39,6 +43,9 @@ _CONFIG = typer.Option(
 _SEED = typer.Option(0, min=0, help="The same seed, data and processor give the same weights.")
 _SET = typer.Option(
     [], "--set", metavar="NAME=VALUE", help="An option, e.g. training.iterations=2000"
+)
+_LABELS = typer.Option(
+    "truth", help="The true ones of worlds, or a model that makes them: a name, or a file."
 )
 _LICENCE = typer.Option("", help="Of the data, kept in the model.")
 
@@ -103,9 +110,7 @@ def places(
     ),
     out: Path = _OUT,
     input_: str = typer.Option("rgb", "--input", help="rgb or labels."),
-    labels: str = typer.Option(
-        "truth", help="The true ones of worlds, or a model that makes them: a name, or a file."
-    ),
+    labels: str = _LABELS,
     label_files: Path = typer.Option(
         None, help="Where label maps of a model are kept, also for other trainings; the default is "
         "NAME.training/labels."
@@ -136,6 +141,37 @@ def places(
             _teller(bar), lambda: bar.advance(told),
         )  # fmt: skip
     _say(out, found, "1 - recall")
+
+
+@app.command()
+def hybrid(
+    folders: list[Path] = typer.Argument(
+        ..., help="As of `places`: places that neither model was trained on."
+    ),
+    semantic: str = typer.Option(..., help="Model of places from labels: a name, or a file."),
+    rgb: str = typer.Option(..., help="Model of places from images."),
+    out: Path = typer.Option(..., help="The hybrid, NAME.yaml."),
+    labels: str = _LABELS,
+    label_files: Path = typer.Option(None, help="Where label maps of a model are kept."),
+    set_: list[str] = _SET,
+) -> None:
+    """Learn how much each of two descriptors of places counts in a hybrid, on validation data."""
+    if out.suffix != ".yaml":
+        raise ConfigError(expected("--out", "NAME.yaml", str(out)))
+    config = from_mapping(HybridTrainingConfig, parse_assignments(set_))
+    from semloc_ros.learning.hybrid_programs import train_hybrid
+
+    with _bar() as bar:
+        task = bar.add_task("descriptors", total=None)
+        found = train_hybrid(
+            folders, (semantic, rgb), labels, label_files, config, out, _command(),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )  # fmt: skip
+    Console().print(
+        f"{out}: weight {found.weight:.2f} of the semantic one; recall@1 of {found.queries} "
+        f"queries {found.hybrid['recall']:.3f}, semantic {found.semantic['recall']:.3f}, "
+        f"rgb {found.rgb['recall']:.3f}", highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 def _config(

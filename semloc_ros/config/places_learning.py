@@ -121,6 +121,15 @@ class PlacesTrainingConfig:
     training: LoopConfig = section(LoopConfig)
 
 
+@dataclass(frozen=True, slots=True)
+class HybridTrainingConfig:
+    """The weight of two descriptors in one."""
+
+    steps: int = option(50, "weights that are tried, beside 0", low=1, high=10_000)
+    queries: int = option(5000, "that are sought, at most", low=1, high=10_000_000)
+    pairing: PairingConfig = section(PairingConfig)
+
+
 PLACES_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "small": {
         "training.iterations": 1500, "training.batch": 8, "training.learning_rate": 0.001,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from semloc_ros.networks.manifest import find_model
 from semloc_ros.networks.model_files import save_model, start_from
 from semloc_ros.networks.place_about import LABELS, RGB, PlaceAbout
 from semloc_ros.networks.places import make_place_network
-from semloc_ros.perception.label_model import load_labeller
+from semloc_ros.perception.label_model import Labeller, load_labeller
 
 TRUTH = "truth"  # instead of a model's labels those of the world
 _TRUE_LABELS = "cityscapes"  # what they are called in the model
@@ -69,13 +69,13 @@ def train_places(
         if data.labels == TRUTH:
             about = _with_labels(about, _TRUE_LABELS, label_sets.cityscapes())
         else:
-            labeller, seal = load_labeller(data.labels), sealed(_file_of(data.labels))
-            about = _with_labels(about, labeller.name, labeller.about)
-            same["--labels"] = f"{labeller.name} {seal}"
             files = data.label_files or training_folder(out) / _FILES
-            files /= f"{labeller.name}-{seal.split()[-1]}"
-            training = labelled_by(training, labeller, files, tell_labels)
-            validation = labelled_by(validation, labeller, files, tell_labels)
+            labeller, views = labelled_views(
+                [*training, *validation], data.labels, files, tell_labels
+            )
+            training, validation = views[: len(training)], views[len(training) :]
+            about = _with_labels(about, labeller.name, labeller.about)
+            same["--labels"] = f"{labeller.name} {sealed(_file_of(data.labels))}"
     network = make_place_network(
         config.architecture, config.pooling, about.planes, config.dimensions,
         torch.Generator().manual_seed(seed),
@@ -107,6 +107,15 @@ def read_split(
         wanted = "a folder that is not trained on"
         raise DatasetError(expected("--validation", wanted, str(min(shared))))
     return training, read_views(data.validation, len(data.folders), _VALIDATE)
+
+
+def labelled_views(
+    views: Sequence[PlaceView], model: str, files: Path, tell: TellLabels = lambda: None
+) -> tuple[Labeller, list[PlaceView]]:
+    """The labeller of a model, and the views with its label maps, which lie below `files`."""
+    labeller = load_labeller(model)
+    folder = files / f"{labeller.name}-{sealed(_file_of(model)).split()[-1]}"
+    return labeller, labelled_by(views, labeller, folder, tell)
 
 
 def _about(

@@ -3,7 +3,7 @@ and what the weight of a hybrid is chosen by."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,6 @@ from semloc_ros.errors import DatasetError, expected
 from semloc_ros.learning.triplets import Geometry
 
 _WITHIN_M = 25.0  # of the benchmarks: Recall@N counts such images as right, whatever they show
-
-Distances = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +66,23 @@ def _searches(
     return Searches(name, queries, database, right, apart <= _WITHIN_M)
 
 
-def judged(searches: Sequence[Searches], distances: Distances) -> dict[str, float]:
+def judged(
+    searches: Sequence[Searches], scores: Sequence[NDArray[np.floating]]
+) -> dict[str, float]:
     """Of all queries: "recall" at 1 and "recall_5" of images that show the place, "recall_25m" at
     1 of images within 25 m, "mrr" the mean of 1 / rank of the first that shows it; and
     "recall_worst", at 1, of the two runs that are worst.
 
-    `distances` gives (Q, N) from rows of queries to rows of the database, the smaller the nearer.
+    `scores` (Q, N) of each search, the larger the more alike. Of equal ones the wrong stand first.
     """
     ranks, within, worst = [], [], 1.0
-    for one in searches:
-        order = np.argsort(distances(one.queries, one.database), axis=1, kind="stable")
-        first = np.take_along_axis(one.right, order, axis=1).argmax(axis=1)
-        ranks.append(first + 1)
-        within.append(np.take_along_axis(one.within, order[:, :1], axis=1)[:, 0])
-        worst = min(worst, float((first == 0).mean()))
+    for one, score in zip(searches, scores, strict=True):
+        best = np.where(one.right, score, -np.inf).max(axis=1, keepdims=True)
+        before = ((score >= best) & ~one.right).sum(axis=1)
+        ranks.append(before + 1)
+        near = np.where(one.within, score, -np.inf).max(axis=1)
+        within.append(near > np.where(one.within, -np.inf, score).max(axis=1))
+        worst = min(worst, float((before == 0).mean()))
     rank = np.concatenate(ranks)
     return {
         "recall": float((rank == 1).mean()), "recall_5": float((rank <= 5).mean()),

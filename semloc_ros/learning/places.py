@@ -15,16 +15,16 @@ from semloc_ros.config.places_learning import PlacesTrainingConfig
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.learning.place_pictures import Pictures, describe
 from semloc_ros.learning.place_recall import judged, searches_of
+from semloc_ros.learning.place_start import start_network
 from semloc_ros.learning.triplets import Geometry, mine, triplet_loss
 from semloc_ros.networks.places import PlaceNetwork
 
 _ENDLESS = 1 << 40
-_PER_IMAGE = 100  # features of an image, for the first centres
 
 
 class PlaceProgram:
     """See `loop.Program`. `seed` draws tuples and changes. `knows` says that the network was
-    trained before: its centres stay."""
+    trained before: it begins as it is."""
 
     keep_optimizer = True
 
@@ -44,12 +44,11 @@ class PlaceProgram:
         self._cache = np.zeros((0, network.dimensions), np.float32)
 
     def start(self, number: int, device: torch.device) -> None:
-        """The descriptors of all training images; the first time, also NetVLAD's centres."""
+        """The descriptors of all training images; the first time, also where the network begins."""
         self.network.to(device).eval()
-        if number == 0 and not self._knows and self.network.pooling == "netvlad":
-            self.network.start_pooling(
-                self._features(device), torch.Generator().manual_seed(self._seed)
-            )
+        if number == 0 and not self._knows:
+            count = self._config.centre_features
+            start_network(self.network, self._training, count, self._seed, device)
         self._cache = describe(self._training, self.network, device)
 
     def samples(self) -> Dataset[Any]:
@@ -71,7 +70,8 @@ class PlaceProgram:
     def validate(self, device: torch.device) -> dict[str, float]:
         """What `place_recall.judged` says of held-out places; the score is 1 - recall at 1."""
         found = describe(self._validation, self.network, device)
-        recalls = judged(self._searches, lambda queries, rows: -(found[queries] @ found[rows].T))
+        scores = [found[one.queries] @ found[one.database].T for one in self._searches]
+        recalls = judged(self._searches, scores)
         return {"score": 1.0 - recalls["recall"], **recalls}
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -81,22 +81,6 @@ class PlaceProgram:
     def load_state(self, state: dict[str, torch.Tensor]) -> None:
         """The cache that was saved."""
         self._cache = state["descriptors"].numpy()
-
-    @torch.no_grad()
-    def _features(self, device: torch.device) -> torch.Tensor:
-        """Features (N, C) of images that are drawn by chance, for the first centres."""
-        rng = np.random.default_rng([self._seed, 3])
-        wanted = self._config.centre_features
-        found: list[torch.Tensor] = []
-        count = 0
-        for row in rng.permutation(len(self._training)).tolist():
-            planes = torch.from_numpy(self._training.planes(row))[None].to(device)
-            features = self.network.features(planes)[0].flatten(1).T.cpu()
-            found.append(features[rng.permutation(len(features))[:_PER_IMAGE]])
-            count += len(found[-1])
-            if count >= wanted:
-                break
-        return torch.cat(found)[:wanted]
 
 
 class TripletSamples(Dataset[Any]):
