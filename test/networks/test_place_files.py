@@ -37,6 +37,7 @@ SEEN = PlaceAbout(
     "seen", "small", pooling="gem", planes=3, dimensions=16, input="rgb", width=96, height=72,
     contrast="local", training="semloc train places", data="a street", licence="Apache-2.0",
 )  # fmt: skip
+GRID = dataclasses.replace(SEEN, name="grid", pooling="grid", planes=8, contrast="gradients")
 READ = PlaceAbout(
     "read", "small", pooling="netvlad", planes=2, dimensions=16, input="labels", width=64,
     height=48, labels="three", num_labels=3, kept=(0, 2),
@@ -61,7 +62,7 @@ def network(about: PlaceAbout, seed: int = 0) -> PlaceNetwork:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models of two kinds in one manifest; those of places with their ONNX files."""
     place = tmp_path_factory.mktemp("models")
-    for about in (SEEN, READ):
+    for about in (SEEN, READ, GRID):
         path = place / f"{about.name}.safetensors"
         save_model(path, network(about), about)
         export_onnx(network(about), about, path.with_suffix(".onnx"), None, file_sha256(path))
@@ -79,7 +80,7 @@ def planes(about: PlaceAbout, batch: int = 1) -> NDArray[np.float32]:
 
 def test_models_of_several_kinds_share_a_manifest(folder: Path) -> None:
     entries = read_manifest(folder)
-    assert [entry["kind"] for entry in entries.values()] == ["places", "places", "clusters"]
+    assert [entry["kind"] for entry in entries.values()] == [*["places"] * 3, "clusters"]
     for name, about in (("seen", SEEN), ("read", READ), ("three", LABELLER)):
         path = folder / f"{name}.safetensors"
         found, said = load_model(path)
@@ -97,8 +98,8 @@ def test_a_manifest_says_what_models_give(folder: Path) -> None:
         for name, entry in read_manifest(folder).items()
     }
     assert said == {
-        "seen": "places from rgb, 16 numbers", "read": "places from labels of three, 16 numbers",
-        "three": "3 clusters",
+        "seen": "places from rgb, 16 numbers", "grid": "places from rgb, 16 numbers",
+        "read": "places from labels of three, 16 numbers", "three": "3 clusters",
     }  # fmt: skip
 
 
@@ -127,6 +128,7 @@ def test_one_kind_is_not_taken_for_another(folder: Path) -> None:
         (SEEN, {"input": "depth"}, "input: expected rgb or labels"),
         (SEEN, {"contrast": "global"}, "contrast: expected none or local"),
         (SEEN, {"planes": 4}, "planes: expected 3 of rgb, got 4"),
+        (GRID, {"contrast": "none"}, "planes: expected 3 of rgb, got 8"),
         (SEEN, {"width": 8}, "width: expected 32 or more, got 8"),
         (SEEN, {"labels": "three"}, "none for rgb"),
         (SEEN, {"kind": "clusters"}, "kind: expected places"),
@@ -180,7 +182,7 @@ def test_an_entry_must_fit_its_kind(folder: Path, tmp_path: Path) -> None:
             read_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("about", [SEEN, READ], ids=["gem", "netvlad"])
+@pytest.mark.parametrize("about", [SEEN, READ, GRID], ids=["gem", "netvlad", "grid"])
 def test_the_exported_network_describes_as_the_trained_one(
     about: PlaceAbout, folder: Path
 ) -> None:
@@ -203,7 +205,7 @@ def test_the_exported_network_describes_as_the_trained_one(
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("pooling", ["gem", "netvlad"])
+@pytest.mark.parametrize("pooling", ["gem", "netvlad", "grid"])
 def test_alexnet_is_exported_too(pooling: str, tmp_path: Path) -> None:
     about = dataclasses.replace(SEEN, architecture="alexnet", pooling=pooling)
     large = network(about)
