@@ -3,6 +3,9 @@
 Scores are in standard deviations of a query's cosines above their mean over the whole database,
 but for `RankSearch`, which adds reciprocal ranks. So they mean the same for databases of any size,
 and scores of different images can be compared.
+
+An image may have several descriptors of one kind, of its parts: a row's cosine is the largest of
+theirs, and its deviations are the mean of those that it has on their scales.
 """
 
 from __future__ import annotations
@@ -32,8 +35,8 @@ class Search(Protocol):
     """A search in the rows of one or two databases of the same places."""
 
     def search(self, queries: Sequence[Descriptors], count: int) -> Found:
-        """Up to `count` rows and scores, the best first, for the descriptors (D,) of an image, one
-        of each database."""
+        """Up to `count` rows and scores, the best first, for the descriptors (K, D) of an image,
+        those of each database; the row's best counts."""
         ...
 
 
@@ -62,10 +65,8 @@ class SingleSearch:
 
     def search(self, queries: Sequence[Descriptors], count: int) -> Found:
         """See `Search`."""
-        query = queries[0][None]
-        cosines, rows = self._index.search(query, min(count, len(self._index)))
-        found = rows[0] >= 0
-        return rows[0][found], self._scale.normalized(cosines, query)[0][found]
+        rows, cosines = _best_rows(self._index, queries[0], count)
+        return rows, _deviations(self._scale, cosines, queries[0])
 
 
 class ConcatenatedSearch:
@@ -75,9 +76,10 @@ class ConcatenatedSearch:
         self._search, self._weight = SingleSearch(index), weight
 
     def search(self, queries: Sequence[Descriptors], count: int) -> Found:
-        """See `Search`."""
-        joined = concatenated(queries[0][None], queries[1][None], self._weight)
-        return self._search.search([joined[0]], count)
+        """See `Search`; each part of the one with each of the other."""
+        first, second = queries
+        pairs = np.repeat(first, len(second), axis=0), np.tile(second, (len(first), 1))
+        return self._search.search([concatenated(*pairs, self._weight)], count)
 
 
 class WeightedSearch:
@@ -93,7 +95,7 @@ class WeightedSearch:
         """See `Search`."""
         rows = None if self._indexes[0].exact else self._found_rows(queries, count)
         first, second = (
-            scale.normalized(index.scores_of(query, rows)[None], query[None])[0]
+            _deviations(scale, _cosines(index, query, rows), query)
             for index, scale, query in zip(self._indexes, self._scales, queries, strict=True)
         )
         scores = weighted(first, second, self._weight)
@@ -102,8 +104,8 @@ class WeightedSearch:
 
     def _found_rows(self, queries: Sequence[Descriptors], count: int) -> NDArray[np.int64]:
         pairs = zip(self._indexes, queries, strict=True)
-        rows = np.unique([index.search(query[None], count)[1][0] for index, query in pairs])
-        return np.asarray(rows[rows >= 0], np.int64)
+        found = [_best_rows(index, query, count)[0] for index, query in pairs]
+        return np.unique(np.concatenate(found))
 
 
 class RankSearch:
@@ -115,11 +117,35 @@ class RankSearch:
     def search(self, queries: Sequence[Descriptors], count: int) -> Found:
         """See `Search`."""
         pairs = zip(self._indexes, queries, strict=True)
-        lists = [
-            index.search(query[None], min(count, len(index)))[1][0] for index, query in pairs
-        ]
+        lists = [_best_rows(index, query, count)[0] for index, query in pairs]
         rows, scores = reciprocal_ranks(lists, (self._weight, 1 - self._weight))
         return rows[:count], scores[:count]
+
+
+def _best_rows(
+    index: DescriptorIndex, parts: Descriptors, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Up to `count` rows and their cosines with the most similar of the parts (K, D), best first."""
+    cosines, rows = (one.ravel() for one in index.search(parts, min(count, len(index))))
+    order = np.argsort(-cosines, kind="stable")
+    order = order[rows[order] >= 0]
+    firsts = np.sort(np.unique(rows[order], return_index=True)[1])[:count]
+    return rows[order[firsts]], cosines[order[firsts]]
+
+
+def _cosines(
+    index: DescriptorIndex, parts: Descriptors, rows: NDArray[np.int64] | None
+) -> NDArray[np.float32]:
+    """Those of rows (R,), or of all, with the most similar of the parts (K, D)."""
+    return np.asarray(np.max([index.scores_of(one, rows) for one in parts], axis=0))
+
+
+def _deviations(
+    scale: ScoreScale, cosines: NDArray[np.float32], parts: Descriptors
+) -> FloatArray:
+    """Cosines (R,) in standard deviations above the mean, on the mean of the parts' (K, D) scales."""
+    every = np.repeat(cosines[None], len(parts), axis=0)
+    return np.asarray(scale.normalized(every, parts).mean(0), np.float64)
 
 
 def _index(descriptors: Descriptors, config: RetrieverConfig) -> DescriptorIndex:
