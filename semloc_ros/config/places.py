@@ -45,8 +45,9 @@ class RetrieverConfig:
     """From an image to hypotheses of its place."""
 
     models: str = option(
-        "", "one model of places, or two of a hybrid, split by a comma: names in models/ or files; "
-        "the map must have their descriptors (semloc map places)"
+        "", "one model of places, two of a hybrid, split by a comma, or a hybrid (semloc train "
+        "hybrid), which brings its weight: names in models/ or files; the map must have their "
+        "descriptors (semloc map places)"
     )
     count: int = option(10, "hypotheses at most", low=1, high=10_000)
     candidates: int = option(

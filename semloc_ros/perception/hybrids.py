@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from semloc_ros.errors import ModelError, expected
-from semloc_ros.networks.manifest import find_model, model_folders
+from semloc_ros.networks.manifest import FILE_NAME, find_model, model_folders
 
 SUFFIX = ".yaml"
 _ROLES = ("semantic", "rgb")
@@ -37,21 +37,23 @@ class Hybrid:
     weight: float
     learned: Mapping[str, Any]
 
-
-def find_hybrid(name_or_path: str) -> Path | None:
-    """The file of a hybrid by name (in a folder of models) or path; None if it is no hybrid."""
-    path = Path(name_or_path).expanduser()
-    if path.suffix == SUFFIX:
-        return path
-    if len(path.parts) == 1 and not path.suffix:
-        for folder in model_folders():
-            if (folder / f"{path}{SUFFIX}").is_file() and str(path) != "manifest":
-                return folder / f"{path}{SUFFIX}"
-    return None
+    def check(self, semantic: str, rgb: str) -> None:
+        """Raises ModelError unless the two sha256 are those of the hybrid."""
+        names = (self.semantic, self.rgb)
+        for name, wanted, got in zip(names, self.sha256, (semantic, rgb), strict=True):
+            if wanted != got:
+                wanted = f"sha256 {wanted[:12]}… as in the hybrid"
+                raise ModelError(expected(name, wanted, f"{got[:12]}…"))
 
 
-def read_hybrid(path: Path) -> Hybrid:
-    """What a file of a hybrid says. ModelError, in one line, for a missing or broken one."""
+def load_hybrid(name_or_path: str) -> Hybrid | None:
+    """The hybrid of a name (in a folder of models) or a file; None if it is neither.
+
+    ModelError, in one line, for a missing or broken file.
+    """
+    path = _file_of(name_or_path)
+    if path is None:
+        return None
     try:
         found = yaml.safe_load(path.read_text())
         seals = (str(found["semantic"]["sha256"]), str(found["rgb"]["sha256"]))
@@ -66,17 +68,19 @@ def read_hybrid(path: Path) -> Hybrid:
     return Hybrid(models[0], models[1], seals, weight, learned)
 
 
+def _file_of(name_or_path: str) -> Path | None:
+    path = Path(name_or_path).expanduser()
+    if path.suffix == SUFFIX:
+        return path
+    if len(path.parts) != 1 or path.suffix or f"{path}{SUFFIX}" == FILE_NAME:
+        return None
+    files = (folder / f"{path}{SUFFIX}" for folder in model_folders())
+    return next((one for one in files if one.is_file()), None)
+
+
 def _named(path: Path, model: str) -> str:
     """A file is meant as seen from the yaml, a name is left as it is."""
     return str(path.parent / model) if Path(model).suffix else model
-
-
-def check_models(hybrid: Hybrid, sha256: tuple[str, str]) -> None:
-    """Raises ModelError unless the two models have the weights that the hybrid was learned of."""
-    names = (hybrid.semantic, hybrid.rgb)
-    for name, wanted, got in zip(names, hybrid.sha256, sha256, strict=True):
-        if wanted != got:
-            raise ModelError(expected(name, f"sha256 {wanted[:12]}… as in the hybrid", got[:12]))
 
 
 def write_hybrid(path: Path, hybrid: Hybrid) -> None:

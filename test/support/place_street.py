@@ -21,7 +21,9 @@ def wall(world: int, places: int) -> NDArray[np.uint8]:
     return np.kron(blocks, np.ones((8, 8), np.uint8))
 
 
-def street(world: int, places: int = 12, runs: tuple[str, ...] = ("day", "night")) -> list[PlaceView]:
+def street(
+    world: int, places: int = 12, runs: tuple[str, ...] = ("day", "night")
+) -> list[PlaceView]:
     """Each place seen in each run, from up to 2 m farther along; all look across the street."""
     labels = wall(world, places)
     views = []
