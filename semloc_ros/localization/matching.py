@@ -134,18 +134,23 @@ class PointMatcher:
     def candidates(self, features: Features, views: Sequence[int] = ()) -> NDArray[np.int64]:
         """Points (M,) of the given views, then of those that get most votes: `candidate_views` of
         both."""
+        scores = self.view_scores(features)
+        voted = np.argsort(-scores, kind="stable")
+        chosen = np.array(views, np.int64)
+        best = np.r_[chosen, voted[~np.isin(voted, chosen)]][: self._config.candidate_views]
+        counts = np.asarray(self._index.seen_by[:, best].sum(1)).ravel()
+        return np.flatnonzero(counts)
+
+    def view_scores(self, features: Features) -> FloatArray:
+        """How much each view (V,) looks like the image: votes of some features for the points that
+        it sees, over the root of how many those are."""
         seen_by = self._index.seen_by
         step = max(1, len(features) // self._config.voting_features)
         some = features.descriptors[::step].astype(np.float32)
         _, nearest = self._index.search.search(some, _VOTES_PER_FEATURE)
         votes = np.bincount(nearest[nearest >= 0], minlength=seen_by.shape[0])
         points_of_view = np.asarray(seen_by.sum(0)).ravel()
-        scores = (votes @ seen_by) / np.sqrt(np.maximum(points_of_view, 1.0))
-        voted = np.argsort(-scores, kind="stable")
-        chosen = np.array(views, np.int64)
-        best = np.r_[chosen, voted[~np.isin(voted, chosen)]][: self._config.candidate_views]
-        counts = np.asarray(seen_by[:, best].sum(1)).ravel()
-        return np.flatnonzero(counts)
+        return np.asarray((votes @ seen_by) / np.sqrt(np.maximum(points_of_view, 1.0)))
 
     def _collect(
         self, features: Features, rows: NDArray[np.int64], points: NDArray[np.int64],
