@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from place_sets import Shot
 
 from semloc_ros import classes
+from semloc_ros.config import DescriberConfig, LabellerConfig
 from semloc_ros.errors import ConfigError, DatasetError, expected
 from semloc_ros.evaluation import place_baselines as baselines
 from semloc_ros.networks.manifest import find_model
@@ -58,7 +59,7 @@ class ModelLabels:
     """Labels by a model, computed once and kept in `work`."""
 
     def __init__(self, model: str, work: Path) -> None:
-        self._labeller = load_labeller(model)
+        self._labeller = load_labeller(model, LabellerConfig(threads=1))
         path = Path(model) if Path(model).suffix else find_model(model)
         mark = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         self._folder = work / "place_labels" / f"{path.stem}_{mark}"
@@ -113,6 +114,13 @@ def by_cosine(queries: Values, references: Values) -> Values:
     return np.asarray(queries @ references.T)
 
 
+def by_best_part(queries: Values, references: Values) -> Values:
+    """The largest scalar product of any of the queries' parts (Q, K, D) with the reference's
+    first (N, K, D)."""
+    whole = np.ascontiguousarray(references[:, 0].T)
+    return np.stack([(parts @ whole).max(0) for parts in queries])
+
+
 def hand_made(sources: Sequence[LabelSource]) -> list[Method]:
     """The baselines; the one of labels for each source of labels."""
 
@@ -138,9 +146,9 @@ def of_model(model: str, sources: Sequence[LabelSource]) -> list[Method]:
 
     DatasetError if there is none for it.
     """
-    describer = load_describer(model)
-    if describer.needs == "image":
-        return [Method(describer.name, lambda shot: describer.describe(shot.read()), by_cosine)]
+    describer = load_describer(model, DescriberConfig(threads=1))
+    if describer.about is None or describer.needs == "image":
+        return [Method(describer.name, lambda shot: describer.queries(shot.read()), by_best_part)]
     count = describer.about.num_labels
     fitting = [one for one in sources if one.count == count]
     if not fitting:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,12 +26,15 @@ from place_methods import (
     LabelSource,
     Method,
     Values,
+    by_best_part,
     by_cosine,
     hand_made,
     label_source,
     of_model,
 )
 from place_sets import AGAINST_MAP, Pair, PlaceSet, corridor, redkitchen, street, stromovka
+from place_votes import NAME as VOTES
+from place_votes import vote_scores
 from reporting import ROOT, SHARED_DATA, arguments, progress, report
 
 from semloc_ros.config import EvaluationConfig
@@ -52,8 +54,7 @@ Scores = dict[Pair, Values]
 def main() -> None:
     """Describe, compare, judge, print, draw."""
     options = _arguments()
-    if options.threads:
-        cv2.setNumThreads(options.threads)
+    cv2.setNumThreads(1)
     sources = [label_source(one, options.work) for one in options.labels]
     methods = hand_made(sources) if options.baselines else []
     methods += [one for model in options.models for one in of_model(model, sources)]
@@ -63,6 +64,8 @@ def main() -> None:
         scores, spent = _scores(one, methods)
         _add_hybrids(scores, {method.name: method for method in methods}, options.hybrid)
         _add_reranked(one, scores, {source.name: source for source in sources}, options.rerank)
+        if name == "street" and options.map:
+            scores[VOTES] = vote_scores(one, options.map)
         for group, pairs in one.groups.items():
             tables.append(_table(one, group, pairs, scores, spent))
             if options.figure:
@@ -78,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--world", type=Path, default=ROOT / "out" / "street")
     parser.add_argument("--camera", default="camera_left", help="of the street")
+    parser.add_argument("--map", type=Path, help="of its drive `mapping`: votes of its features")
     parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of recorded data")
     parser.add_argument(
         "--labels", nargs="+", default=[], metavar="SOURCE",
@@ -93,7 +97,6 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--no-baselines", dest="baselines", action="store_false")
     parser.add_argument("--figure", type=Path, help="figures, their names begin like this")
-    parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", 0)))
     return parser.parse_args()
 
 
@@ -136,7 +139,8 @@ def _add_hybrids(
         _check_known("--hybrid", (first, second), methods)
         if first not in scores or second not in scores:
             continue
-        cosines = all(methods[name].similarity is by_cosine for name in (first, second))
+        kinds = [methods[name].similarity for name in (first, second)]
+        cosines = all(one in (by_cosine, by_best_part) for one in kinds)
         for pair in scores[first]:
             both = scores[first][pair], scores[second][pair]
             for way, found in hybrids(*both, float(weight), cosines).items():
@@ -181,7 +185,7 @@ def _table(
     )  # fmt: skip
     rows = [("chance", *_chance_row(one, pairs, split), *("" for _ in several), "")]
     by_pair = {}
-    for name, found in scores.items():
+    for name, found in _of_pairs(scores, pairs).items():
         answers = {pair: place_recall.answers_of(found[pair], one.truth_of(pair)) for pair in pairs}
         together = [_recall_at_1(one, found, pairs, way) for way in several.values()]
         rows.append((name, *_row(one, answers, split), *together, spent.get(name, "")))
@@ -197,6 +201,11 @@ def _table(
     report(title, columns, rows, None, **facts)
     records = [dict(zip(columns, row, strict=True)) for row in rows]
     return {"title": title, "rows": records, "facts": facts, "pairs": by_pair}
+
+
+def _of_pairs(scores: dict[str, Scores], pairs: Sequence[Pair]) -> dict[str, Scores]:
+    """The methods that were asked in all these pairs."""
+    return {name: one for name, one in scores.items() if all(pair in one for pair in pairs)}
 
 
 def _several(one: PlaceSet, group: str) -> dict[str, Callable[[Values, Pair], FloatArray]]:
@@ -296,7 +305,7 @@ def _draw(
     truths = [one.truth_of(pair) for pair in pairs]
     answers = {
         name: [place_recall.answers_of(found[pair], one.truth_of(pair)) for pair in pairs]
-        for name, found in scores.items()
+        for name, found in _of_pairs(scores, pairs).items()
     }
     curves = {
         name: place_recall.curves_of(found, counts, distances) for name, found in answers.items()
