@@ -102,10 +102,12 @@ class OdometrySequence:
         self._near_m, self._near_angle = near_m, near_angle
         self._tree = cKDTree(self._poses[:, :3, 3])
         self._past: deque[_Seen] = deque()
+        self._best: _Seen | None = None  # what the last image led to
 
     def reset(self) -> None:
         """Forget all images: odometry has jumped."""
         self._past.clear()
+        self._best = None
 
     def add(
         self, odom_from_camera: FloatArray, views: NDArray[np.int64], scores: FloatArray
@@ -126,7 +128,10 @@ class OdometrySequence:
         if not self._past or _way(self._past[-1], now) >= self._step_m:
             self._past.append(now)
         order = np.argsort(-total, kind="stable")
-        return candidates[order], total[order]
+        candidates, total = candidates[order], total[order]
+        most = len(views)
+        self._best = _Seen(now.odom_from_camera, candidates[:most], total[:most])
+        return candidates, total
 
     def _forget(self, now: _Seen) -> None:
         """Drop what lies farther back than `length_m` along the way."""
@@ -140,13 +145,12 @@ class OdometrySequence:
                 return
 
     def _candidates(self, now: _Seen) -> NDArray[np.int64]:
-        """The views of this image, and those next to where the places of images before lead."""
-        found = [now.views]
-        for seen in self._past:
-            step = se3.inverse(seen.odom_from_camera) @ now.odom_from_camera
-            found.append(self._nearest(self._poses[seen.views] @ step))
-        every = np.concatenate(found)
-        every = every[every >= 0]
+        """The views of this image, and those next to where the best of the last one lead."""
+        if self._best is None:
+            return now.views
+        step = se3.inverse(self._best.odom_from_camera) @ now.odom_from_camera
+        carried = self._nearest(self._poses[self._best.views] @ step)
+        every = np.concatenate([now.views, carried[carried >= 0]])
         return every[np.sort(np.unique(every, return_index=True)[1])]
 
     def _nearest(self, poses: FloatArray) -> NDArray[np.int64]:
