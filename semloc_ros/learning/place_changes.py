@@ -33,7 +33,7 @@ def change_image(
     if sigma > _LEAST_BLUR:
         cut = cv2.GaussianBlur(cut, (0, 0), sigma)
     noise = rng.uniform(0.0, config.noise) * rng.standard_normal(image.shape, np.float32)
-    found = np.clip(cut + noise, 0, 255).astype(np.uint8)
+    found = np.clip(np.rint(cut + noise), 0, 255).astype(np.uint8)
     mask = np.zeros((height, width), np.uint8)
     for rows, columns in _blocks(height, width, config, rng):
         if rng.random() < 0.5:
@@ -87,7 +87,7 @@ def _light(mean: float, config: ChangesConfig, rng: np.random.Generator) -> NDAr
     values = (np.arange(256) / 255.0) ** exponent
     middle = mean**exponent
     values = ((values - middle) * contrast + middle) * gain
-    found = np.clip(255.0 * values[:, None, None] * tint, 0, 255)
+    found = np.clip(np.rint(255.0 * values[:, None, None] * tint), 0, 255)
     return np.asarray(found, np.uint8)
 
 
