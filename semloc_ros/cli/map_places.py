@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 def places(
     folder: Path,
     model: str = typer.Option(
-        ..., help="A model of places, by name or file: .safetensors or .onnx."
+        ..., help="A model of places, by name or file (.safetensors or .onnx), or "
+        "gradients, which needs none."
     ),
     images: Path = typer.Option(
         None, help="The map's images, as a folder, a kapture folder or a bag."
@@ -88,7 +89,7 @@ def _labels(
     """What reads the label map of a view, and what the labels are, as far as that is known."""
     from semloc_ros.perception.label_model import is_model
 
-    if labels is None and describer.needs == "labels":
+    if labels is None and describer.about is not None and describer.needs == "labels":
         labels = describer.about.labels
         if not is_model(labels):
             wanted = f"label maps of {labels}, which {describer.name} reads"
@@ -111,7 +112,7 @@ def counted_labels(describer: Describer, known: LabelSet | None) -> NDArray[np.b
     from semloc_ros.maps.label_sets import cityscapes
 
     about = describer.about
-    if describer.needs == "labels":
+    if about is not None and describer.needs == "labels":
         if known is not None and len(known) != about.num_labels:
             wanted = f"the {about.num_labels} of {about.labels}, which {describer.name} reads"
             raise ConfigError(expected("--labels", wanted, f"{len(known)} labels"))

@@ -34,7 +34,7 @@ def gradient_planes(grey: Plane, static: Plane, cell: int) -> Plane:
     """
     counted = np.asarray(cv2.erode(static, _EDGE), np.float32)
     fine_size = tuple(size // _FINE for size in grey.shape)
-    fine = [*_slopes(grey, counted), _fit(counted, fine_size)]
+    fine = [*_slopes(_smooth(grey, static), counted), _fit(counted, fine_size)]
     size = (grey.shape[0] // cell, grey.shape[1] // cell)
     *sums, share = (_fit(_blurred(one, cell), size) for one in fine)
     weights = np.where(share < _SHARE, 0.0, share).astype(np.float32)
@@ -44,9 +44,14 @@ def gradient_planes(grey: Plane, static: Plane, cell: int) -> Plane:
     return np.asarray((cells - means[..., None]) * (weights > 0), np.float32)
 
 
-def _slopes(grey: Plane, counted: Plane) -> Plane:
+def _smooth(grey: Plane, static: Plane) -> Plane:
+    """Blurred by one pixel, of static pixels alone: what is masked makes no edge."""
+    sums, mass = (cv2.GaussianBlur(one, (0, 0), 1.0) for one in (grey * static, static))
+    return np.asarray(sums / np.maximum(mass, _LEAST), np.float32)
+
+
+def _slopes(smooth: Plane, counted: Plane) -> Plane:
     """Means of the square root of the slope by direction (8, H / 4, W / 4)."""
-    smooth = cv2.GaussianBlur(grey, (0, 0), 1.0)
     right, down = (cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, ksize=1) for dx in (1, 0))
     slope, angle = cv2.cartToPolar(right, down)
     strength = np.sqrt(slope) * counted
@@ -54,8 +59,8 @@ def _slopes(grey: Plane, counted: Plane) -> Plane:
     bins = angle * np.float32(DIRECTIONS / (2.0 * np.pi))
     low = bins.astype(np.int64)
     part = strength * (bins - low)  # a direction between two bins counts for both
-    height, width = (size // _FINE for size in grey.shape)
-    at = np.arange(grey.shape[0])[:, None] // _FINE * width + np.arange(grey.shape[1]) // _FINE
+    height, width = (size // _FINE for size in smooth.shape)
+    at = np.arange(smooth.shape[0])[:, None] // _FINE * width + np.arange(smooth.shape[1]) // _FINE
     sums = np.zeros(DIRECTIONS * height * width)
     for first, weights in ((low, strength - part), (low + 1, part)):
         index = first % DIRECTIONS * (height * width) + at

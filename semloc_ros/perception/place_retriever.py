@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from semloc_ros.errors import ConfigError, MapError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.maps.place_files import PlaceDescriptors, load_places
 from semloc_ros.maps.storage import load_map
+from semloc_ros.perception.hybrids import load_hybrid
 from semloc_ros.perception.places import Describer, load_describer
 from semloc_ros.retrieval.reranking import grid_agreement, label_grid, label_weights, reranked
 from semloc_ros.retrieval.searching import Found, open_search
@@ -56,7 +58,7 @@ class PlaceRetriever:
 
     @staticmethod
     def open(map_folder: Path, config: RetrieverConfig) -> PlaceRetriever:
-        """The retriever of a map and the models of `config.models`.
+        """The retriever of a map and the models of `config.models`; of a hybrid also the weight.
 
         Raises ConfigError for no model or more than two, ModelError for a model that is not there
         or damaged, MapError for a map that is, or that was not described by the models.
@@ -65,9 +67,14 @@ class PlaceRetriever:
         if not 1 <= len(names) <= _MOST_MODELS:
             raise ConfigError(expected("models", "one or two models of places", f"{len(names)}"))
         semantic_map = load_map(map_folder)
+        hybrid = load_hybrid(names[0]) if len(names) == 1 else None
+        if hybrid is not None:
+            names, config = [hybrid.semantic, hybrid.rgb], replace(config, weight=hybrid.weight)
         describers = [load_describer(name, config.describer) for name in names]
+        if hybrid is not None:
+            hybrid.check(describers[0].sha256, describers[1].sha256)
         described = [
-            (one, load_places(map_folder, one.about.name, one.sha256)) for one in describers
+            (one, load_places(map_folder, one.name, one.sha256)) for one in describers
         ]
         return PlaceRetriever(se3.inverse(semantic_map.camera_from_map), described, config)
 
@@ -87,7 +94,7 @@ class PlaceRetriever:
         InputError for what is missing or of another form; only re-ranking does without labels.
         """
         start = time.perf_counter()
-        queries = [one.describe(image, labels, mask) for one in self._describers]
+        queries = [one.queries(image, labels, mask) for one in self._describers]
         described = time.perf_counter()
         rows, scores = self._search.search(queries, self._config.candidates)
         searched = time.perf_counter()

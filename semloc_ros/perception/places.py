@@ -15,19 +15,21 @@ from semloc_ros.networks.manifest import find_model
 from semloc_ros.networks.place_about import LABELS, PlaceAbout
 from semloc_ros.networks.place_backends import PlaceBackend, open_place_backend
 from semloc_ros.networks.place_inputs import image_planes, label_planes
+from semloc_ros.perception import gradient_places
 from semloc_ros.types import LabelMap
 
 
 class Describer(Protocol):
     """What gives images descriptors of `dimensions` numbers, and length 1. Not thread-safe.
 
-    `about` says what it is, `needs` what it reads: "image" or "labels". Only descriptors of the
-    same `sha256` can be compared. `computed_by` says in words what computes.
+    `needs` says what it reads: "image" or "labels"; `about` what its network is, None without one.
+    Only descriptors of the same `sha256` can be compared. `computed_by` says in words what
+    computes.
     """
 
     name: str
     sha256: str
-    about: PlaceAbout
+    about: PlaceAbout | None
     needs: str
     dimensions: int
     computed_by: str
@@ -37,14 +39,24 @@ class Describer(Protocol):
         image: NDArray[np.uint8] | None,
         labels: LabelMap | None = None,
         mask: NDArray[np.uint8] | None = None,
-    ) -> NDArray[np.float32]: ...
+    ) -> NDArray[np.float32]:
+        """The descriptor (D,) float32, of length 1, of an image (H, W, 3) RGB or (H, W), or of its
+        label map (H, W): see `needs`, the other one may be None. What `mask` (H, W) calls dynamic
+        (255) does not count.
+
+        Raises InputError for what is missing or of another form, and for labels of another set.
+        """
+        ...
 
     def queries(
         self,
         image: NDArray[np.uint8] | None,
         labels: LabelMap | None = None,
         mask: NDArray[np.uint8] | None = None,
-    ) -> NDArray[np.float32]: ...
+    ) -> NDArray[np.float32]:
+        """Descriptors (K, D) of what a map's view of the same place may show of the image, of which
+        the most similar counts; the first is `describe`'s."""
+        ...
 
 
 class NetworkDescriber:
@@ -79,8 +91,7 @@ class NetworkDescriber:
         labels: LabelMap | None = None,
         mask: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.float32]:
-        """Descriptors (K, D) of what a map's view of the same place may show of the image, of which
-        the most similar counts: here the whole image only, K = 1."""
+        """See `Describer`: of the whole image only, K = 1."""
         return self.describe(image, labels, mask)[None]
 
 
@@ -94,5 +105,7 @@ def load_describer(model: str | Path, config: DescriberConfig | None = None) -> 
     config = config or DescriberConfig()
     if not str(model):
         raise ConfigError(expected("model", "the name or the file of a model of places", "''"))
+    if str(model) == gradient_places.NAME:
+        return gradient_places.GradientDescriber()
     path = find_model(Path(model).expanduser())
     return NetworkDescriber(open_place_backend(path, config.backend, config.device, config.threads))

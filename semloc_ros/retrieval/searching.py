@@ -125,8 +125,9 @@ class RankSearch:
 def _best_rows(
     index: DescriptorIndex, parts: Descriptors, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Up to `count` rows and their cosines with the most similar of the parts (K, D), best first."""
-    cosines, rows = (one.ravel() for one in index.search(parts, min(count, len(index))))
+    """Up to `count` rows and their cosines with the best of the parts (K, D), best first."""
+    found = index.search(parts, min(count, len(index)))
+    cosines, rows = found[0].ravel(), found[1].ravel()
     order = np.argsort(-cosines, kind="stable")
     order = order[rows[order] >= 0]
     firsts = np.sort(np.unique(rows[order], return_index=True)[1])[:count]
@@ -143,7 +144,7 @@ def _cosines(
 def _deviations(
     scale: ScoreScale, cosines: NDArray[np.float32], parts: Descriptors
 ) -> FloatArray:
-    """Cosines (R,) in standard deviations above the mean, on the mean of the parts' (K, D) scales."""
+    """Cosines (R,) in standard deviations above the mean, a mean over the parts (K, D)."""
     every = np.repeat(cosines[None], len(parts), axis=0)
     return np.asarray(scale.normalized(every, parts).mean(0), np.float64)
 

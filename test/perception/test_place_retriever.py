@@ -36,6 +36,9 @@ class Known:
         found = (first.astype(float) - 100) @ self._axes
         return (found / np.linalg.norm(found)).astype(np.float32)
 
+    def queries(self, image, labels=None, mask=None):
+        return self.describe(image, labels, mask)[None]
+
 
 RGB, LABELS = Known("rgb", "image", 8), Known("semantic", "labels", 6)
 

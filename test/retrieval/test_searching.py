@@ -27,7 +27,7 @@ def databases() -> list[np.ndarray]:
 
 def noisy(database: np.ndarray, row: int, sigma: float) -> np.ndarray:
     rng = np.random.default_rng(row)
-    return unit(database[row] + sigma * rng.standard_normal(database.shape[1]))
+    return unit(database[row] + sigma * rng.standard_normal((1, database.shape[1])))
 
 
 @pytest.fixture(params=[100_000, 1000], ids=["exact", "lists"])
@@ -39,7 +39,7 @@ def test_one_network_scores_in_deviations(databases, exact_below):
     search = open_search(databases[:1], RetrieverConfig(exact_below=exact_below))
     query = noisy(databases[0], 77, 0.05)
     rows, scores = search.search([query], 8)
-    wanted = normalized((query @ databases[0].T)[None])[0]
+    wanted = normalized(query @ databases[0].T)[0]
     assert rows[0] == 77
     assert np.allclose(scores, wanted[rows], atol=1e-3)
     assert np.all(np.diff(scores) <= 0)
@@ -49,7 +49,7 @@ def test_weighted_scores_are_those_of_all_rows(databases):
     search = open_search(databases, RetrieverConfig(weight=0.3))
     queries = [noisy(databases[0], 77, 0.3), noisy(databases[1], 77, 0.3)]
     rows, scores = search.search(queries, 5)
-    both = [normalized((q @ d.T)[None])[0] for q, d in zip(queries, databases, strict=True)]
+    both = [normalized(q @ d.T)[0] for q, d in zip(queries, databases, strict=True)]
     wanted = 0.3 * both[0] + 0.7 * both[1]
     assert rows.tolist() == np.argsort(-wanted)[:5].tolist()
     assert np.allclose(scores, wanted[rows], atol=1e-3)
@@ -86,9 +86,20 @@ def test_more_rows_than_there_are(databases, exact_below):
     few = [one[:7] for one in databases]
     for fusion in ("weighted", "concatenated", "ranks"):
         search = open_search(few, RetrieverConfig(exact_below=exact_below, fusion=fusion))
-        rows, scores = search.search([one[2] for one in few], 50)
+        rows, scores = search.search([one[2:3] for one in few], 50)
         assert sorted(rows.tolist()) == list(range(7)) and np.isfinite(scores).all()
         assert rows[0] == 2
+
+
+@pytest.mark.parametrize("fusion", ["weighted", "concatenated", "ranks"])
+def test_the_best_part_of_an_image_counts(databases, exact_below, fusion):
+    config = RetrieverConfig(exact_below=exact_below, fusion=fusion)
+    noise = unit(np.random.default_rng(5).standard_normal((6, 32)))
+    parts = np.concatenate([noise[:3], noisy(databases[0], 77, 0.05), noise[3:]])
+    rows, scores = open_search(databases[:1], config).search([parts], 5)
+    assert rows[0] == 77 and len(set(rows.tolist())) == 5 and np.all(np.diff(scores) <= 0)
+    hybrid = open_search(databases, config)
+    assert hybrid.search([parts, noisy(databases[1], 77, 0.05)], 5)[0][0] == 77
 
 
 def test_databases_must_be_of_the_same_rows(databases):
