@@ -60,17 +60,22 @@ def learn_weight(
 
 
 def described(view: PlaceView, describer: Describer) -> NDArray[np.float32]:
-    """The descriptor (D,) of a view; InputError if it lacks what the model reads."""
+    """What a view is looked up by (K, D), the first of which describes it; InputError if it lacks
+    what the model reads."""
     if describer.needs == "labels":
         labels = None if view.read_labels is None else view.read_labels()
-        return describer.describe(None, labels)
-    return describer.describe(view.read())
+        return describer.queries(None, labels)
+    return describer.queries(view.read())
 
 
 def _scores(
     searches: Sequence[Searches], descriptors: NDArray[np.float32]
 ) -> list[FloatArray]:
-    """Per search the normalized scores (Q, N) of its queries with its database."""
-    return [
-        normalized(descriptors[one.queries] @ descriptors[one.database].T) for one in searches
-    ]
+    """Per search the normalized scores (Q, N) of its queries with its database, of descriptors
+    (V, K, D)."""
+    found = []
+    for one in searches:
+        views = descriptors[one.database, 0].T
+        best = [(descriptors[query] @ views).max(0) for query in one.queries]
+        found.append(normalized(np.stack(best)))
+    return found

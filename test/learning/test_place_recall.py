@@ -65,14 +65,14 @@ class Fake:
         self.needs, self._knows = needs, knows
         self._rng = np.random.default_rng(len(knows))
 
-    def describe(self, image: np.ndarray | None, labels: np.ndarray | None = None) -> np.ndarray:
+    def queries(self, image: np.ndarray | None, labels: np.ndarray | None = None) -> np.ndarray:
         given = image if self.needs == "image" else labels
         assert given is not None
         place = int(given[0, 0])
         vector = np.zeros(21, np.float32)
         vector[place if place in self._knows else 20] = 1.0
         vector += 0.02 * self._rng.standard_normal(21).astype(np.float32)
-        return vector / np.float32(np.linalg.norm(vector))
+        return vector[None] / np.float32(np.linalg.norm(vector))
 
 
 def test_the_weight_is_the_one_that_finds_most() -> None:
