@@ -85,8 +85,8 @@ class PlacesTrainingConfig:
     width: int = option(160, "of the network's input", unit="px", low=32, high=4096)
     height: int = option(120, "of the network's input", unit="px", low=32, high=4096)
     contrast: str = option(
-        "none", "of RGB images: as it is, or normalized against what is around each pixel",
-        choices=("none", "local"),
+        "none", "of RGB images: as it is, normalized against what is around each pixel, or nothing "
+        "of it but the directions of edges", choices=("none", "local", "gradients"),
     )
     margin: float = option(
         0.1, "by which squared distances to negatives must be longer", low=0.0001, high=2.0

@@ -20,7 +20,7 @@ from semloc_ros.maps import label_sets
 from semloc_ros.maps.label_sets import LabelSet
 from semloc_ros.networks.manifest import find_model
 from semloc_ros.networks.model_files import save_model, start_from
-from semloc_ros.networks.place_about import LABELS, RGB, PlaceAbout
+from semloc_ros.networks.place_about import IMAGE_PLANES, LABELS, RGB, PlaceAbout
 from semloc_ros.networks.places import make_place_network
 from semloc_ros.perception.label_model import Labeller, load_labeller
 
@@ -121,9 +121,10 @@ def labelled_views(
 def _about(
     out: Path, config: PlacesTrainingConfig, data: PlaceData, origin: Origin
 ) -> PlaceAbout:
+    contrast = config.contrast if data.input == RGB else "none"
     return PlaceAbout(
-        out.stem, config.architecture, config.pooling, 3, config.dimensions, data.input,
-        config.width, config.height, config.contrast if data.input == RGB else "none",
+        out.stem, config.architecture, config.pooling, IMAGE_PLANES[contrast], config.dimensions,
+        data.input, config.width, config.height, contrast,
         training=origin.command, data=origin.data, licence=origin.licence,
     )  # fmt: skip
 
