@@ -45,6 +45,10 @@ def evaluate(
         "", metavar="SOURCE", help="Label maps: a topic, a model (name or file), a folder of "
         "STAMP.png, a world's dataset folder, or LABELS@FRAMES; {name} in it is the condition.",
     ),
+    places: str = typer.Option(
+        "", metavar="MODEL[,MODEL]", help="Places of each image by these models, with which the "
+        "map was described (semloc map places); oracle or oracle=SHARE: made from the truth.",
+    ),
     config: Path | None = typer.Option(
         None, help="Parameters of the localizer, as the node takes them (yaml)."
     ),
@@ -77,6 +81,7 @@ def evaluate(
     """Localize recordings without ROS, the same way each time, and judge every frame."""
     from semloc_ros.evaluation.ablation import judge_variants, read_variants
     from semloc_ros.evaluation.conditions import load_conditions
+    from semloc_ros.evaluation.running import Job
 
     options, formats = _options(config, set_, map), _formats(export)
     variants = parse_variants(ablate)
@@ -86,10 +91,11 @@ def evaluate(
     if predictions is None:
         predictions = out / "predictions"
         options = replace(options, evidence=options.evidence or rerun is not None)
-        jobs = _jobs(_bags(bag), truth or _TRUTH, tuple(inject), labels)
+        job = Job(Path(), truth or _TRUTH, tuple(inject), labels=labels, places=places)
+        jobs = _jobs(_bags(bag), job)
         _predict(jobs, variants, options, predictions)
-    elif bag or inject or truth or labels or ablate:
-        wanted = "no --bag, --truth, --labels, --inject or --ablate beside it"
+    elif bag or inject or truth or labels or places or ablate:
+        wanted = "no --bag, --truth, --labels, --places, --inject or --ablate beside it"
         raise ConfigError(expected("--predictions", wanted, "both"))
     if variants := read_variants(predictions):
         judged = judge_variants(predictions, variants, options.evaluation)
@@ -186,14 +192,10 @@ def _bags(words: list[str]) -> dict[str, Path]:
     return found
 
 
-def _jobs(
-    bags: Mapping[str, Path], truth: str, faults: tuple[str, ...], labels: str
-) -> dict[str, Job]:
-    """What is to be predicted, by condition."""
-    from semloc_ros.evaluation.running import Job
-
+def _jobs(bags: Mapping[str, Path], job: Job) -> dict[str, Job]:
+    """What is to be predicted, by condition: the same of each bag."""
     return {
-        name: Job(bag, truth, faults, labels=labels.replace("{name}", name))
+        name: replace(job, bag=bag, labels=job.labels.replace("{name}", name))
         for name, bag in bags.items()
     }
 
@@ -206,7 +208,7 @@ def _predict(
     from semloc_ros.evaluation.ablation import configured, write_variants
     from semloc_ros.evaluation.faults import parse_faults
     from semloc_ros.evaluation.metrics import recall_thresholds
-    from semloc_ros.evaluation.running import forget_runs, labels_of
+    from semloc_ros.evaluation.running import forget_runs, labels_of, places_of
 
     runs = configured(variants, options) or {"": options}
     for one in runs.values():
@@ -215,6 +217,7 @@ def _predict(
         for job in jobs.values():  # before the map is read
             parse_faults(job.faults)
             labels_of(job, one)
+            places_of(job, None, one)
     recall_thresholds(options.evaluation)
     forget_runs(folder)
     for variant, one in runs.items():

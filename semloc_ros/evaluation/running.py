@@ -129,10 +129,14 @@ def labels_of(
     return replace(config, topics=replace(config.topics, labels=topic)), files
 
 
-def places_of(job: Job, truth: Truth, config: EvaluateConfig) -> PlaceSource | None:
-    """The places of a job, None if it has none; the errors of `find_places`."""
+def places_of(job: Job, truth: Truth | None, config: EvaluateConfig) -> PlaceSource | None:
+    """The places of a job, None if it has none; the errors of `find_places`. Without `truth` they
+    are only looked for: an oracle knows nothing."""
+    if not job.places:
+        return None
     has_labels = bool(job.labels or config.topics.labels)
-    return find_places(job.places, has_labels, truth, config) if job.places else None
+    nothing = Truth(np.empty(0, np.int64), np.empty((0, 4, 4)))
+    return find_places(job.places, has_labels, truth or nothing, config)
 
 
 def read_about(folder: Path) -> dict[str, Any]:

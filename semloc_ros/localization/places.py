@@ -30,6 +30,8 @@ def check_places(places: Places, num_views: int | None = None) -> None:
         raise InputError(expected("places", wanted, f"{poses.shape}, {views.shape}"))
     if not (np.isfinite(poses).all() and np.isfinite(scores).all()):
         raise InputError(expected("places", "finite numbers", "NaN or infinity"))
+    if (poses[:, 3] != [0, 0, 0, 1]).any():
+        raise InputError(expected("places", "last rows 0 0 0 1", "others"))
     turns = poses[:, :3, :3]
     squares = turns @ np.swapaxes(turns, 1, 2)
     if not np.allclose(squares, np.eye(3), atol=_TOLERANCE) or (np.linalg.det(turns) < 0).any():
