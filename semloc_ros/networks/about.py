@@ -74,17 +74,19 @@ def check_count(name: str, value: int, least: int = 1) -> None:
 
 
 def from_fields(kind: type[Kind], found: Mapping[str, Any]) -> Kind:
-    """An `About` from the values that JSON has of its fields; all must be there, and no other.
+    """An `About` from the values that JSON has of its fields. One that has a default may be
+    missing: files stay readable when a kind of models gets another field.
 
-    Raises ModelError for others, and for values that are not of their type.
+    Raises ModelError for missing and unknown fields, and for values that are not of their type.
     """
     hints = typing.get_type_hints(kind)
-    fields = {field.name for field in dataclasses.fields(kind)}
-    if set(found) != fields:
-        odd = sorted(set(found) ^ fields)
+    fields = {field.name: field.default for field in dataclasses.fields(kind)}
+    needed = {name for name, default in fields.items() if default is dataclasses.MISSING}
+    odd = sorted((needed - set(found)) | (set(found) - set(fields)))
+    if odd:
         raise ModelError(expected("about", "the fields of a model", f"{odd[0]} missing or unknown"))
     values = {}
-    for name in fields:
+    for name in found:
         try:
             values[name] = _READ[hints[name]](found[name])
         except (KeyError, TypeError, ValueError) as error:

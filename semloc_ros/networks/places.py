@@ -71,6 +71,7 @@ class GemPooling(nn.Module):
         self.power = nn.Parameter(torch.tensor(_POWER))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The pooled features, of length 1."""
         power = self.power.clamp(min=1.0)
         means = features.clamp(min=_LEAST).pow(power).mean((2, 3)).pow(1.0 / power)
         return functional.normalize(means, dim=1)
@@ -87,6 +88,7 @@ class GridPooling(nn.Module):
         self.reduce = nn.Conv2d(_CHANNELS, _GRID_CHANNELS, 1, bias=False)  # a row loses it
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The pooled features, of length 1."""
         cells = functional.interpolate(
             self.reduce(features.clamp(min=0.0)), _GRID, mode="bilinear", align_corners=False
         )
@@ -104,6 +106,7 @@ class VladPooling(nn.Module):
         self.centres = nn.Parameter(torch.empty(count, _CHANNELS))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The pooled features, of length 1."""
         features = functional.normalize(features, dim=1)
         shares = self.assign(features).softmax(1).flatten(2)
         sums = shares @ features.flatten(2).transpose(1, 2)

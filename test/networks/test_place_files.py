@@ -109,6 +109,15 @@ def test_files_from_before_there_were_other_kinds_are_read() -> None:
     assert json.loads(to_json(about)) == json.loads(OLD)
 
 
+def test_a_field_that_came_later_has_its_default() -> None:
+    said = json.loads(to_json(READ))
+    assert said.pop("contrast") == "none"
+    assert from_json(json.dumps(said)) == READ
+    del said["width"]
+    with pytest.raises(ModelError, match="width missing or unknown"):
+        from_json(json.dumps(said))
+
+
 def test_one_kind_is_not_taken_for_another(folder: Path) -> None:
     places, labels = folder / "seen.safetensors", folder / "three.safetensors"
     for load in (load_label_network, lambda path: open_backend(path, device="cpu")):
