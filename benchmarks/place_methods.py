@@ -18,8 +18,9 @@ from semloc_ros.config import DescriberConfig, LabellerConfig
 from semloc_ros.errors import ConfigError, DatasetError, expected
 from semloc_ros.evaluation import place_baselines as baselines
 from semloc_ros.networks.manifest import find_model
+from semloc_ros.perception.hybrids import load_hybrid
 from semloc_ros.perception.label_model import is_model, load_labeller
-from semloc_ros.perception.places import load_describer
+from semloc_ros.perception.places import Describer, load_describer
 from semloc_ros.types import LabelMap
 
 SHIFT = baselines.SAD_WIDTH // 4  # a quarter of the image to each side
@@ -96,8 +97,9 @@ def label_source(source: str, work: Path) -> LabelSource:
 
 @dataclass(frozen=True)
 class Method:
-    """What describes shots one by one, `describe`, and compares them, `similarity`: (N, …) and
-    (Q, …) values to (Q, N), larger is more alike. `labels`: where it takes labels, if it does."""
+    """What describes shots one by one, `describe`, and compares them, `similarity`: (Q, …) values
+    of queries and (N, …) of references to (Q, N), larger is more alike. `labels`: where it takes
+    labels, if it does."""
 
     name: str
     describe: Callable[[Shot], Values]
@@ -110,27 +112,23 @@ class Method:
 
 
 def by_cosine(queries: Values, references: Values) -> Values:
-    """Scalar products."""
-    return np.asarray(queries @ references.T)
+    """Scalar products of parts (Q, K, D) with the first, the whole, of (N, K, D): the best part."""
+    count, parts, dimensions = queries.shape
+    products = queries.reshape(count * parts, dimensions) @ references[:, 0].T
+    return np.asarray(products.reshape(count, parts, -1).max(axis=1))
 
 
-def by_best_part(queries: Values, references: Values) -> Values:
-    """The largest scalar product of any of the queries' parts (Q, K, D) with the reference's
-    first (N, K, D)."""
-    whole = np.ascontiguousarray(references[:, 0].T)
-    return np.stack([(parts @ whole).max(0) for parts in queries])
+def by_shifted_sad(queries: Values, references: Values) -> Values:
+    """`shifted_sad` with `SHIFT`."""
+    return baselines.shifted_sad(queries, references, SHIFT)
 
 
 def hand_made(sources: Sequence[LabelSource]) -> list[Method]:
     """The baselines; the one of labels for each source of labels."""
-
-    def shifted(queries: Values, references: Values) -> Values:
-        return baselines.shifted_sad(queries, references, SHIFT)
-
     found = [
-        Method("tiny image", lambda shot: baselines.tiny_image(shot.read()), by_cosine),
-        Method("HOG", lambda shot: baselines.hog(shot.read()), by_cosine),
-        Method("SAD, shifted", lambda shot: baselines.patch_normalized(shot.read()), shifted),
+        Method("tiny image", lambda shot: baselines.tiny_image(shot.read())[None], by_cosine),
+        Method("HOG", lambda shot: baselines.hog(shot.read())[None], by_cosine),
+        Method("SAD", lambda shot: baselines.patch_normalized(shot.read()), by_shifted_sad),
     ]
     return found + [_label_grid(source) for source in sources]
 
@@ -138,25 +136,43 @@ def hand_made(sources: Sequence[LabelSource]) -> list[Method]:
 def _label_grid(source: LabelSource) -> Method:
     grid = baselines.label_grid(source.count, source.dropped)
     name = f"label grid ({source.name})"
-    return Method(name, lambda shot: grid(source.read(shot)), by_cosine, source)
+    return Method(name, lambda shot: grid(source.read(shot))[None], by_cosine, source)
 
 
-def of_model(model: str, sources: Sequence[LabelSource]) -> list[Method]:
-    """A trained describer; one of labels for each source that has as many labels.
+def of_models(
+    names: Sequence[str], sources: Sequence[LabelSource]
+) -> tuple[list[Method], list[tuple[str, str, str]]]:
+    """The methods of models, and (semantic, RGB, weight) of those that are hybrids, whose weight
+    was learned: with each source of labels."""
+    methods: dict[str, Method] = {}
+    pairs = []
+    for name in names:
+        hybrid = load_hybrid(name)
+        parts = [name] if hybrid is None else [hybrid.semantic, hybrid.rgb]
+        describers = [load_describer(part, DescriberConfig(threads=1)) for part in parts]
+        found = [of_describer(one, sources) for one in describers]
+        methods |= {one.name: one for many in found for one in many}
+        if hybrid is not None:
+            hybrid.check(describers[0].sha256, describers[1].sha256)
+            both = [(a.name, b.name) for a in found[0] for b in found[1]]
+            pairs += [(a, b, str(hybrid.weight)) for a, b in both]
+    return list(methods.values()), pairs
 
-    DatasetError if there is none for it.
-    """
-    describer = load_describer(model, DescriberConfig(threads=1))
-    if describer.about is None or describer.needs == "image":
-        return [Method(describer.name, lambda shot: describer.queries(shot.read()), by_best_part)]
+
+def of_describer(describer: Describer, sources: Sequence[LabelSource]) -> list[Method]:
+    """One method for images; of labels one for each source that has as many labels, DatasetError
+    if none has."""
+    if describer.needs == "image" or describer.about is None:
+        return [Method(describer.name, lambda shot: describer.queries(shot.read()), by_cosine)]
     count = describer.about.num_labels
     fitting = [one for one in sources if one.count == count]
     if not fitting:
-        raise DatasetError(expected("--labels", f"a source of {count} labels for {model}", "none"))
+        wanted = f"a source of {count} labels for {describer.name}"
+        raise DatasetError(expected("--labels", wanted, "none"))
 
     def of(source: LabelSource) -> Method:
         def describe(shot: Shot) -> Values:
-            return describer.describe(shot.read(), source.read(shot))
+            return describer.queries(None, source.read(shot))
 
         return Method(f"{describer.name} ({source.name})", describe, by_cosine, source)
 

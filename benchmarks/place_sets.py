@@ -128,8 +128,8 @@ def _odometry(drive: Path, camera: str, stamps_ns: Sequence[int]) -> FloatArray:
     """`odom_from_camera` (N, 4, 4) as the robot's wheels had it at the images' stamps."""
     rows = np.loadtxt(drive / "odometry.txt", delimiter=",")
     times = np.loadtxt(drive / "odometry.txt", delimiter=",", usecols=0, dtype=np.int64)
-    rigs = np.loadtxt(drive / "sensors" / "rigs.txt", delimiter=",", dtype=str)
-    mounted = next(row[2:].astype(float) for row in rigs if row[1].strip() == camera)
+    rigs = [line.split(", ") for line in (drive / "sensors" / "rigs.txt").read_text().splitlines()]
+    mounted = next(np.array(row[2:], float) for row in rigs if len(row) == 9 and row[1] == camera)
     camera_from_base = se3.from_quaternion_xyzw(mounted[4:], mounted[[1, 2, 3, 0]])
     odom_from_base = [
         se3.from_quaternion_xyzw(row[5:8], row[[2, 3, 4, 1]]) for row in rows

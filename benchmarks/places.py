@@ -26,11 +26,10 @@ from place_methods import (
     LabelSource,
     Method,
     Values,
-    by_best_part,
     by_cosine,
     hand_made,
     label_source,
-    of_model,
+    of_models,
 )
 from place_sets import AGAINST_MAP, Pair, PlaceSet, corridor, redkitchen, street, stromovka
 from place_votes import NAME as VOTES
@@ -57,19 +56,20 @@ def main() -> None:
     cv2.setNumThreads(1)
     sources = [label_source(one, options.work) for one in options.labels]
     methods = hand_made(sources) if options.baselines else []
-    methods += [one for model in options.models for one in of_model(model, sources)]
+    of_given, pairs = of_models(options.models, sources)
+    methods += of_given
     tables = []
     for name in options.sets:
         one = _place_set(name, options)
         scores, spent = _scores(one, methods)
-        _add_hybrids(scores, {method.name: method for method in methods}, options.hybrid)
+        _add_hybrids(scores, {way.name: way for way in methods}, [*pairs, *options.hybrid])
         _add_reranked(one, scores, {source.name: source for source in sources}, options.rerank)
         if name == "street" and options.map:
             scores[VOTES] = vote_scores(one, options.map)
-        for group, pairs in one.groups.items():
-            tables.append(_table(one, group, pairs, scores, spent))
+        for group, asked in one.groups.items():
+            tables.append(_table(one, group, asked, scores, spent))
             if options.figure:
-                _draw(one, group, pairs, scores, options.figure)
+                _draw(one, group, asked, scores, options.figure)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(tables, indent=2))
@@ -77,7 +77,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = arguments(__doc__ or "")
-    parser.add_argument("models", nargs="*", help="names in models/, or files of models")
+    parser.add_argument("models", nargs="*", help="models and hybrids: names or files; gradients")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--world", type=Path, default=ROOT / "out" / "street")
     parser.add_argument("--camera", default="camera_left", help="of the street")
@@ -139,8 +139,7 @@ def _add_hybrids(
         _check_known("--hybrid", (first, second), methods)
         if first not in scores or second not in scores:
             continue
-        kinds = [methods[name].similarity for name in (first, second)]
-        cosines = all(one in (by_cosine, by_best_part) for one in kinds)
+        cosines = all(methods[name].similarity is by_cosine for name in (first, second))
         for pair in scores[first]:
             both = scores[first][pair], scores[second][pair]
             for way, found in hybrids(*both, float(weight), cosines).items():
