@@ -11,6 +11,13 @@ from semloc_ros.config.learning import LoopConfig
 from semloc_ros.options import option, section
 
 
+def _labels_width() -> Any:
+    return option(
+        640, "to which narrower images are enlarged before a model labels them", unit="px",
+        low=0, high=8192,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class PairingConfig:
     """Which images show one place, and which do not."""
@@ -88,6 +95,7 @@ class PlacesTrainingConfig:
         "none", "of RGB images: as it is, normalized against what is around each pixel, or nothing "
         "of it but the directions of edges", choices=("none", "local", "gradients"),
     )
+    labels_width: int = _labels_width()
     margin: float = option(
         0.1, "by which squared distances to negatives must be longer", low=0.0001, high=2.0
     )
@@ -127,6 +135,7 @@ class HybridTrainingConfig:
 
     steps: int = option(50, "weights that are tried, beside 0", low=1, high=10_000)
     queries: int = option(5000, "that are sought, at most", low=1, high=10_000_000)
+    labels_width: int = _labels_width()
     pairing: PairingConfig = section(PairingConfig)
 
 

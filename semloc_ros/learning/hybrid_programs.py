@@ -36,7 +36,8 @@ def train_hybrid(
     views = read_views(folders, split=_VALIDATE)
     if labels != TRUTH:
         with TemporaryDirectory() as scratch:
-            views = labelled_views(views, labels, label_files or Path(scratch))[1]
+            files = label_files or Path(scratch)
+            views = labelled_views(views, labels, files, config.labels_width)[1]
             found = learn_weight(views, semantic, rgb, config, tell)
     else:
         found = learn_weight(views, semantic, rgb, config, tell)

@@ -106,19 +106,28 @@ def describe(
 
 
 def labelled_by(
-    views: Sequence[PlaceView], labeller: Labeller, folder: Path,
+    views: Sequence[PlaceView], labeller: Labeller, folder: Path, width: int = 0,
     tell: Callable[[], None] = lambda: None,
 ) -> list[PlaceView]:  # fmt: skip
     """The views with the label maps of a model, in files below `folder`, made where they are
-    not there yet. `tell` is called for each. Raises ConfigError where it cannot write."""
+    not there yet; narrower images are enlarged to `width` pixels for it. `tell` is called for
+    each. Raises ConfigError where it cannot write."""
     found = []
     for view in views:
         path = (folder / view.run / view.name).with_suffix(".png")
         if not path.is_file():
-            _write(path, labeller.label(view.read()))
+            _write(path, labeller.label(_enlarged(view.read(), width)))
         found.append(replace(view, read_labels=partial(read_labels, path)))
         tell()
     return found
+
+
+def _enlarged(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    height, before = image.shape[:2]
+    if before >= width:
+        return image
+    size = (width, round(height * width / before))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _write(path: Path, labels: LabelMap) -> None:

@@ -71,7 +71,7 @@ def train_places(
         else:
             files = data.label_files or training_folder(out) / _FILES
             labeller, views = labelled_views(
-                [*training, *validation], data.labels, files, tell_labels
+                [*training, *validation], data.labels, files, config.labels_width, tell_labels
             )
             training, validation = views[: len(training)], views[len(training) :]
             about = _with_labels(about, labeller.name, labeller.about)
@@ -110,12 +110,14 @@ def read_split(
 
 
 def labelled_views(
-    views: Sequence[PlaceView], model: str, files: Path, tell: TellLabels = lambda: None
-) -> tuple[Labeller, list[PlaceView]]:
-    """The labeller of a model, and the views with its label maps, which lie below `files`."""
+    views: Sequence[PlaceView], model: str, files: Path, width: int = 0,
+    tell: TellLabels = lambda: None,
+) -> tuple[Labeller, list[PlaceView]]:  # fmt: skip
+    """The labeller of a model, and the views with its label maps, which lie below `files`; of
+    images that are narrower than `width` pixels, enlarged to it."""
     labeller = load_labeller(model)
-    folder = files / f"{labeller.name}-{sealed(_file_of(model)).split()[-1]}"
-    return labeller, labelled_by(views, labeller, folder, tell)
+    folder = files / f"{labeller.name}-{sealed(_file_of(model)).split()[-1]}-{width}"
+    return labeller, labelled_by(views, labeller, folder, width, tell)
 
 
 def _about(
