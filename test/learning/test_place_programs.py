@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -108,9 +109,11 @@ class Dark:
 
     def __init__(self) -> None:
         self.count = 0
+        self.sizes: set[tuple[int, ...]] = set()
 
     def label(self, image: np.ndarray) -> np.ndarray:
         self.count += 1
+        self.sizes.add(image.shape[:2])
         return (image.mean(2) < 100).astype(np.uint8)
 
 
@@ -134,7 +137,10 @@ def test_labels_of_a_model_are_made_once(
     assert (about.labels, about.num_labels, about.kept) == ("dark", 2, (0,))
     (tmp_path / "dark.npz").write_bytes(b"other weights")  # their labels are others
     train_places(data, CONFIG, tmp_path / "c.safetensors", 0)
-    assert labeller.count == 48
+    assert labeller.count == 48 and labeller.sizes == {(480, 640)}
+    wide = replace(CONFIG, labels_width=2 * WIDTH)
+    train_places(data, wide, tmp_path / "d.safetensors", 0)
+    assert labeller.sizes == {(480, 640), (2 * HEIGHT, 2 * WIDTH)}
 
 
 def test_a_hybrid_of_the_two(
