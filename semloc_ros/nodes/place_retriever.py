@@ -92,7 +92,9 @@ class PlaceRetrieverNode(ImageNode):
             inputs.close()
 
     def _load(self) -> None:
-        self._retriever = self._open(self._options.config)
+        config = self._options.config
+        self._retriever = self._open(config)
+        self.get_logger().info(f"{config.map}: places by {config.retriever.models}")
 
     def _unload(self) -> None:
         self._retriever = None

@@ -25,7 +25,7 @@ from semloc_ros.errors import ConfigError, InputError, MapError, ModelError
 from semloc_ros.geometry import se3
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.place_messages import places_from
-from semloc_ros.nodes.place_retriever import PlaceRetrieverNode
+from semloc_ros.nodes.place_retriever import PlaceRetrieverNode, open_retriever
 from semloc_ros.types import Places
 
 LATCHED = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -308,6 +308,26 @@ def test_what_cannot_be_loaded_is_a_failed_transition_with_one_line(start, error
     assert rig.last()["detail"] == str(error)
     assert rig.statuses[-1].level == DiagnosticStatus.ERROR
     assert rig.state() == LifecycleState.PRIMARY_STATE_UNCONFIGURED
+
+
+@pytest.mark.parametrize(
+    ("options", "reason", "line"),
+    [
+        ({}, "bad_config", "map: expected the folder of a map, got ''"),
+        ({"map": "/"}, "bad_config", "models: expected one or two models of places, got 0"),
+        (
+            {"map": "/no/such/map", "retriever.models": "mine"}, "bad_map",
+            "/no/such/map: expected a map folder",
+        ),
+    ],
+)  # fmt: skip
+def test_a_map_that_is_none_is_one_line_and_another_may_be_named(start, options, reason, line):
+    rig = start(open_retriever, **options)
+    rig.until(lambda: rig.says(reason))
+    assert rig.last()["detail"].startswith(line) and "\n" not in rig.last()["detail"]
+    other = Parameter("map", value="/no/other/map")
+    assert rig.node.set_parameters([other])[0].successful, "not configured: free to change"
+    assert not rig.change(Transition.TRANSITION_CONFIGURE)
 
 
 def test_the_whole_lifecycle_twice(start):
