@@ -141,8 +141,10 @@ class HybridTrainingConfig:
 
 PLACES_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "small": {
-        "training.iterations": 1500, "training.batch": 8, "training.learning_rate": 0.001,
-        "training.validate_every": 250, "training.validation_samples": 500,
+        "pooling": "grid", "contrast": "local", "width": 128, "height": 96, "margin": 0.3,
+        "negatives": 1, "refresh_every": 100,
+        "training.iterations": 1000, "training.batch": 12, "training.learning_rate": 0.001,
+        "training.validate_every": 100, "training.validation_samples": 500,
     },
     # what it says in section 5 and its appendix: margin, negatives and the pool of 1000 they are
     # drawn from, new descriptors every 500 to 1000 queries, 4 tuples a step

@@ -15,6 +15,7 @@ from semloc_ros.networks.places import PlaceNetwork
 _AT_ONCE = 32  # images through the network
 _MOST = 1500  # images that the statistics are of
 _PER_IMAGE = 100  # features of an image, for the centres of NetVLAD
+_OTHERS = 0.1  # standard deviation of what cannot be whitened; of the others it is below 1
 _FLOOR = 0.01  # of the largest variance; added to all, so that noise is not blown up
 
 
@@ -70,14 +71,18 @@ def _start_statistics(
 
 
 def _start_projection(project: nn.Linear, pooled: torch.Tensor) -> None:
-    """Pooled images (N, C) float64 have mean 0 and no correlations after it; rows for which there
-    are too few images begin at 0."""
+    """Pooled images (N, C) float64 have mean 0 and no correlations after it. Rows of the layer for
+    which there are too few images keep their directions, and count little: none would be 0, from
+    where triplets never move it."""
     mean = pooled.mean(0)
     _, deviations, axes = torch.linalg.svd(pooled - mean, full_matrices=False)
     variances = deviations.square() / len(pooled)
     count = min(project.out_features, len(pooled) - 1, len(axes))
     scales = (variances[:count] + _FLOOR * variances[0].clamp(min=1e-12)).rsqrt()
-    weight = (axes[:count] * scales[:, None]).float()
-    project.weight[:count] = weight.to(project.weight.device)
-    project.bias[:count] = (-weight @ mean.float()).to(project.weight.device)
-    project.weight[count:], project.bias[count:] = 0.0, 0.0
+    others = project.weight[count:].cpu().double()
+    if len(others):
+        spread = ((pooled - mean) @ others.T).std(0, unbiased=False).clamp(min=1e-12)
+        others = others * (_OTHERS / spread)[:, None]
+    weight = torch.cat([axes[:count] * scales[:, None], others])
+    project.weight.copy_(weight.float())
+    project.bias.copy_((-weight @ mean).float())

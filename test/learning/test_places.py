@@ -88,6 +88,13 @@ def test_a_fresh_network_tells_images_apart() -> None:
     assert np.median(similar[~np.eye(len(similar), dtype=bool)]) < 0.5
 
 
+def test_more_dimensions_than_images_all_say_something() -> None:
+    fresh = program(dataclasses.replace(CONFIG, dimensions=100))
+    fresh.start(0, torch.device("cpu"))
+    found = describe(Pictures(street(2), RGB, 100), fresh.network, torch.device("cpu"))
+    assert (found.std(0) > 1e-4).all()
+
+
 def test_pictures_beyond_the_memory_are_read_again() -> None:
     reads = []
 
