@@ -92,8 +92,8 @@ class PlaceRetrieverNodeConfig:
     )
     map_frame: str = option("map", "frame of the map")
     labels_wait_ms: float = option(
-        1000.0, "longest wait for the label map of an image, where a model reads labels", unit="ms",
-        low=0.0, high=1500.0,
+        1000.0, "where a model reads labels: that none come is said after this wait", unit="ms",
+        low=0.0, high=60_000.0,
     )
     mask_wait_ms: float = option(
         30.0, "longest wait for the mask of an image", unit="ms", low=0.0, high=1000.0

@@ -91,7 +91,7 @@ class ImageNode(StagedNode):
         images = self._image_store()
         kind = CompressedImage if self._transport() == "compressed" else Image
         subscription = self.create_subscription(
-            kind, "image", images.store, NEWEST, event_callbacks=NO_EVENTS
+            kind, "image", partial(self._store, images), NEWEST, event_callbacks=NO_EVENTS
         )
         loop = Loop(self, partial(self._turn, images))
         timer = self.create_timer(DIAGNOSTICS_S, self._diagnose, clock=self._steady)
@@ -99,11 +99,14 @@ class ImageNode(StagedNode):
         self._active = _Active(images, subscription, loop, (timer,))
         loop.start()
 
+    def _store(self, images: ImageStore, message: Image | CompressedImage) -> None:
+        self._last_at_s, self._is_silent = time.monotonic(), False
+        images.store(message)
+
     def _turn(self, images: ImageStore) -> None:
         arrival = images.take(_POLL_S)
         if arrival is None:
             return
-        self._last_at_s, self._is_silent = arrival.at_s, False
         header = arrival.message.header
         try:
             values = self._timed(arrival)

@@ -11,7 +11,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.newest import Arrival
 
-_IMAGES, _KEPT = 20, 40  # images that wait, and messages of a kind that may belong to one of them
+_MOST_BYTES = 64_000_000  # of images that wait: 70 of 640 x 480, as a network takes its time
+_KEPT = 40  # messages of a kind, that may belong to one of them
 _FLOW_S = 2.0  # without one for longer, none is waited for
 
 
@@ -19,7 +20,8 @@ class JoinedImages:
     """Keeps images and their companions, by the name of their kind; thread-safe.
 
     `needed` names the kind without which an image is of no use, "" none: an image is taken when
-    that has come. Where none comes for `wait_s`, an image is taken without, so that it can be said.
+    that has come. Each time that none comes for `wait_s` while images wait, the oldest is taken
+    without, so that it can be said; the others may still get theirs.
     """
 
     def __init__(self, needed: str, wait_s: float) -> None:
@@ -27,14 +29,19 @@ class JoinedImages:
         self._images: deque[Arrival] = deque()
         self._needed, self._wait_s = needed, wait_s
         self._flows: dict[str, _Flow] = {}
+        self._bytes, self._since_s = 0, 0.0  # of the images, and when their wait began
         self.replaced = 0  # images that nobody took
 
     def store(self, message: Image | CompressedImage) -> None:
         """Keep this image too."""
         with self._changed:
-            self._images.append(Arrival(message, time.monotonic()))
-            if len(self._images) > _IMAGES:
-                self._images.popleft()
+            now = time.monotonic()
+            if not self._images:
+                self._since_s = now
+            self._images.append(Arrival(message, now))
+            self._bytes += len(message.data)
+            while self._bytes > _MOST_BYTES and len(self._images) > 1:
+                self._drop_oldest()
                 self.replaced += 1
             self._changed.notify_all()
 
@@ -54,8 +61,9 @@ class JoinedImages:
                 if time.monotonic() >= deadline:
                     return None
                 self._changed.wait(max(remaining, 0.0))
-            while self._images.popleft() is not chosen:
+            while self._drop_oldest() is not chosen:
                 self.replaced += 1
+            self._since_s = time.monotonic()
             return chosen
 
     def find(self, kind: str, stamp_ns: int, wait_s: float = 0.0) -> Image | None:
@@ -73,23 +81,30 @@ class JoinedImages:
         with self._changed:
             self._images.clear()
             self._flows.clear()
+            self._bytes = 0
+
+    def _drop_oldest(self) -> Arrival:
+        oldest = self._images.popleft()
+        self._bytes -= len(oldest.message.data)
+        return oldest
 
     def _chosen(self) -> Arrival | None:
+        if not self._images:
+            return None
         if not self._needed:
-            return self._images[-1] if self._images else None
-        flow = self._flows.get(self._needed, _Flow())
-        has_it = (one for one in reversed(self._images) if _stamp(one) in flow.messages)
-        now, last_s = time.monotonic(), flow.came_s
-        late = (one for one in reversed(self._images)
-                if max(one.at_s, last_s) + self._wait_s <= now)  # fmt: skip
-        return next(has_it, None) or next(late, None)
+            return self._images[-1]
+        there = self._flows.get(self._needed, _Flow()).messages
+        for image in reversed(self._images):
+            if messages.stamp_ns(image.message.header.stamp) in there:
+                return image
+        return self._images[0] if time.monotonic() >= self._patience() else None
 
     def _patience(self) -> float:
-        """When the oldest image has waited long enough."""
+        """When images have waited long enough for what is needed."""
         if not self._images:
             return float("inf")
-        flow = self._flows.get(self._needed, _Flow())
-        return max(self._images[0].at_s, flow.came_s) + self._wait_s
+        came_s = self._flows.get(self._needed, _Flow()).came_s
+        return max(self._since_s, came_s) + self._wait_s
 
 
 class _Flow:
@@ -111,7 +126,3 @@ class _Flow:
         """Whether the one of that stamp is still to be expected."""
         flows = time.monotonic() - self.came_s < _FLOW_S
         return flows and not any(stamp >= stamp_ns for stamp in self.messages)
-
-
-def _stamp(arrival: Arrival) -> int:
-    return messages.stamp_ns(arrival.message.header.stamp)

@@ -64,7 +64,7 @@ class PlaceInputs:
             return None
         message = self.images.find(LABELS, stamp_ns)
         if message is None:
-            wanted = f"those of the image within {self._config.labels_wait_ms:g} ms"
+            wanted = f"those of an image within {self._config.labels_wait_ms:g} ms"
             topic = self._node.resolve_topic_name(LABELS)
             raise Refused(NO_LABELS, expected(LABELS, wanted, f"none on {topic}"))
         try:

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from semloc_ros.nodes import messages
+from semloc_ros.nodes import joined_images, messages
 from semloc_ros.nodes.joined_images import JoinedImages
 
 PIXELS = np.zeros((2, 3), np.uint8)
@@ -63,11 +63,15 @@ def test_labels_that_come_meanwhile_end_the_wait(make):
     assert ms_of(arrival) == 200 and 0.04 < took < 2.0
 
 
-def test_where_no_labels_come_the_newest_that_waited_long_enough_is_taken_without(make):
-    store = make(wait_s=0.1, images=(100, 200))
+def test_where_no_labels_come_the_oldest_is_taken_without_and_others_may_get_theirs(make):
+    store = make(wait_s=0.1)
     arrival, took = timed(store.take, 5.0)
-    assert 0.09 < took < 2.0 and ms_of(arrival) in (100, 200)
+    assert 0.08 < took < 2.0 and ms_of(arrival) == 100
     assert store.find("labels", 100_000_000) is None
+    arrival, took = timed(store.take, 5.0)
+    assert 0.08 < took < 2.0 and ms_of(arrival) == 200, "one at a time"
+    store.add("labels", message(300))
+    assert ms_of(store.take(0.0)) == 300 and store.replaced == 0
 
 
 def test_a_slow_network_holds_nothing_up(make):
@@ -78,8 +82,7 @@ def test_a_slow_network_holds_nothing_up(make):
     store.add("labels", message(100))
     assert ms_of(store.take(0.0)) == 100
     assert store.take(0.05) is None, "labels came a moment ago: the others may get theirs"
-    arrival, _ = timed(store.take, 5.0)
-    assert ms_of(arrival) == 300, "but not for ever"
+    assert ms_of(store.take(5.0)) == 200, "but not for ever"
 
 
 def test_masks_are_waited_for_only_while_they_come(make):
@@ -102,13 +105,17 @@ def test_of_equal_stamps_the_last_counts(make):
     assert store.find("labels", 100_000_000) is second
 
 
-def test_what_is_kept_is_bounded(make):
+def test_what_is_kept_is_bounded(make, monkeypatch):
+    monkeypatch.setattr(joined_images, "_MOST_BYTES", 20 * PIXELS.size)
     store = make(images=range(100, 200))
     for ms in range(100, 200):
         store.add("labels", message(ms))
     assert store.replaced == 80
     assert store.find("labels", 100_000_000) is None
     assert ms_of(store.take(0.0)) == 199 and store.replaced == 99
+    for ms in range(200, 225):
+        store.store(message(ms))
+    assert store.replaced == 99 + 5, "what was taken is not counted any more"
 
 
 def test_after_a_jump_of_the_clock_nothing_is_left(make):

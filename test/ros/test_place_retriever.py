@@ -179,7 +179,7 @@ def test_a_model_of_labels_gets_those_of_the_image_and_no_other(start):
     rig.until(lambda: rig.says("no_labels"), every=lambda: rig.send(STAMP + 2))
     last = rig.last()
     assert last["detail"] == (
-        "labels: expected those of the image within 200 ms, got none on /labels"
+        "labels: expected those of an image within 200 ms, got none on /labels"
     )
     assert last["stamp"] == str(STAMP + 2) and rig.statuses[-1].level == DiagnosticStatus.ERROR
     assert STAMP + 2 not in [call[0] for call in fake.calls], "nothing is guessed"
@@ -199,6 +199,13 @@ def test_an_image_waits_for_its_labels(start):
     rig.until(lambda: rig.places, every=send)
     assert {call[0] for call in fake.calls} == {STAMP}
     assert all(messages.stamp_ns(one.header.stamp) == STAMP for one in rig.places)
+
+
+def test_images_that_wait_for_labels_are_not_missing(start):
+    rig = start(FakeRetriever(["labels"]), labels_wait_ms=3000.0).ready(labels=True)
+    rig.until(lambda: rig.says("no_labels"), every=rig.send)
+    words = [{pair.key: pair.value for pair in one.values}["reason"] for one in rig.statuses]
+    assert "no_image" not in words, "they come, though none was served for 3 s"
 
 
 def test_broken_labels_are_said_and_the_next_good_ones_are_taken(start):
