@@ -85,7 +85,8 @@ def info(
 
     semantic_map = load_map(folder, verify)
     table = Table(title=str(folder), show_header=False)
-    for name, value in _facts(semantic_map, folder).items():
+    facts = _facts(semantic_map, folder) | {"places": _places_text(folder, verify)}
+    for name, value in facts.items():
         table.add_row(name, str(value))
     Console().print(table)
 
@@ -244,7 +245,7 @@ def _facts(semantic_map: SemanticMap, folder: Path) -> dict[str, object]:
     for name in ("median_error_px", "refinement"):
         if name in manifest.build:
             facts[name.replace("_px", " (px)").replace("_", " ")] = manifest.build[name]
-    return facts | {"labels": _labels_text(semantic_map), "places": _places_text(folder)}
+    return facts | {"labels": _labels_text(semantic_map)}
 
 
 def _labels_text(semantic_map: SemanticMap) -> str:
@@ -257,11 +258,15 @@ def _labels_text(semantic_map: SemanticMap) -> str:
     return f"{histogram.shape[1]}, {stay}, on {labelled} of {len(histogram)} points"
 
 
-def _places_text(folder: Path) -> str:
-    """Which models described the views."""
-    from semloc_ros.maps.place_files import list_places
+def _places_text(folder: Path, verify: bool) -> str:
+    """Which models described the views, after checking that it is of these views, and whole."""
+    from semloc_ros.maps.place_files import list_places, load_places
 
-    return ", ".join(one.model for one in list_places(folder).values()) or "none"
+    kept = list_places(folder).values()
+    if verify:
+        for one in kept:
+            load_places(folder, one.model, one.sha256)
+    return ", ".join(one.model for one in kept) or "none"
 
 
 def _bar() -> Progress:

@@ -146,11 +146,12 @@ def _lists(descriptors: Descriptors, seed: int) -> Any:
     parts = next(
         one for one in range(max(1, dimensions // _CODE_DIMENSIONS), 0, -1) if dimensions % one == 0
     )
+    coarse: Any = faiss.IndexFlatIP(dimensions)
     index = faiss.IndexIVFPQFastScan(
-        faiss.IndexFlatIP(dimensions), dimensions, cells, parts, _CODE_BITS,
-        faiss.METRIC_INNER_PRODUCT,
+        coarse, dimensions, cells, parts, _CODE_BITS, faiss.METRIC_INNER_PRODUCT
     )
-    index.own_fields = False
+    coarse.this.disown()  # not every faiss keeps it as long as the index
+    index.own_fields = True
     for means in (index.cp, index.pq.cp):
         means.seed, means.niter = (seed + 1) % 2**31, 10  # faiss takes an int of 32 bits
         means.max_points_per_centroid, means.min_points_per_centroid = _TRAINING_PER_LIST, 1

@@ -175,5 +175,9 @@ def test_places_of_the_views_before_are_refused(map_folder, images, models):
     save_map(dataclasses.replace(before, camera_from_map=poses), map_folder)
     kept.rename(map_folder / "places")
     config = RetrieverConfig(models=str(model), describer=DescriberConfig("auto", "cpu", 1))
-    with pytest.raises(MapError, match="expected places of this map's views .* other views"):
+    line = "expected places of this map's views .* other views"
+    with pytest.raises(MapError, match=line):
         PlaceRetriever.open(map_folder, config)
+    with pytest.raises(MapError, match=line):
+        raise run("info", map_folder).exception
+    assert run("info", map_folder, "--no-verify").exit_code == 0
