@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 def places(
     folder: Path,
     model: str = typer.Option(
-        ..., help="A model of places, by name or file (.safetensors or .onnx), or "
-        "gradients, which needs none."
+        ..., help="A model of places, by name or file (.safetensors or .onnx); gradients, which "
+        "needs none; or a hybrid (.yaml), both of whose models describe."
     ),
     images: Path = typer.Option(
         None, help="The map's images, as a folder, a kapture folder or a bag."
@@ -58,15 +58,32 @@ def places(
     They are of these views and this model's weights; each model has its own. `semloc map label`
     keeps them, a map that is built anew has none.
     """
-    from semloc_ros.maps.place_files import save_places
     from semloc_ros.maps.storage import load_map
-    from semloc_ros.perception.map_places import describe_views
+    from semloc_ros.perception.hybrids import load_hybrid
     from semloc_ros.perception.places import load_describer
 
     given = parse_assignments(set_)
     labeller = take_labeller(given)
-    describer = load_describer(model, from_mapping(DescriberConfig, given))
+    options = from_mapping(DescriberConfig, given)
+    hybrid = load_hybrid(model)
+    names = [model] if hybrid is None else [hybrid.semantic, hybrid.rgb]
+    describers = [load_describer(name, options) for name in names]
+    if hybrid is not None:
+        hybrid.check(describers[0].sha256, describers[1].sha256)
     semantic_map = load_map(folder)
+    for one in describers:
+        unread = hybrid is not None and one.needs != "labels"
+        _describe(one, folder, semantic_map, images, None if unread else labels, labeller)
+
+
+def _describe(
+    describer: Describer, folder: Path, semantic_map: SemanticMap, images: Path | None,
+    labels: str | None, labeller: LabellerConfig,
+) -> None:
+    """Describe the views by one model into the map's folder."""
+    from semloc_ros.maps.place_files import save_places
+    from semloc_ros.perception.map_places import describe_views
+
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory()))
         read, known = _labels(describer, labels, images, semantic_map, labeller, scratch)

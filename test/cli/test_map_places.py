@@ -143,6 +143,28 @@ def test_rgb_with_labels_for_reranking(map_folder, images, models, labels):
         PlaceRetriever.open(map_folder, config)
 
 
+def test_both_models_of_a_hybrid_describe(map_folder, images, models, labels, tmp_path):
+    from semloc_ros.networks.manifest import file_sha256
+    from semloc_ros.perception.hybrids import Hybrid, write_hybrid
+
+    files = [models / "places_labels.safetensors", models / "places_rgb.safetensors"]
+    seals = (file_sha256(files[0]), file_sha256(files[1]))
+    hybrid = tmp_path / "both.yaml"
+    write_hybrid(hybrid, Hybrid(str(files[0]), str(files[1]), seals, 0.4, {}))
+    words = ("--model", hybrid, "--images", images, "--labels", labels, *CPU)
+    result = run("places", map_folder, *words)
+    assert result.exit_code == 0, result.output
+    assert len(list_places(map_folder)) == 2
+    options = DescriberConfig("auto", "cpu", 1)
+    config = RetrieverConfig(models=str(hybrid), rerank_weight=0.1, describer=options)
+    retriever = PlaceRetriever.open(map_folder, config)
+    image = cv2.imread(str(images / "left" / "2.png"))
+    seen = np.ascontiguousarray(image[..., ::-1])
+    assert retriever.retrieve(0, seen, image[..., 0] % 3).views[0] == 2
+    write_hybrid(hybrid, Hybrid(str(files[0]), str(files[1]), ("0" * 64, seals[1]), 0.4, {}))
+    refused(ModelError, "as in the hybrid", map_folder, *words)
+
+
 def test_what_is_missing_is_one_line(map_folder, images, models, tmp_path):
     rgb = ("--model", models / "places_rgb.safetensors", *CPU)
     refused(ConfigError, "--images: expected the map's images, which places_rgb reads",
