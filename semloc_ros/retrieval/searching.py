@@ -5,7 +5,7 @@ but for `RankSearch`, which adds reciprocal ranks. So they mean the same for dat
 and scores of different images can be compared.
 
 An image may have several descriptors of one kind, of its parts: a row's cosine is the largest of
-theirs, and its deviations are the mean of those that it has on their scales.
+theirs, and the scale is that of the first.
 """
 
 from __future__ import annotations
@@ -144,9 +144,8 @@ def _cosines(
 def _deviations(
     scale: ScoreScale, cosines: NDArray[np.float32], parts: Descriptors
 ) -> FloatArray:
-    """Cosines (R,) in standard deviations above the mean, a mean over the parts (K, D)."""
-    every = np.repeat(cosines[None], len(parts), axis=0)
-    return np.asarray(scale.normalized(every, parts).mean(0), np.float64)
+    """Cosines (R,) in standard deviations above the mean, both of the first part (K, D)."""
+    return scale.normalized(cosines[None], parts[:1])[0]
 
 
 def _index(descriptors: Descriptors, config: RetrieverConfig) -> DescriptorIndex:
