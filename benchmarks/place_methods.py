@@ -99,12 +99,13 @@ def label_source(source: str, work: Path) -> LabelSource:
 class Method:
     """What describes shots one by one, `describe`, and compares them, `similarity`: (Q, …) values
     of queries and (N, …) of references to (Q, N), larger is more alike. `labels`: where it takes
-    labels, if it does."""
+    labels, if it does. `symmetric`: who asks whom makes no difference."""
 
     name: str
     describe: Callable[[Shot], Values]
     similarity: Callable[[Values, Values], Values]
     labels: LabelSource | None = None
+    symmetric: bool = False
 
     def fits(self, shots: Sequence[Shot]) -> bool:
         """Whether all can be described."""
@@ -128,8 +129,9 @@ def hand_made(sources: Sequence[LabelSource]) -> list[Method]:
     found = [
         Method("tiny image", lambda shot: baselines.tiny_image(shot.read())[None], by_cosine),
         Method("HOG", lambda shot: baselines.hog(shot.read())[None], by_cosine),
-        Method("SAD", lambda shot: baselines.patch_normalized(shot.read()), by_shifted_sad),
-    ]
+        Method("SAD", lambda shot: baselines.patch_normalized(shot.read()), by_shifted_sad,
+               symmetric=True),
+    ]  # fmt: skip
     return found + [_label_grid(source) for source in sources]
 
 

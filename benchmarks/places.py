@@ -2,12 +2,14 @@
 
 Street: every condition against every other, and against the drive that maps are made of. Corridor,
 redkitchen, stromovka: recorded data, see `place_sets` for what counts as the same place. Hand-made
-baselines stand beside the models asked for; `chance` is what a random order gives. A query without
-a right reference is not counted, and their number is told. Recall@N: a right reference is among the
-first N; `5 m`: the first reference is right and at most so far away. Where several databases are
-asked, a query counts by its mean over them; the interval is that of drawing blocks of neighbouring
-queries. Last columns: recall@1 with the last ten images together, plain and with SeqSLAM's local
-contrast, where two drives are in step; of the street with the images of the last 30 m, by odometry.
+baselines stand beside the models asked for; `chance` is what a random order gives, `nearest` what
+the nearest references would. A query without a right reference is not counted, and their number is
+told. Recall@N: a right reference is among the first N; `5 m`: the first reference is right and at
+most so far away. Where several databases are asked, a query counts by its mean over them; the
+interval is that of drawing blocks of neighbouring queries. Last columns: recall@1 with the last ten
+images together, plain and with SeqSLAM's local contrast, where two drives are in step; of the
+street with the images of the last 30 m, by odometry. `ms` is processor time of one core per image,
+reading included; of labels by a model only where they were not kept in `--work` from before.
 """
 
 from __future__ import annotations
@@ -125,10 +127,19 @@ def _scores(one: PlaceSet, methods: Sequence[Method]) -> tuple[dict[str, Scores]
         count = sum(map(len, values.values()))
         spent[method.name] = 1e3 * (time.process_time() - start) / count
         pairs = {pair for group in one.groups.values() for pair in group}
-        scores[method.name] = {
-            pair: method.similarity(values[pair[0]], values[pair[1]]) for pair in sorted(pairs)
-        }
+        scores[method.name] = _compared(method, values, sorted(pairs))
     return scores, spent
+
+
+def _compared(method: Method, values: dict[str, Values], pairs: Sequence[Pair]) -> Scores:
+    """Similarities of all pairs; of symmetric ones the other way round from the first."""
+    found: Scores = {}
+    for query, database in pairs:
+        if method.symmetric and (database, query) in found:
+            found[query, database] = found[database, query].T
+        else:
+            found[query, database] = method.similarity(values[query], values[database])
+    return found
 
 
 def _add_hybrids(
@@ -182,7 +193,13 @@ def _table(
         "method", *split, "recall@1", "interval", *(f"@{n}" for n in COUNTS[1:]), *ats, *several,
         "ms",
     )  # fmt: skip
-    rows = [("chance", *_chance_row(one, pairs, split), *("" for _ in several), "")]
+    best = {pair: place_recall.perfect_answers(one.truth_of(pair)) for pair in pairs}
+    rows = [
+        (name, *row, *("" for _ in several), "")
+        for name, row in (
+            ("chance", _chance_row(one, pairs, split)), ("nearest", _row(one, best, split))
+        )
+    ]  # fmt: skip
     by_pair = {}
     for name, found in _of_pairs(scores, pairs).items():
         answers = {pair: place_recall.answers_of(found[pair], one.truth_of(pair)) for pair in pairs}

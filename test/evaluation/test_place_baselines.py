@@ -44,6 +44,8 @@ def test_the_shift_is_searched_to_both_sides_and_no_farther() -> None:
         assert shifted_sad(query, references, 3)[0, 0] < -0.5 or abs(shift) <= 3
     both = np.concatenate([references, references + 0.25])
     assert shifted_sad(references, both, 0)[0] == pytest.approx([0, -0.25])
+    others = rng.normal(size=(3, 16, 64)).astype(np.float32)
+    assert np.allclose(shifted_sad(others, both, 7), shifted_sad(both, others, 7).T)
 
 
 def test_descriptors_have_length_one_and_know_a_place_in_other_light() -> None:
