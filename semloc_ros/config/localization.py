@@ -131,13 +131,10 @@ class PlacesConfig:
     spread_deg: float = option(
         10.0, "and of the heading", unit="deg", low=0.1, high=180.0
     )
-    particles: int = option(
-        5000, "particles of the first moment, where places tell where to begin", low=10,
-        high=10_000_000,
-    )
     share: float = option(
-        0.2, "share of them that is kept for anywhere, if the map is small enough for so few",
-        low=0.0, high=1.0,
+        0.2, "share of the particles of the first moment (`filter.particles.anywhere`) that begin"
+        " around places; the others begin anywhere, so that wrong places mislead nobody",
+        low=0.0, high=0.9,
     )
     rivals: int = option(
         1000, "particles that are drawn from places after each label map that does not fit", low=0,

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from semloc_ros.config import MotionConfig, TrackingConfig
 from semloc_ros.localization import belief as beliefs
 from semloc_ros.localization import fix_update
@@ -19,6 +21,8 @@ from semloc_ros.localization.label_trust import LabelTrust
 from semloc_ros.localization.outcomes import Sighting, Verdict, belief_of, fix_of_labels
 from semloc_ros.localization.places import usable_places
 from semloc_ros.types import Frame, Places
+
+_SIGMAS = 3.0  # a belief within so many of a place is near it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,13 @@ def follow(
     places, _ = usable_places(frame)
     if pose is not None and verdict.believed and not verdict.agrees:
         labels.start(sighting.stamp_ns, sighting.odometry, [pose])
-    elif labels.is_running and known.trust.takes_search(known.tracking, labels.knows_start):
+    elif labels.is_running and known.trust.takes_search(known.tracking):
         labels.start_anywhere(
             sighting.stamp_ns, sighting.odometry, sighting.base_from_camera, places
         )
     elif not labels.is_running and not _start(labels, known, sighting, frame, places, fix is None):
         return None
+    known.trust.see_places(_is_near(places, labels.place_spread_m, known, sighting))
     agreeing = pose if verdict.agrees else None
     rivals = [] if pose is None or verdict.agrees else [pose]
     tracked = labels.update(
@@ -70,20 +75,33 @@ def follow(
     return tracked
 
 
+def _is_near(
+    places: Places | None, place_spread_m: float, known: Known, sighting: Sighting
+) -> bool:
+    """Whether the belief lies within the spread of a place; without places, or without a belief,
+    nothing speaks against it."""
+    belief = known.belief
+    if places is None or belief is None:
+        return True
+    spread = beliefs.position_spread(beliefs.covariance(belief, known.motion))
+    within = _SIGMAS * np.hypot(place_spread_m, spread)
+    camera = (belief.map_from_base @ sighting.base_from_camera)[:3, 3]
+    away_m = np.linalg.norm(places.map_from_camera[:, :3, 3] - camera, axis=1)
+    return bool(away_m.min() <= within)
+
+
 def _start(
     labels: LabelTracker, known: Known, sighting: Sighting, frame: Frame,
     places: Places | None, nothing_seen: bool,
 ) -> bool:
-    """From the belief, or from places, or from anywhere after some frames without them: that takes
-    seconds in a large map, so not while features may be about to know."""
+    """From the belief, or from anywhere: with places at once, without them after some frames. It
+    takes seconds in a large map, so not blindly while features may be about to know."""
     if frame.labels is None:
         return False
     stamp, odometry, belief = sighting.stamp_ns, sighting.odometry, known.belief
     if belief is not None:
         spread = beliefs.covariance(belief, known.motion)
         labels.start(stamp, odometry, [fix_update.Fix(belief.map_from_base, spread)])
-    elif nothing_seen and places is not None:
-        labels.start_places(stamp, odometry, sighting.base_from_camera, places)
-    elif nothing_seen and known.misses >= known.tracking.global_after:
-        labels.start_anywhere(stamp, odometry, sighting.base_from_camera)
+    elif nothing_seen and (places is not None or known.misses >= known.tracking.global_after):
+        labels.start_anywhere(stamp, odometry, sighting.base_from_camera, places)
     return labels.is_running

@@ -1,8 +1,8 @@
 """The particle filter as a part of a robot's session: started where it is needed, fed by frames.
 
 While features give fixes, nobody needs it. It starts from the belief when they fail, or where
-nothing is believed yet from places that look like the image, or from anywhere in the map, and
-follows odometry and label maps from then on (Stenborg et al., ICRA 2018; Larsson et al., 2019,
+nothing is believed yet from anywhere in the map, and more so from places that look like the image,
+and follows odometry and label maps from then on (Stenborg et al., ICRA 2018; Larsson et al., 2019,
 section 4: PFSL).
 """
 
@@ -67,7 +67,7 @@ class LabelTracker:
         self._filter = ParticleFilter(semantics.points, semantics.table, config, seed)
         self._rng = np.random.default_rng(seed)
         self._updates = 0
-        self._running = self._from_anywhere = self._from_places = False
+        self._running = self._from_anywhere = False
 
     @property
     def is_running(self) -> bool:
@@ -75,9 +75,9 @@ class LabelTracker:
         return self._running
 
     @property
-    def knows_start(self) -> bool:
-        """Whether it started from a belief, or with all of the map: the truth was among it."""
-        return not self._from_places
+    def place_spread_m(self) -> float:
+        """1-sigma distance from a place to where its image was taken."""
+        return self._places.spread_m
 
     def stop(self) -> None:
         """Forget the particles."""
@@ -88,62 +88,32 @@ class LabelTracker:
     ) -> None:
         """Begin from poses, each with the same share of the particles."""
         self._filter.start(stamp_ns, odometry, hypotheses)
-        self._note_start()
+        self._running, self._from_anywhere, self._updates = True, False, 0
 
     def start_anywhere(
         self, stamp_ns: int, odometry: Odometry | None, base_from_camera: FloatArray,
         places: Places | None = None,
     ) -> None:
         """Begin from every place from which the map was seen, in any heading; the base upright.
-        With places that look like the image, also from those, with particles of their own."""
-        elsewhere = self._everywhere(base_from_camera)
-        count = self._config.particles.anywhere
-        if places is None:
-            self._filter.start(stamp_ns, odometry, elsewhere, count)
-        else:
-            around = self._places.particles
-            self._start(stamp_ns, odometry, base_from_camera, places, around, elsewhere, count)
-        self._note_start(anywhere=True)
+        Of `places` that look like the image `places.share` of the particles begin.
 
-    def start_places(
-        self, stamp_ns: int, odometry: Odometry | None, base_from_camera: FloatArray,
-        places: Places,
-    ) -> None:
-        """Begin from places that look like the image; in a map so small that `places.share` of the
-        particles do for all of it, from anywhere too."""
-        elsewhere, most = self._everywhere(base_from_camera), self._places.particles
-        count = round(self._places.share * most)
-        if len(elsewhere) > count:
-            elsewhere, count = [], 0
-        around = most - count
-        self._start(stamp_ns, odometry, base_from_camera, places, around, elsewhere, count)
-        self._note_start(anywhere=True, places=not elsewhere)
-
-    def _note_start(self, anywhere: bool = False, places: bool = False) -> None:
-        self._running, self._updates = True, 0
-        self._from_anywhere, self._from_places = anywhere, places
-
-    def _everywhere(self, base_from_camera: FloatArray) -> list[Fix]:
-        """In no order: where there are more poses than particles, none of the headings is left
-        out."""
+        In no order: where there are more poses than particles, none of the headings is left out.
+        """
         fixes = [
             Fix(pose, _wide(_THINNED_M))
             for centre in thinned(self._centres, _THINNED_M)
             for pose in _upright(centre, base_from_camera)
         ]
-        return [fixes[row] for row in self._rng.permutation(len(fixes))]
-
-    def _start(
-        self, stamp_ns: int, odometry: Odometry | None, base_from_camera: FloatArray,
-        places: Places, around: int, elsewhere: list[Fix], count: int,
-    ) -> None:
-        """So many particles around places, and so many from elsewhere."""
-        fixes = fixes_of_places(places, base_from_camera, self._places)
-        weights = np.r_[
-            around * weights_of_places(places.scores),
-            np.full(len(elsewhere), count / max(len(elsewhere), 1)),
-        ].tolist()
-        self._filter.start(stamp_ns, odometry, [*fixes, *elsewhere], around + count, weights)
+        fixes = [fixes[row] for row in self._rng.permutation(len(fixes))]
+        weights: list[float] = []
+        if places is not None and self._places.share > 0.0:
+            share = self._places.share
+            weights = [(1.0 - share) / len(fixes)] * len(fixes)
+            weights += (share * weights_of_places(places.scores)).tolist()
+            fixes += fixes_of_places(places, base_from_camera, self._places)
+        count = self._config.particles.anywhere
+        self._filter.start(stamp_ns, odometry, fixes, count, weights)
+        self._running, self._from_anywhere, self._updates = True, True, 0
 
     def update(
         self, frame: Frame, base_from_camera: FloatArray, odometry: Odometry | None,
