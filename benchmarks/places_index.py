@@ -27,6 +27,7 @@ COLUMNS = (
     "ratio to faiss IVF-PQ",
 )
 COUNT = 10
+EXACT_QUERIES = 60
 BLOCK = 1 << 16
 CODE_BYTES, VISITED = 64, 32
 FLAT, IVFPQ = "faiss flat", "faiss IVF-PQ"
@@ -49,7 +50,7 @@ def main() -> None:
     parser = arguments(__doc__ or "")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--dimensions", type=int, default=256)
-    parser.add_argument("--queries", type=int, default=200, help="of which exact search takes 20")
+    parser.add_argument("--queries", type=int, default=200, help="of which exact search takes 60")
     options = parser.parse_args()
     faiss.omp_set_num_threads(1)
     path = options.work / "places_index.npy"
@@ -60,7 +61,7 @@ def main() -> None:
     candidates = {**exact, **approximate(database)}
     for number in range(len(queries)):
         for name, one in candidates.items():
-            if name not in exact or number < 20:
+            if name not in exact or number < EXACT_QUERIES:
                 take(one, queries[number : number + 1])
     rows = [row(name, one, wanted, candidates) for name, one in candidates.items()]
     title = f"{COUNT} best of {options.rows} descriptors of {options.dimensions} dimensions"
