@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from semloc_ros.datasets.paired_places import read_paired_places
 from semloc_ros.datasets.seven_scenes import read_seven_scenes
-from semloc_ros.datasets.stromovka import read_route
+from semloc_ros.datasets.stromovka import read_route, read_visits
 from semloc_ros.datasets.world_folder import read_world_images, read_world_labels
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.evaluation.place_recall import PlaceTruth, index_truth, pose_truth
@@ -121,6 +121,21 @@ def stromovka(folder: Path) -> PlaceSet:
     return PlaceSet(
         "stromovka", sides, {"": [("winter", "summer")]}, _by_index(PARK_NEIGHBOURS),
         f"same place: up to {PARK_NEIGHBOURS} image further", "images", (0.0,), 20.0, True,
+    )  # fmt: skip
+
+
+def visits(folder: Path) -> PlaceSet:
+    """Five places of the park, at twelve visits over a year, every visit against every other."""
+    shots: dict[str, Shot] = {}
+    for one in read_visits(folder):
+        shots[one.name_a] = Shot(one.name_a, one.read_a)
+        shots[one.name_b] = Shot(one.name_b, one.read_b)
+    drives: dict[str, list[Shot]] = {}
+    for name in sorted(shots):
+        drives.setdefault(name.split("/")[0].removeprefix("visit"), []).append(shots[name])
+    pairs = [(a, b) for a in drives for b in drives if a != b]
+    return PlaceSet(
+        "visits", drives, {"": pairs}, _by_index(0), "same place: the same", "images", (0.0,), 4.0,
     )  # fmt: skip
 
 

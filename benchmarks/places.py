@@ -1,7 +1,8 @@
 """Is the same place found again in another season, at night, by another walk? Recall of places.
 
 Street: every condition against every other, and against the drive that maps are made of. Corridor,
-redkitchen, stromovka: recorded data, see `place_sets` for what counts as the same place. Hand-made
+redkitchen, stromovka and the visits of its park: recorded data, see `place_sets` for what counts as
+the same place. Hand-made
 baselines stand beside the models asked for; `chance` is what a random order gives, `nearest` what
 the nearest references would. A query without a right reference is not counted, and their number is
 told. Recall@N: a right reference is among the first N; `5 m`: the first reference is right and at
@@ -33,7 +34,16 @@ from place_methods import (
     label_source,
     of_models,
 )
-from place_sets import AGAINST_MAP, Pair, PlaceSet, corridor, redkitchen, street, stromovka
+from place_sets import (
+    AGAINST_MAP,
+    Pair,
+    PlaceSet,
+    corridor,
+    redkitchen,
+    street,
+    stromovka,
+    visits,
+)
 from place_votes import NAME as VOTES
 from place_votes import vote_scores
 from reporting import ROOT, SHARED_DATA, arguments, progress, report
@@ -46,7 +56,7 @@ from semloc_ros.evaluation.place_figures import pairs_figure, recall_figure
 from semloc_ros.evaluation.place_recall import Answers, Recall
 from semloc_ros.types import FloatArray
 
-SETS = ("street", "redkitchen", "corridor", "stromovka")
+SETS = ("street", "redkitchen", "corridor", "stromovka", "visits")
 COUNTS = (1, 5, 10)
 MOST = 25  # N of the curve
 Scores = dict[Pair, Values]
@@ -109,6 +119,8 @@ def _place_set(name: str, options: argparse.Namespace) -> PlaceSet:
         return redkitchen(options.data / name)
     if name == "corridor":
         return corridor(options.data / name)
+    if name == "visits":
+        return visits(options.data / "stromovka")
     return stromovka(options.data / name)
 
 
