@@ -48,8 +48,8 @@ class CameraCheckConfig:
         high=100.0,
     )
     least_inliers: float = option(
-        0.4, "share of tracked corners that move together, in a frame of the same view", low=0.05,
-        high=1.0,
+        0.25, "share of tracked corners that move together, in a frame of the same view",
+        low=0.001, high=1.0,
     )
 
 

@@ -86,12 +86,12 @@ class ClipView:
     def frame(self, index: int) -> Frame | None:
         """One frame; None if it shows another view."""
         image = self.clip.read(index)
-        homography: FloatArray | None = np.eye(3)
+        matrix: FloatArray | None = np.eye(3)
         if self.report is not None and not self.report.one_view:
-            homography, _ = reference_from_frame(self.reference, image, self.config.camera)
-        if homography is None:
+            matrix, _ = reference_from_frame(self.reference, image, self.config.camera)
+        if matrix is None:
             return None
-        return Frame(index, image, self._seen(image, homography), homography)
+        return Frame(index, image, self._seen(image, matrix), matrix)
 
     def frames(self) -> Iterator[Frame]:
         """All frames of this view, one after the other."""
@@ -110,8 +110,8 @@ class ClipView:
         pairs = zip(images, moves, strict=True)
         self.sample = [self._seen(image, move) for image, move in pairs if move is not None]
 
-    def _seen(self, image: Image, homography: FloatArray) -> Image:
-        seen = into_reference(image, homography)
+    def _seen(self, image: Image, matrix: FloatArray) -> Image:
+        seen = into_reference(image, matrix)
         return same_light(seen, self.reference) if self.config.light else seen
 
 

@@ -22,8 +22,8 @@ _ROWS_AT_ONCE = 16
 _NOISE = 5.0  # levels: what keeps ratios of dark pixels calm
 _LEAST_PIXELS = 100  # that tell a gain
 _DARK, _STEP = 16, 4  # levels below which ratios say nothing; every fourth pixel is enough
-_DARKEST, _LIGHTEST = 0.3, 0.95  # brightness of a shadow over that of the background
-_TINT, _UNEVEN, _WINDOW = 0.05, 0.1, 5  # of a shadow: change of colour, spread of the ratio, px
+_DARKEST, _LIGHTEST = 0.4, 0.95  # brightness of a shadow over that of the background
+_TINT, _UNEVEN, _WINDOW = 0.03, 0.1, 5  # of a shadow: change of colour, spread of the ratio, px
 
 
 @dataclass(frozen=True, slots=True)

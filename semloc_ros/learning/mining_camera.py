@@ -1,14 +1,15 @@
 """Did the camera stand still? Where it shook, frames are brought into one view.
 
-Corners of a reference frame are tracked into each other frame (pyramidal Lucas-Kanade) and a
-homography is fitted (RANSAC): what moves is outlying. A homography is exact for a camera that turns
-about its centre, which a shaking mast or hand nearly does.
+Corners all over a reference frame are tracked into each other frame (pyramidal Lucas-Kanade) and
+one shift, turn and scale is fitted (RANSAC): what moves is outlying, even where it is the most.
+That is enough for a camera that is held by a hand or a mast in the wind, not for one that travels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -16,9 +17,13 @@ from numpy.typing import NDArray
 
 from semloc_ros.config.mining import CameraCheckConfig
 from semloc_ros.errors import DatasetError, expected
+from semloc_ros.learning.mining_background import same_light
 from semloc_ros.types import FloatArray
 
-_CORNERS, _LEAST_CORNERS, _ERROR_PX = 400, 20, 1.0
+_CELLS, _CORNERS, _QUALITY, _DISTANCE_PX = (12, 16), 4, 0.05, 7  # rows and columns; in each cell
+_LEAST_CORNERS, _BACK_PX, _ERROR_PX, _ROUNDS = 10, 0.5, 1.5, 5000
+_STAYED = 0.2  # share of corners at their place that proves a still camera
+_SCALES = 0.9, 1.1  # beyond, corners agree by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +49,65 @@ class CameraReport:
 def reference_from_frame(
     reference: NDArray[np.uint8], frame: NDArray[np.uint8], config: CameraCheckConfig
 ) -> tuple[FloatArray | None, float]:
-    """The homography (3, 3) from pixels of the frame to the reference, and the shift in px.
+    """The matrix (3, 3) from pixels of the frame to the reference, and the shift in px.
 
     None and NaN if too few corners move together: another view, or a picture without corners.
     """
-    before, after = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (reference, frame))
-    corners = cv2.goodFeaturesToTrack(before, _CORNERS, 0.01, 7)
-    if corners is None or len(corners) < _LEAST_CORNERS:
-        return None, float("nan")
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, maxLevel=4)
-    tracked = found[:, 0] == 1
-    corners, moved = corners[tracked, 0], moved[tracked, 0]
+    corners, moved = _tracked(reference, same_light(frame, reference))
     if len(corners) < _LEAST_CORNERS:
         return None, float("nan")
-    homography, inliers = cv2.findHomography(moved, corners, cv2.RANSAC, _ERROR_PX)
-    if homography is None or inliers.mean() < config.least_inliers:
+    shifts = np.linalg.norm(moved - corners, axis=1)
+    stayed = shifts <= config.still_px
+    # asked first: a lorry before the camera is one motion too, and may have more corners
+    if stayed.mean() >= _STAYED:
+        return np.eye(3), float(np.median(shifts[stayed]))
+    matrix, inliers = cv2.estimateAffinePartial2D(
+        moved, corners, None, cv2.RANSAC, _ERROR_PX, _ROUNDS
+    )
+    if matrix is None or inliers.sum() < _LEAST_CORNERS or inliers.mean() < config.least_inliers:
         return None, float("nan")
-    shift = np.linalg.norm((moved - corners)[inliers[:, 0] == 1], axis=1)
-    return np.asarray(homography, np.float64), float(np.median(shift))
+    if not _SCALES[0] < np.hypot(*matrix[:, 0]) < _SCALES[1]:
+        return None, float("nan")
+    return np.vstack([matrix, (0, 0, 1)]), float(np.median(shifts[inliers[:, 0] == 1]))
+
+
+def _tracked(
+    reference: NDArray[np.uint8], frame: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Corners of the reference (N, 2), and where they are in the frame."""
+    before, after = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (reference, frame))
+    corners = _corners(before)
+    if not len(corners):
+        return corners, corners
+    moved, there, _ = cv2.calcOpticalFlowPyrLK(before, after, corners[:, None], None, maxLevel=4)
+    again, back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, None, maxLevel=4)
+    # what is not the same point in both does not find its way back
+    found = (there & back)[:, 0] == 1
+    found &= np.linalg.norm(again[:, 0] - corners, axis=1) < _BACK_PX
+    return corners[found], moved[found, 0]
+
+
+def _corners(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The best corners (N, 2) of each cell: a crowd has more of them than the ground has."""
+    found = [np.empty((0, 2), np.float32)]
+    tops, lefts = (
+        np.linspace(0, size, count + 1).astype(int)
+        for size, count in zip(grey.shape, _CELLS, strict=True)
+    )
+    for top, bottom in pairwise(tops):
+        for left, right in pairwise(lefts):
+            cell = grey[top:bottom, left:right]
+            corners = cv2.goodFeaturesToTrack(cell, _CORNERS, _QUALITY, _DISTANCE_PX)
+            if corners is not None:
+                found.append(corners[:, 0] + np.float32([left, top]))
+    return np.concatenate(found)
 
 
 def check_camera(
     reference: NDArray[np.uint8], frames: Sequence[NDArray[np.uint8]], config: CameraCheckConfig,
     name: str,
 ) -> tuple[list[FloatArray | None], CameraReport]:
-    """Homographies to the reference, by frame (the identity for all if the camera stood still).
+    """Matrices to the reference, by frame (the identity for all if the camera stood still).
 
     Raises DatasetError if more than half of the frames show another view, or if the camera moved
     and frames are not to be stabilised.
@@ -82,28 +121,28 @@ def check_camera(
         return [None if np.isnan(shift) else np.eye(3) for shift in shifts], report
     if not config.stabilise:
         raise DatasetError(expected(name, f"shifts up to {config.still_px} px", report))
-    return [homography for homography, _ in found], report
+    return [matrix for matrix, _ in found], report
 
 
-def into_reference(frame: NDArray[np.uint8], homography: FloatArray) -> NDArray[np.uint8]:
+def into_reference(frame: NDArray[np.uint8], matrix: FloatArray) -> NDArray[np.uint8]:
     """The frame as the reference would show it; its border is repeated beyond its view."""
-    if np.array_equal(homography, np.eye(3)):
+    if np.array_equal(matrix, np.eye(3)):
         return frame
     size = frame.shape[1::-1]
     warped = cv2.warpPerspective(
-        frame, homography, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        frame, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(warped, np.uint8)
 
 
 def from_reference(
-    values: NDArray[np.uint8], homography: FloatArray, beyond: int
+    values: NDArray[np.uint8], matrix: FloatArray, beyond: int
 ) -> NDArray[np.uint8]:
     """A map (H, W) of the reference's pixels as the frame shows it; `beyond` the reference."""
-    if np.array_equal(homography, np.eye(3)):
+    if np.array_equal(matrix, np.eye(3)):
         return values
     warped = cv2.warpPerspective(
-        values, homography, values.shape[::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        values, matrix, values.shape[::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT, borderValue=beyond,
     )
     return np.asarray(warped, np.uint8)
