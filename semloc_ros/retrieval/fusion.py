@@ -53,7 +53,7 @@ class ScoreScale:
     def normalized(self, scores: NDArray[np.floating], queries: Descriptors) -> FloatArray:
         """Cosines (Q, K) of queries (Q, D) in standard deviations above the database's mean."""
         values = np.asarray(queries, np.float64)
-        variances = np.einsum("qd,de,qe->q", values, self.covariance, values)
+        variances = (values @ self.covariance * values).sum(1)
         deviations = np.sqrt(np.maximum(variances, _LEAST_DEVIATION**2))
         means = values @ self.mean
         return np.asarray((scores - means[:, None]) / deviations[:, None], np.float64)

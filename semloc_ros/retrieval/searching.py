@@ -145,7 +145,7 @@ def _deviations(
     scale: ScoreScale, cosines: NDArray[np.float32], parts: Descriptors
 ) -> FloatArray:
     """Cosines (R,) in standard deviations above the mean, both of the first part (K, D)."""
-    return scale.normalized(cosines[None], parts[:1])[0]
+    return np.asarray(scale.normalized(cosines[None], parts[:1])[0])
 
 
 def _index(descriptors: Descriptors, config: RetrieverConfig) -> DescriptorIndex:
