@@ -18,7 +18,7 @@ _USUAL_RATE = 10.0  # frames per second, of clips that do not tell
 
 def draw_mask(mined: MinedMask) -> NDArray[np.uint8]:
     """The image (H, W, 3) RGB, half covered by the colours, instances outlined."""
-    drawn = mined.image.copy()
+    drawn = np.array(mined.image, np.uint8)
     for value, color in _COLORS.items():
         here = mined.values == value
         drawn[here] = drawn[here] // 2 + np.array(color, np.uint8) // 2

@@ -75,21 +75,33 @@ def _tracked(
     reference: NDArray[np.uint8], frame: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Corners of the reference (N, 2), and where they are in the frame."""
-    before, after = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (reference, frame))
+    before, after = (
+        np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+        for image in (reference, frame)
+    )
     corners = _corners(before)
     if not len(corners):
         return corners, corners
-    moved, there, _ = cv2.calcOpticalFlowPyrLK(before, after, corners[:, None], None, maxLevel=4)
-    again, back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, None, maxLevel=4)
+    moved, there = _follow(before, after, corners)
+    again, back = _follow(after, before, moved)
     # what is not the same point in both does not find its way back
-    found = (there & back)[:, 0] == 1
-    found &= np.linalg.norm(again[:, 0] - corners, axis=1) < _BACK_PX
-    return corners[found], moved[found, 0]
+    found = there & back & (np.linalg.norm(again - corners, axis=1) < _BACK_PX)
+    return corners[found], moved[found]
+
+
+def _follow(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], points: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Where points (N, 2) went, and whether they were found."""
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, points[:, None], np.empty_like(points[:, None]), maxLevel=4
+    )
+    return np.asarray(moved[:, 0], np.float32), np.asarray(found[:, 0] == 1, np.bool_)
 
 
 def _corners(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The best corners (N, 2) of each cell: a crowd has more of them than the ground has."""
-    found = [np.empty((0, 2), np.float32)]
+    found: list[NDArray[np.float32]] = [np.empty((0, 2), np.float32)]
     tops, lefts = (
         np.linspace(0, size, count + 1).astype(int)
         for size, count in zip(grey.shape, _CELLS, strict=True)
@@ -99,7 +111,7 @@ def _corners(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
             cell = grey[top:bottom, left:right]
             corners = cv2.goodFeaturesToTrack(cell, _CORNERS, _QUALITY, _DISTANCE_PX)
             if corners is not None:
-                found.append(corners[:, 0] + np.float32([left, top]))
+                found.append(np.asarray(corners[:, 0] + (left, top), np.float32))
     return np.concatenate(found)
 
 
