@@ -59,6 +59,7 @@ from semloc_ros.types import FloatArray
 SETS = ("street", "redkitchen", "corridor", "stromovka", "visits")
 COUNTS = (1, 5, 10)
 MOST = 25  # N of the curve
+WIDTH = 180  # letters of a table: names of hybrids are long
 Scores = dict[Pair, Values]
 
 
@@ -226,7 +227,7 @@ def _table(
         "of these without any right reference, not counted": uncounted,
     }
     title = f"{one.name} {group}".strip()
-    report(title, columns, rows, None, **facts)
+    report(title, columns, rows, None, width=WIDTH, **facts)
     records = [dict(zip(columns, row, strict=True)) for row in rows]
     return {"title": title, "rows": records, "facts": facts, "pairs": by_pair}
 

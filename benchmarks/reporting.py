@@ -59,13 +59,13 @@ def progress() -> Progress:
 
 def report(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], path: Path | None,
-    **facts: Any,
+    width: int = 120, **facts: Any,
 ) -> None:
-    """Print one table and the facts below it; write both as json if asked."""
+    """Print one table, `width` letters wide, and the facts below; write both as json if asked."""
     table = Table(*columns, title=title)
     for row in rows:
         table.add_row(*(f"{one:.3g}" if isinstance(one, float) else str(one) for one in row))
-    console = Console(width=120)
+    console = Console(width=width)
     console.print(table)
     for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)

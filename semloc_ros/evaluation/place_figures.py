@@ -14,7 +14,8 @@ from semloc_ros.evaluation.place_recall import RecallCurves
 from semloc_ros.types import FloatArray
 
 _INK, _FAINT = "#222222", "#aab2bf"
-_STYLES = ("-", "--", "-.", ":")
+_COLORS = (0, 1, 2, 3, 4, 5, 6, 8, 9)  # of tab10, whose grey is chance's
+_STYLES = ("-", "--", "-.")
 _PAIR_INCHES = 3.2
 
 
@@ -27,8 +28,9 @@ def recall_figure(
     left, right = figure.subplots(1, 2)
     for number, (name, one) in enumerate(curves.items()):
         style = {
-            "color": mpl.colormaps["tab10"](number % 10),
-            "linestyle": _STYLES[number // 10 % len(_STYLES)], "linewidth": 1.5, "label": name,
+            "color": mpl.colormaps["tab10"](_COLORS[number % len(_COLORS)]),
+            "linestyle": _STYLES[number // len(_COLORS) % len(_STYLES)],
+            "linewidth": 1.5, "label": name,
         }  # fmt: skip
         left.plot(one.counts, one.at_count, **style)
         right.plot(one.distances, one.at_distance, **style)
