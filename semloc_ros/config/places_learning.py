@@ -86,11 +86,15 @@ class ChangesConfig:
 class PlacesTrainingConfig:
     """Descriptors of places, by triplets of images and hard negatives."""
 
-    architecture: str = option("small", "of the network", choices=("small", "alexnet"))
+    architecture: str = option("small", "of the network", choices=("small", "shallow", "alexnet"))
     pooling: str = option("gem", "of the features", choices=("gem", "netvlad", "grid"))
     dimensions: int = option(256, "of a descriptor", low=2, high=32_768)
-    width: int = option(160, "of the network's input", unit="px", low=32, high=4096)
-    height: int = option(120, "of the network's input", unit="px", low=32, high=4096)
+    width: int = option(
+        160, "of the network's input: pixels, or cells of edges or of labels", low=16, high=4096
+    )
+    height: int = option(
+        120, "of the network's input: pixels, or cells of edges or of labels", low=16, high=4096
+    )
     contrast: str = option(
         "none", "of RGB images: as it is, normalized against what is around each pixel, or nothing "
         "of it but the directions of edges", choices=("none", "local", "gradients"),
@@ -141,7 +145,7 @@ class HybridTrainingConfig:
 
 PLACES_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "small": {
-        "pooling": "grid", "contrast": "local", "width": 128, "height": 96, "margin": 0.3,
+        "pooling": "grid", "width": 128, "height": 96, "margin": 0.3,
         "negatives": 1, "refresh_every": 100,
         "training.iterations": 1000, "training.batch": 12, "training.learning_rate": 0.001,
         "training.validate_every": 100, "training.validation_samples": 500,

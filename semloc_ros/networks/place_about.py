@@ -13,9 +13,9 @@ RGB, LABELS = "rgb", "labels"
 INPUTS = (RGB, LABELS)
 IMAGE_PLANES = {"none": 3, "local": 3, "gradients": 8}  # by what is done about light
 CONTRASTS = tuple(IMAGE_PLANES)
-ARCHITECTURES = ("small", "alexnet")
+ARCHITECTURES = ("small", "shallow", "alexnet")
 POOLINGS = ("gem", "netvlad", "grid")
-LEAST_SIDE = 32  # pixels: below, the features are one cell
+LEAST_SIDE = 16  # pixels or cells
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _SHARE = 0.5  # of a plane's pixel that must be static
 _WINDOWS = 8  # along each side of an image, for local contrast
 _FLOOR = 0.2  # of the image's own contrast: what is flatter is noise, and stays small
 _LEAST = 1.0 / _WHITE
-_CELL = 4  # pixels: gradients are taken in an image of so many times the planes' size
+_CELL = 12  # pixels: gradients are taken in an image of so many times the planes' size
 _GREY = np.array((0.299, 0.587, 0.114), np.float32)  # of red, green and blue
 
 Planes = NDArray[np.float32]

@@ -138,7 +138,7 @@ def test_one_kind_is_not_taken_for_another(folder: Path) -> None:
         (SEEN, {"contrast": "global"}, "contrast: expected none or local"),
         (SEEN, {"planes": 4}, "planes: expected 3 of rgb, got 4"),
         (GRID, {"contrast": "none"}, "planes: expected 3 of rgb, got 8"),
-        (SEEN, {"width": 8}, "width: expected 32 or more, got 8"),
+        (SEEN, {"width": 8}, "width: expected 16 or more, got 8"),
         (SEEN, {"labels": "three"}, "none for rgb"),
         (SEEN, {"kind": "clusters"}, "kind: expected places"),
         (READ, {"kept": (2, 0)}, "kept: expected ascending numbers below 3"),

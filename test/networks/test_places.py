@@ -51,6 +51,33 @@ def test_descriptors_of_any_size_have_length_1_and_differ(
     assert (features < 0).any()
 
 
+@POOLINGS
+@pytest.mark.parametrize("planes", [8, 30])
+def test_the_shallow_one_begins_with_its_planes(pooling: str, planes: int) -> None:
+    describe = network("shallow", pooling, planes=planes).eval()
+    seen = images(2, planes, 16, 24)
+    with torch.inference_mode():
+        features, found = describe.features(seen), describe(seen)
+    assert found.shape == (2, 24)
+    assert torch.allclose(found.norm(dim=1), torch.ones(2), atol=1e-5)
+    if planes == 8:
+        assert torch.allclose(features, seen, atol=1e-6)
+    else:  # mixtures at right angles: no length grows, and most of it is lost
+        assert features.shape[1] == 16
+        assert (features.norm(dim=1) <= seen.norm(dim=1) + 1e-4).all()
+    (network("shallow", pooling, planes=planes)(seen) * images(2, 24, seed=3)).sum().backward()
+
+
+def test_a_grid_does_not_see_what_a_row_has_in_common() -> None:
+    describe = network("shallow", "grid", planes=4).eval()
+    seen = images(1, 4, 16, 24)
+    with torch.inference_mode():
+        other = describe(seen + images(1, 4, 16, 1, seed=5))
+        assert torch.allclose(describe(seen), other, atol=1e-5)
+        moved = describe(torch.roll(seen, 3, 3))
+    assert (moved - other).norm() > 0.3
+
+
 @BOTH
 @POOLINGS
 def test_every_weight_learns(architecture: str, pooling: str) -> None:
@@ -75,7 +102,7 @@ def test_the_small_one_is_small(pooling: str) -> None:
 
 
 def test_gem_goes_from_the_mean_to_the_largest() -> None:
-    pool = GemPooling()
+    pool = GemPooling(256)
     features = images(2, 256, 3, 4).clamp(-1.0, 1.0)
     positive = features.clamp(min=1e-6)
     pool.power.data.fill_(1.0)
@@ -91,7 +118,7 @@ def started(count: int = 4) -> tuple[VladPooling, torch.Tensor]:
     directions = functional.normalize(images(count, 256, seed=7), dim=1)
     each = torch.arange(400) % count
     features = 5.0 * directions[each] + 0.05 * images(400, 256, seed=8)
-    pool = VladPooling(count)
+    pool = VladPooling(256, count)
     pool.start(features, torch.Generator().manual_seed(0))
     return pool, features
 
@@ -158,7 +185,7 @@ def test_the_weights_of_torchvision_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"architecture": "huge"}, "architecture: expected small or alexnet, got 'huge'"),
+        ({"architecture": "huge"}, "architecture: expected small or shallow or .*, got 'huge'"),
         ({"pooling": "max"}, "pooling: expected gem or netvlad or grid, got 'max'"),
         ({"planes": 0}, "planes: expected 1 or more, got 0"),
         ({"dimensions": 0}, "dimensions: expected 1 or more, got 0"),
