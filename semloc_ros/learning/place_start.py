@@ -16,7 +16,7 @@ _AT_ONCE = 32  # images through the network
 _MOST = 1500  # images that the statistics are of
 _PER_IMAGE = 100  # features of an image, for the centres of NetVLAD
 _OTHERS = 0.1  # standard deviation of what cannot be whitened; of the others it is below 1
-_FLOOR = 0.01  # of the largest variance; added to all, so that noise is not blown up
+_FLOOR = 1.0  # times the largest variance is added to all: whitens a little, blows up no noise
 
 
 @torch.no_grad()
