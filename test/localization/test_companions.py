@@ -49,6 +49,16 @@ def test_labels_have_an_age_of_their_own():
     assert companions.join(1000 * MS, CONFIG)[MASK].kind == "none"
 
 
+def test_places_have_an_age_of_their_own_and_are_never_waited_for():
+    config = LocalizerNodeConfig(places_max_age=0.5)
+    companions = kept(1000, name=PLACES)
+    assert companions.join(1000 * MS, config)[PLACES] == ("of 1000", "exact")
+    assert companions.join(1500 * MS, config)[PLACES] == ("of 1000", "last")
+    for stamp in (999, 1501):
+        assert companions.join(stamp * MS, config)[PLACES] == (None, "none")
+    assert companions.wait_until_ns(1100 * MS, 7, 8, config) == 7
+
+
 def test_only_the_last_ten_are_kept():
     companions = kept(*range(1000, 1030))
     assert companions.join(1019 * MS, CONFIG)[MASK].kind == "none"

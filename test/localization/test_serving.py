@@ -17,7 +17,7 @@ from semloc_ros.localization.serving import (
 )
 from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Reason
-from semloc_ros.types import Camera, Correspondences, Frame, PoseEstimate, State
+from semloc_ros.types import Camera, Correspondences, Frame, Places, PoseEstimate, State
 
 S = 1_000_000_000
 CAMERA = Camera("pinhole", 64, 48, 60.0, 60.0, 31.5, 23.5)
@@ -65,6 +65,12 @@ def test_labels_and_gravity_are_told_of():
     assert (told["labels"], told["labelled_fraction"], told["gravity"]) == ("last", 0.25, True)
     told = serve(Sure(), session(), frame(S), sighting, {}).values
     assert (told["labels"], told["labelled_fraction"], told["gravity"]) == ("none", 0.0, False)
+
+    assert (told["places"], told["places_count"]) == ("none", 0)
+    given = Places(S, np.stack([np.eye(4)] * 3), np.ones(3), np.full(3, -1))
+    seen = replace(frame(S), places=given)
+    told = serve(Sure(), session(), seen, sighting, {"places": "exact"}).values
+    assert (told["places"], told["places_count"]) == ("exact", 3)
 
 
 def test_a_frame_taken_up_before_a_reset_counts_for_nothing():
