@@ -23,7 +23,7 @@ class VotingConfig:
         low=0.0, high=0.999,
     )
     superpixels: int = option(
-        2500, "about how many there are in an image", low=10, high=1_000_000
+        4000, "about how many there are in an image", low=10, high=1_000_000
     )
     compactness: float = option(
         20.0, "of superpixels: larger is squarer, smaller follows colours", low=0.01, high=1000.0
