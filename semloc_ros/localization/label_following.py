@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from semloc_ros.config import MotionConfig, TrackingConfig
 from semloc_ros.localization import belief as beliefs
 from semloc_ros.localization import fix_update
@@ -21,8 +19,6 @@ from semloc_ros.localization.label_trust import LabelTrust
 from semloc_ros.localization.outcomes import Sighting, Verdict, belief_of, fix_of_labels
 from semloc_ros.localization.places import usable_places
 from semloc_ros.types import Frame, Places
-
-_SIGMAS = 3.0  # a belief within so many of a place is near it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,6 @@ def follow(
         )
     elif not labels.is_running and not _start(labels, known, sighting, frame, places, fix is None):
         return None
-    known.trust.see_places(_is_near(places, labels.place_spread_m, known, sighting))
     agreeing = pose if verdict.agrees else None
     rivals = [] if pose is None or verdict.agrees else [pose]
     tracked = labels.update(
@@ -73,21 +68,6 @@ def follow(
             # the fix could not move the particles to itself
             labels.start(sighting.stamp_ns, sighting.odometry, [pose])
     return tracked
-
-
-def _is_near(
-    places: Places | None, place_spread_m: float, known: Known, sighting: Sighting
-) -> bool:
-    """Whether the belief lies within the spread of a place; without places, or without a belief,
-    nothing speaks against it."""
-    belief = known.belief
-    if places is None or belief is None:
-        return True
-    spread = beliefs.position_spread(beliefs.covariance(belief, known.motion))
-    within = _SIGMAS * np.hypot(place_spread_m, spread)
-    camera = (belief.map_from_base @ sighting.base_from_camera)[:3, 3]
-    away_m = np.linalg.norm(places.map_from_camera[:, :3, 3] - camera, axis=1)
-    return bool(away_m.min() <= within)
 
 
 def _start(

@@ -74,11 +74,6 @@ class LabelTracker:
         """Whether it was started and not stopped since."""
         return self._running
 
-    @property
-    def place_spread_m(self) -> float:
-        """1-sigma distance from a place to where its image was taken."""
-        return self._places.spread_m
-
     def stop(self) -> None:
         """Forget the particles."""
         self._running = False

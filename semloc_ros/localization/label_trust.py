@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from semloc_ros.config import TrackingConfig
 from semloc_ros.localization.belief import position_spread
 from semloc_ros.localization.label_tracking import Tracked
@@ -14,24 +12,15 @@ _MOST_DOUBLINGS = 6
 
 class LabelTrust:
     """Counts, since the last believed pose, the label maps in a row that `strayed` from odometry,
-    and those that fitted nothing; and, since features saw the pose, those of images whose places
-    were all elsewhere: labels may fit a street that looks like the right one."""
+    and those that fitted nothing."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """A pose of features is believed, or all is forgotten."""
-        self.believe()
-        self._elsewhere, self._places_near, self._wants_rivals = 0, True, False
-
-    def believe(self) -> None:
-        """A pose is believed, of labels it may be."""
+        """A pose is believed, or all is forgotten."""
         self.strayed = self._misfits = self._searches = 0
-
-    def see_places(self, near: bool) -> None:
-        """Whether one of the places of the image is near what is believed; none says nothing."""
-        self._places_near = near
+        self._wants_rivals = False
 
     def doubt(self, tracked: Tracked, strays: bool, limits: TrackingConfig) -> Reason | None:
         """Why the particles are not believed. `strays`: odometry puts the robot elsewhere.
@@ -44,9 +33,7 @@ class LabelTrust:
         if tracked.is_new:
             self.strayed = self.strayed + 1 if strays else 0
             self._misfits = self._misfits + 1 if misfits else 0
-            self._elsewhere = 0 if self._places_near else self._elsewhere + 1
-            rounds = self._elsewhere / limits.labels_updates if limits.labels_updates else 0.0
-            self._wants_rivals = misfits or (rounds >= 1.0 and np.log2(rounds).is_integer())
+            self._wants_rivals = misfits
         if fit is None:
             return Reason.FEW_LABELS
         if misfits:
@@ -59,13 +46,10 @@ class LabelTrust:
         return Reason.UNCONFIRMED if 0 < self.strayed < limits.labels_relocate else None
 
     def takes_rivals(self) -> bool:
-        """Whether the last label map that was evidence fitted nothing, or places have been
-        elsewhere for some, so that what else is known of the place is to be tried (sensor
-        resetting, Lenser and Veloso, ICRA 2000).
+        """Whether the last label map that was evidence fitted nothing, so that what else is known
+        of the place is to be tried (sensor resetting, Lenser and Veloso, ICRA 2000).
 
-        It counts as done: a robot that stands would draw again and again, and weigh nothing. And
-        where labels fit, after each time in vain twice as many label maps are needed: it may be
-        the places that are wrong.
+        It counts as done: a robot that stands would draw again and again, and weigh nothing.
         """
         wanted, self._wants_rivals = self._wants_rivals, False
         return wanted

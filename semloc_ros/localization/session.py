@@ -310,10 +310,7 @@ class Session:
         self, sighting: Sighting, fix: Fix, reason: Reason, tracked: Tracked | None = None
     ) -> Outcome:
         """The fix is the belief from now on."""
-        if tracked is None:
-            self._trust.forget()
-        else:
-            self._trust.believe()
+        self._trust.forget()
         jump_m, jump_rad = self._jump(fix)
         self._belief = self._carried = belief_of(sighting, fix)
         if fix.map_from_odom is not None:
