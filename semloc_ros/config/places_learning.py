@@ -100,6 +100,11 @@ class PlacesTrainingConfig:
         "of it but the directions of edges", choices=("none", "local", "gradients"),
     )
     labels_width: int = _labels_width()
+    loss: str = option(
+        "triplet", "hinges over triplets with a margin, or their smooth form: the softmax over a "
+        "positive and all its negatives", choices=("triplet", "softmax"),
+    )
+    temperature: float = option(0.07, "softmax: of the cosines", low=0.001, high=10.0)
     margin: float = option(
         0.1, "by which squared distances to negatives must be longer", low=0.0001, high=2.0
     )

@@ -16,7 +16,7 @@ from semloc_ros.errors import DatasetError, expected
 from semloc_ros.learning.place_pictures import Pictures, describe
 from semloc_ros.learning.place_recall import judged, searches_of
 from semloc_ros.learning.place_start import start_network
-from semloc_ros.learning.triplets import Geometry, mine, triplet_loss
+from semloc_ros.learning.triplets import Geometry, mine, softmax_loss, triplet_loss
 from semloc_ros.networks.places import PlaceNetwork
 
 _ENDLESS = 1 << 40
@@ -58,13 +58,16 @@ class PlaceProgram:
         )
 
     def losses(self, network: nn.Module, batch: Any) -> dict[str, torch.Tensor]:
-        """The triplet loss, and the share of negatives that are nearer than the margin allows."""
+        """The loss, and the share of negatives that are too near for it."""
         planes, positions = batch
         descriptors = network(planes.flatten(0, 1)).float()
-        loss, missed = triplet_loss(
-            descriptors.view(*planes.shape[:2], -1), positions, self._config.margin,
-            self._config.pairing.negative_m, self._config.batch_negatives,
-        )  # fmt: skip
+        config = self._config
+        shape = descriptors.view(*planes.shape[:2], -1), positions
+        rest = config.pairing.negative_m, config.batch_negatives
+        if config.loss == "softmax":
+            loss, missed = softmax_loss(*shape, config.temperature, *rest)
+        else:
+            loss, missed = triplet_loss(*shape, config.margin, *rest)
         return {"loss": loss, "missed": missed}
 
     def validate(self, device: torch.device) -> dict[str, float]:

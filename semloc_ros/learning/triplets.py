@@ -117,17 +117,38 @@ def triplet_loss(
     `whole_batch` the images of other tuples that are farther than `negative_m` are negatives
     too. Also returns the share of negatives that are still too near.
     """
+    cosines, to_positive, used = _compared(descriptors, positions, negative_m, whole_batch)
+    # squared distances of vectors of length 1 are 2 - 2 cosine
+    short = (margin + 2.0 * (cosines - to_positive)).clamp(min=0.0) * used
+    missed = (short > 0).sum() / used.sum().clamp(min=1)
+    return short.sum(1).mean(), missed
+
+
+def softmax_loss(
+    descriptors: torch.Tensor, positions: torch.Tensor, temperature: float, negative_m: float,
+    whole_batch: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Cross-entropy of finding the positive among the same negatives by cosines over the
+    temperature (InfoNCE, van den Oord et al., 2018): a smooth triplet loss, in which the nearest
+    negatives count most. Arguments as of `triplet_loss`; also returns the share of negatives that
+    are nearer than the positive."""
+    cosines, to_positive, used = _compared(descriptors, positions, negative_m, whole_batch)
+    scores = torch.cat([to_positive, cosines.masked_fill(~used, -torch.inf)], 1) / temperature
+    missed = ((cosines > to_positive) & used).sum() / used.sum().clamp(min=1)
+    return (scores.logsumexp(1) - scores[:, 0]).mean(), missed
+
+
+def _compared(
+    descriptors: torch.Tensor, positions: torch.Tensor, negative_m: float, whole_batch: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Cosines of queries with all images (B, B T), with their positives (B, 1), and which of the
+    former are negatives (B, B T)."""
     tuples, members, _ = descriptors.shape
     query, positive = descriptors[:, 0], descriptors[:, 1]
-    everything = descriptors.flatten(0, 1)
-    distances = 2.0 - 2.0 * query @ everything.T  # squared, of vectors of length 1
     own = torch.arange(tuples * members, device=query.device) // members
     mine_ = own[None] == torch.arange(tuples, device=query.device)[:, None]
     apart = torch.linalg.vector_norm(positions[:, :1] - positions.flatten(0, 1)[None], dim=2)
     used = apart > negative_m
     if not whole_batch:
         used = used & mine_
-    to_positive = 2.0 - 2.0 * (query * positive).sum(1, keepdim=True)
-    short = (margin + to_positive - distances).clamp(min=0.0) * used
-    missed = (short > 0).sum() / used.sum().clamp(min=1)
-    return short.sum(1).mean(), missed
+    return query @ descriptors.flatten(0, 1).T, (query * positive).sum(1, keepdim=True), used

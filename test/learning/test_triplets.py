@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from semloc_ros.config.places_learning import PairingConfig  # noqa: E402
 from semloc_ros.learning.place_views import PlaceView  # noqa: E402
-from semloc_ros.learning.triplets import Geometry, mine, triplet_loss  # noqa: E402
+from semloc_ros.learning.triplets import Geometry, mine, softmax_loss, triplet_loss  # noqa: E402
 
 PAIRING = PairingConfig()  # 10 m, 25 m, 30°, a field of 65°, 20 m ahead
 
@@ -111,3 +111,20 @@ def test_images_of_other_tuples_are_negatives_only_if_they_are_far() -> None:
     second = sum(0.1 + distances[2] - one for one in distances[3:])
     assert float(loss) == pytest.approx((first + second) / 2)
     assert float(missed) == pytest.approx(3 / 4)
+
+
+def test_the_softmax_is_the_chance_of_finding_the_positive() -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(2, 3, 5))
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+    positions = np.zeros((2, 3, 3))
+    positions[:, 2, 0] = 100.0  # the negative of each tuple
+    positions[1] += [0.0, 500.0, 0.0]
+    given = torch.from_numpy(vectors), torch.from_numpy(positions)
+    loss, missed = softmax_loss(*given, 0.5, 25.0, whole_batch=False)
+    cosines = np.einsum("bd,btd->bt", vectors[:, 0], vectors)
+    wanted = -np.log(np.exp(cosines[:, 1] / 0.5) / np.exp(cosines[:, 1:] / 0.5).sum(1)).mean()
+    assert float(loss) == pytest.approx(wanted)
+    assert float(missed) == np.mean(cosines[:, 2] > cosines[:, 1])
+    more, _ = softmax_loss(*given, 0.5, 25.0, whole_batch=True)
+    assert float(more) > float(loss)  # the other tuple's images are negatives too
