@@ -19,6 +19,10 @@ class DescriberConfig:
         "auto", "where: the GPU if there is one, the CPU, the GPU", choices=("auto", "cpu", "cuda")
     )
     threads: int = option(0, "of the CPU; 0: as many as the backend takes", low=0, high=256)
+    shifts: int = option(
+        2, "shallow networks: an image is looked up as if the camera were turned by up to so many "
+        "of their cells, too", low=0, high=11,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,15 +60,20 @@ class Describer(Protocol):
 
 
 class NetworkDescriber:
-    """Descriptors of a place network; see `Describer`. `sha256` is that of its file of weights."""
+    """Descriptors of a place network; see `Describer`. `sha256` is that of its file of weights.
 
-    def __init__(self, backend: PlaceBackend) -> None:
+    `shifts`: shallow networks, whose planes are cells, look an image up as if the camera were
+    turned by up to so many of them, too.
+    """
+
+    def __init__(self, backend: PlaceBackend, shifts: int = 0) -> None:
         self._backend = backend
         self._about, self.sha256 = backend.about, backend.sha256
         self.about: PlaceAbout | None = self._about
         self.name, self.dimensions = self._about.name, self._about.dimensions
         self.needs = "labels" if self._about.input == LABELS else "image"
         self.computed_by = backend.computed_by
+        self._shifts = shifts if self._about.architecture == "shallow" else 0
 
     def describe(
         self,
@@ -77,13 +82,9 @@ class NetworkDescriber:
         mask: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.float32]:
         """See `Describer`."""
-        if self.needs == "labels":
-            planes = label_planes(labels, self._about, mask)
-        elif image is None:
-            raise InputError(expected("image", f"one, which {self.name} reads", "none"))
-        else:
-            planes = image_planes(image, self._about, mask)
-        return np.asarray(self._backend.describe(planes[None])[0], np.float32)
+        return np.asarray(
+            self._backend.describe(self._planes(image, labels, mask)[None])[0], np.float32
+        )
 
     def queries(
         self,
@@ -91,8 +92,31 @@ class NetworkDescriber:
         labels: LabelMap | None = None,
         mask: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.float32]:
-        """See `Describer`: of the whole image only, K = 1."""
-        return self.describe(image, labels, mask)[None]
+        """See `Describer`."""
+        planes = _shifted(self._planes(image, labels, mask), self._shifts)
+        return np.asarray(self._backend.describe(planes), np.float32)
+
+    def _planes(
+        self, image: NDArray[np.uint8] | None, labels: LabelMap | None,
+        mask: NDArray[np.uint8] | None,
+    ) -> NDArray[np.float32]:
+        if self.needs == "labels":
+            return label_planes(labels, self._about, mask)
+        if image is None:
+            raise InputError(expected("image", f"one, which {self.name} reads", "none"))
+        return image_planes(image, self._about, mask)
+
+
+def _shifted(planes: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """Planes (P, h, w) as they are, and to both sides by up to `most` columns: (K, P, h, w). What
+    comes in is 0, as what all columns have in common is to a grid."""
+    width = planes.shape[2]
+    found = np.zeros((2 * most + 1, *planes.shape), np.float32)
+    found[0] = planes
+    for number, by in enumerate(range(1, most + 1)):
+        found[2 * number + 1, :, :, by:] = planes[:, :, : width - by]
+        found[2 * number + 2, :, :, : width - by] = planes[:, :, by:]
+    return found
 
 
 def load_describer(model: str | Path, config: DescriberConfig | None = None) -> Describer:
@@ -108,4 +132,5 @@ def load_describer(model: str | Path, config: DescriberConfig | None = None) -> 
     if str(model) == gradient_places.NAME:
         return gradient_places.GradientDescriber()
     path = find_model(Path(model).expanduser())
-    return NetworkDescriber(open_place_backend(path, config.backend, config.device, config.threads))
+    backend = open_place_backend(path, config.backend, config.device, config.threads)
+    return NetworkDescriber(backend, config.shifts)

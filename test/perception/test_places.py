@@ -114,3 +114,27 @@ def test_faults_are_one_line(models: Path, tmp_path: Path) -> None:
         with pytest.raises(kind, match=words) as error:
             call()
         assert "\n" not in str(error.value)
+
+
+def test_a_shallow_model_looks_an_image_up_turned_too(tmp_path: Path) -> None:
+    from semloc_ros.networks.model_files import PlaceAbout, save_model
+    from semloc_ros.networks.places import make_place_network
+
+    about = PlaceAbout(
+        "turned", "shallow", pooling="grid", planes=2, dimensions=64, input="labels",
+        width=24, height=16, labels="some", num_labels=3, kept=(0, 2),
+    )  # fmt: skip
+    made = make_place_network("shallow", "grid", 2, 64, torch.Generator().manual_seed(0))
+    path = tmp_path / "turned.safetensors"
+    save_model(path, made, about)
+    wide = labels_of(scene(160, 280, seed=4))  # a panorama, 10 pixels to a cell
+    stored = load_describer(path, CPU).describe(None, wide[:, 20:260])
+    best = {}
+    for shifts in (0, 2):
+        found = load_describer(path, DescriberConfig(device="cpu", threads=1, shifts=shifts))
+        queries = found.queries(None, wide[:, 40:280])
+        assert queries.shape == (2 * shifts + 1, 64)
+        assert np.allclose(queries[0], found.describe(None, wide[:, 40:280]), atol=1e-6)
+        assert np.allclose(np.linalg.norm(queries, axis=1), 1.0, atol=1e-5)
+        best[shifts] = float((queries @ stored).max())
+    assert best[2] > 0.85 > 0.5 > best[0]
