@@ -77,6 +77,7 @@ class ShallowEncoder(nn.Module):
         self.second = nn.Conv2d(64, channels, 3, padding=1)
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        """The features of planes."""
         reduced = self.reduce(planes)
         found: torch.Tensor = reduced + self.second(functional.relu(self.first(reduced)))
         return found
@@ -122,6 +123,7 @@ class GridPooling(nn.Module):
         self.outputs = kept * self.grid[0] * self.grid[1]
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The cells of features."""
         if self.is_deep:
             features = self.reduce(features.clamp(min=0.0))
         cells = functional.interpolate(features, self.grid, mode="bilinear", align_corners=False)
