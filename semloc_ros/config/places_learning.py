@@ -150,9 +150,9 @@ class HybridTrainingConfig:
 
 PLACES_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "small": {
-        "pooling": "grid", "width": 128, "height": 96, "margin": 0.3,
-        "negatives": 1, "refresh_every": 100,
-        "training.iterations": 1000, "training.batch": 12, "training.learning_rate": 0.001,
+        "architecture": "shallow", "pooling": "grid", "contrast": "gradients",
+        "width": 24, "height": 16, "loss": "softmax", "negatives": 1, "refresh_every": 100,
+        "training.iterations": 1000, "training.batch": 32, "training.learning_rate": 0.001,
         "training.validate_every": 100, "training.validation_samples": 500,
     },
     # what it says in section 5 and its appendix: margin, negatives and the pool of 1000 they are
