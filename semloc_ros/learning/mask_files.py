@@ -9,6 +9,8 @@ trainers and COCO's own evaluation leave out.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,24 +32,30 @@ class MaskFolder:
     """A new folder of mined masks: `add` each, then `close`."""
 
     def __init__(self, folder: Path, config: MiningConfig) -> None:
-        """Raises DatasetError if there is something in the folder."""
+        """Raises DatasetError if there is something in the folder, or it cannot be written."""
         self._folder = Path(folder)
         if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
             raise DatasetError(expected(str(folder), "a new folder", "other files"))
-        for name in ("images", "masks"):
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
-        (self._folder / OPTIONS).write_text(commented_yaml(MiningConfig, values=config))
+        with _written(self._folder):
+            for name in ("images", "masks"):
+                (self._folder / name).mkdir(parents=True, exist_ok=True)
+            (self._folder / OPTIONS).write_text(commented_yaml(MiningConfig, values=config))
         self._config = config
         self._images: list[dict[str, Any]] = []
         self._instances: list[dict[str, Any]] = []
 
     def add(self, mined: MinedMask) -> int:
-        """Writes one mask and its image; the number of instances."""
+        """Writes one mask and its image; the number of instances. Raises DatasetError if it
+        cannot."""
         name = f"{mined.clip}_{mined.index:06d}"
         bgr = cv2.cvtColor(mined.image, cv2.COLOR_RGB2BGR)
         quality = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-        cv2.imwrite(str(self._folder / "images" / f"{name}.jpg"), bgr, quality)
-        cv2.imwrite(str(self._folder / "masks" / f"{name}.png"), mined.values)
+        image, mask = (self._folder / one for one in (f"images/{name}.jpg", f"masks/{name}.png"))
+        with _written(self._folder):
+            if not cv2.imwrite(str(image), bgr, quality) or not cv2.imwrite(
+                str(mask), mined.values
+            ):
+                raise OSError(f"{name} is not written")
         height, width = mined.values.shape
         number = len(self._images) + 1
         self._images.append(
@@ -59,14 +67,24 @@ class MaskFolder:
         return sum(not one["iscrowd"] for one in found)
 
     def close(self) -> None:
-        """Writes the instances; the folder is whole."""
+        """Writes the instances; the folder is whole. Raises DatasetError if it cannot."""
         options = to_mapping(self._config)
         about = {"description": "masks mined from clips of static cameras", "options": options}
         values = {
             "info": about, "images": self._images, "annotations": self._instances,
             "categories": [_CATEGORY],
         }  # fmt: skip
-        (self._folder / INSTANCES).write_text(json.dumps(values))
+        with _written(self._folder):
+            (self._folder / INSTANCES).write_text(json.dumps(values))
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """DatasetError instead of what a full disk or a folder of others raises."""
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(expected(str(folder), "a folder that can be written", error)) from None
 
 
 def instances(mined: MinedMask) -> list[dict[str, Any]]:

@@ -57,6 +57,16 @@ def test_a_folder_in_use_is_left_alone(tmp_path):
         MaskFolder(tmp_path, MiningConfig())
 
 
+def test_what_cannot_be_written_is_one_line(tmp_path, mined):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DatasetError, match="out: expected a folder that can be written, got"):
+        MaskFolder(tmp_path / "file" / "out", MiningConfig())
+    folder = MaskFolder(tmp_path / "out", MiningConfig())
+    (tmp_path / "out" / "masks").rmdir()
+    with pytest.raises(DatasetError, match="that can be written, got clip_000007 is not written"):
+        folder.add(mined)
+
+
 def test_overlays(tmp_path, mined):
     drawn = draw_mask(mined)
     assert (drawn[0, 0] == 90).all()
