@@ -79,6 +79,7 @@ class DescriptorIndex:
         """Cosines (Q, count) and rows (Q, count) of the most alike, the best first.
 
         `queries` (Q, D) float32 of unit length. Where there are fewer rows: row -1, cosine -inf.
+        Which of rows with one and the same cosine come back, and in which order, is not said.
         """
         check_descriptors("queries", queries, self.dimensions)
         queries = np.ascontiguousarray(queries)
@@ -89,9 +90,10 @@ class DescriptorIndex:
         return self._search_lists(queries, count)
 
     def scores_of(self, query: Descriptors, rows: NDArray[np.int64] | None = None) -> Descriptors:
-        """Cosines (R,) of one query (D,) and the rows (R,) of the database, or all (N,)."""
+        """Cosines (R,) of one query (D,), or (R, K) of several (K, D), with the rows (R,) of the
+        database, or with all (N,)."""
         chosen = self.descriptors if rows is None else self.descriptors[rows]
-        return np.asarray(chosen @ query)
+        return np.asarray(chosen @ query.T)
 
     def _search_lists(
         self, queries: Descriptors, count: int

@@ -5,7 +5,7 @@ but for `RankSearch`, which adds reciprocal ranks. So they mean the same for dat
 and scores of different images can be compared.
 
 An image may have several descriptors of one kind, of its parts: a row's cosine is the largest of
-theirs, and the scale is that of the first.
+theirs, and the scale is that of the first, but where two are compared with all rows.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from semloc_ros.retrieval.fusion import (
     Descriptors,
     ScoreScale,
     concatenated,
+    normalized,
     reciprocal_ranks,
     weighted,
 )
@@ -84,21 +85,26 @@ class ConcatenatedSearch:
 
 class WeightedSearch:
     """Two networks, whose normalized scores are added: of all rows where the indexes are exact,
-    else of those that either finds."""
+    normalized as when the weight of a hybrid is learned; else of those that either finds, on the
+    scale of the first part."""
 
     def __init__(self, first: DescriptorIndex, second: DescriptorIndex, weight: float) -> None:
-        self._indexes = (first, second)
-        self._scales = tuple(ScoreScale.of(one.descriptors) for one in self._indexes)
-        self._weight = weight
+        self._indexes, self._weight = (first, second), weight
+        self._scales = tuple(
+            None if one.exact else ScoreScale.of(one.descriptors) for one in self._indexes
+        )
 
     def search(self, queries: Sequence[Descriptors], count: int) -> Found:
         """See `Search`."""
         rows = None if self._indexes[0].exact else self._found_rows(queries, count)
-        first, second = (
-            _deviations(scale, _cosines(index, query, rows), query)
-            for index, scale, query in zip(self._indexes, self._scales, queries, strict=True)
-        )
-        scores = weighted(first, second, self._weight)
+        kinds = []
+        for index, scale, parts in zip(self._indexes, self._scales, queries, strict=True):
+            cosines = index.scores_of(parts, rows).max(1)  # with the most similar of the parts
+            if scale is None:
+                kinds.append(normalized(cosines[None])[0])
+            else:
+                kinds.append(_deviations(scale, cosines, parts))
+        scores = weighted(kinds[0], kinds[1], self._weight)
         best = np.asarray(np.argsort(-scores, kind="stable")[:count], np.int64)
         return best if rows is None else rows[best], scores[best]
 
@@ -132,13 +138,6 @@ def _best_rows(
     order = order[rows[order] >= 0]
     firsts = np.sort(np.unique(rows[order], return_index=True)[1])[:count]
     return rows[order[firsts]], cosines[order[firsts]]
-
-
-def _cosines(
-    index: DescriptorIndex, parts: Descriptors, rows: NDArray[np.int64] | None
-) -> NDArray[np.float32]:
-    """Those of rows (R,), or of all, with the most similar of the parts (K, D)."""
-    return np.asarray(np.max([index.scores_of(one, rows) for one in parts], axis=0))
 
 
 def _deviations(

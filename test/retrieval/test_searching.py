@@ -102,6 +102,17 @@ def test_the_best_part_of_an_image_counts(databases, exact_below, fusion):
     assert hybrid.search([parts, noisy(databases[1], 77, 0.05)], 5)[0][0] == 77
 
 
+def test_a_weight_counts_as_it_was_learned(databases):
+    """Of several parts and all rows, as `learning.hybrid` has them."""
+    parts = [np.concatenate([noisy(one, row, 0.3) for row in (77, 400, 9)]) for one in databases]
+    parts[1] = parts[1][:1]
+    best = [(d @ q.T).max(1)[None] for d, q in zip(databases, parts, strict=True)]
+    wanted = 0.4 * normalized(best[0])[0] + 0.6 * normalized(best[1])[0]
+    rows, scores = open_search(databases, RetrieverConfig(weight=0.4)).search(parts, 20)
+    assert rows.tolist() == np.argsort(-wanted, kind="stable")[:20].tolist()
+    assert np.allclose(scores, wanted[rows], atol=1e-5)
+
+
 def test_databases_must_be_of_the_same_rows(databases):
     for wrong in ([], [databases[0], databases[1][1:]], databases + databases[:1]):
         with pytest.raises(InputError, match="databases: expected one, or two of the same rows"):
