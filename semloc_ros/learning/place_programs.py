@@ -13,7 +13,7 @@ from semloc_ros.config.places_learning import PlacesTrainingConfig
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.learning.loop import Tell, is_first, train
 from semloc_ros.learning.place_pictures import Pictures, labelled_by
-from semloc_ros.learning.place_views import PlaceView, read_views, split_views
+from semloc_ros.learning.place_views import PlaceView, place_of, read_views, split_views
 from semloc_ros.learning.places import PlaceProgram
 from semloc_ros.learning.programs import Origin, begun_with, sealed, training_folder
 from semloc_ros.maps import label_sets
@@ -76,6 +76,7 @@ def train_places(
             training, validation = views[: len(training)], views[len(training) :]
             about = _with_labels(about, labeller.name, labeller.about)
             same["--labels"] = f"{labeller.name} {sealed(_file_of(data.labels))}"
+    about.check()  # before hours of training, not after
     network = make_place_network(
         config.architecture, config.pooling, about.planes, config.dimensions,
         torch.Generator().manual_seed(seed),
@@ -100,12 +101,11 @@ def read_split(
             training, config.validation_share, config.place_blocks, config.pairing.negative_m,
             np.random.default_rng(seed),
         )  # fmt: skip
-    shared = {folder.resolve() for folder in data.folders} & {
-        folder.resolve() for folder in data.validation
-    }
+    learned = {place_of(folder) for folder in data.folders}
+    shared = [str(folder) for folder in data.validation if place_of(folder) in learned]
     if shared:
-        wanted = "a folder that is not trained on"
-        raise DatasetError(expected("--validation", wanted, str(min(shared))))
+        wanted = "a folder of a place that is not trained on"
+        raise DatasetError(expected("--validation", wanted, shared[0]))
     return training, read_views(data.validation, len(data.folders), _VALIDATE)
 
 

@@ -50,7 +50,7 @@ def read_views(folders: Sequence[Path], first_world: int = 0, split: str = "") -
     worlds: dict[str, int] = {}
     views: list[PlaceView] = []
     for folder in map(Path, folders):
-        world = worlds.setdefault(_place_of(folder), first_world + len(worlds))
+        world = worlds.setdefault(place_of(folder), first_world + len(worlds))
         views += _read_folder(folder, world, split)
     if not views:
         raise DatasetError(expected("folders", "images of places", "none"))
@@ -61,8 +61,9 @@ def read_views(folders: Sequence[Path], first_world: int = 0, split: str = "") -
     return views
 
 
-def _place_of(folder: Path) -> str:
-    """What is the same for folders that share their coordinates."""
+def place_of(folder: Path) -> str:
+    """What is the same for folders that share their coordinates: the kind and the seed of a world,
+    else the folder itself. DatasetError for a world that does not say."""
     path = folder / "world.json"
     if not path.is_file():
         return str(folder.resolve())

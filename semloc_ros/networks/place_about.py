@@ -16,6 +16,7 @@ CONTRASTS = tuple(IMAGE_PLANES)
 ARCHITECTURES = ("small", "shallow", "alexnet")
 POOLINGS = ("gem", "netvlad", "grid")
 LEAST_SIDE = 16  # pixels or cells
+_LEAST_SIDES = {"alexnet": 31}  # where less leaves nothing after its poolings
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class PlaceAbout(About):
         check_choice("contrast", self.contrast, CONTRASTS)
         check_count("dimensions", self.dimensions)
         for name in ("width", "height"):
-            check_count(name, getattr(self, name), LEAST_SIDE)
+            least = _LEAST_SIDES.get(self.architecture, LEAST_SIDE)
+            check_count(name, getattr(self, name), least)
         check_normalization(self.normalization)
         if self.input == LABELS:
             self._check_labels()

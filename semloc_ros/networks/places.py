@@ -35,8 +35,8 @@ _TRIES = 5  # of k-means, of which the best counts
 
 
 class PlaceNetwork(nn.Module):
-    """Planes (B, `planes`, H, W) float32, any H and W from 64 on, to descriptors (B,
-    `dimensions`) of length 1."""
+    """Planes (B, `planes`, H, W) float32 to descriptors (B, `dimensions`) of length 1; any H and W
+    from 16 on, from 31 on for alexnet."""
 
     def __init__(self, architecture: str, pooling: str, planes: int, dimensions: int) -> None:
         super().__init__()

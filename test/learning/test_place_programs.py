@@ -19,7 +19,7 @@ from semloc_ros.config.places_learning import (
     HybridTrainingConfig,
     PlacesTrainingConfig,
 )
-from semloc_ros.errors import ConfigError, DatasetError
+from semloc_ros.errors import ConfigError, DatasetError, ModelError
 from semloc_ros.learning import place_programs
 from semloc_ros.learning.hybrid_programs import train_hybrid
 from semloc_ros.learning.place_programs import PlaceData, train_places
@@ -90,9 +90,19 @@ def test_the_models_say_what_they_read(models: dict[str, Path]) -> None:
 
 
 def test_what_is_held_out_is_not_trained_on(worlds: tuple[Path, Path], tmp_path: Path) -> None:
-    data = PlaceData(worlds, worlds[1:])
-    with pytest.raises(DatasetError, match="--validation: expected a folder that is not trained"):
-        train_places(data, CONFIG, tmp_path / "a.safetensors", 0)
+    again = write_world(tmp_path / "renamed", 2)  # the same street in another folder
+    for held_out in (worlds[1], again):
+        data = PlaceData(worlds, (held_out,))
+        with pytest.raises(DatasetError, match=f"place that is not trained on, got {held_out}"):
+            train_places(data, CONFIG, tmp_path / "a.safetensors", 0)
+
+
+def test_what_the_network_cannot_take_is_said_before_it_is_trained(
+    worlds: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config = replace(CONFIG, architecture="alexnet", width=30)
+    with pytest.raises(ModelError, match="width: expected 31 or more, got 30"):
+        train_places(PlaceData(worlds[:1], worlds[1:]), config, tmp_path / "a.safetensors", 0)
 
 
 def test_another_input_does_not_go_on(models: dict[str, Path], worlds: tuple[Path, Path]) -> None:

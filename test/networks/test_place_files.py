@@ -42,6 +42,10 @@ READ = PlaceAbout(
     "read", "small", pooling="netvlad", planes=2, dimensions=16, input="labels", width=64,
     height=48, labels="three", num_labels=3, kept=(0, 2),
 )  # fmt: skip
+SHALLOW = PlaceAbout(
+    "shallow", "shallow", pooling="grid", planes=20, dimensions=16, input="labels", width=24,
+    height=16, labels="many", num_labels=20, kept=tuple(range(20)),
+)  # fmt: skip
 LABELLER = ModelAbout("three", "mobile", 3, kind="clusters")
 # as files of the first schema have it, before there were other kinds
 OLD = (
@@ -139,6 +143,7 @@ def test_one_kind_is_not_taken_for_another(folder: Path) -> None:
         (SEEN, {"planes": 4}, "planes: expected 3 of rgb, got 4"),
         (GRID, {"contrast": "none"}, "planes: expected 3 of rgb, got 8"),
         (SEEN, {"width": 8}, "width: expected 16 or more, got 8"),
+        (SEEN, {"architecture": "alexnet", "width": 30}, "width: expected 31 or more, got 30"),
         (SEEN, {"labels": "three"}, "none for rgb"),
         (SEEN, {"kind": "clusters"}, "kind: expected places"),
         (READ, {"kept": (2, 0)}, "kept: expected ascending numbers below 3"),
@@ -229,6 +234,20 @@ def test_alexnet_is_exported_too(pooling: str, tmp_path: Path) -> None:
     assert found.sha256 == file_sha256(tmp_path / "large.onnx")
     with pytest.raises(ConfigError, match="96 x 72, got 48 x 72"):
         found.describe(planes(about)[..., :48])
+
+
+@pytest.mark.parametrize("pooling", ["gem", "netvlad", "grid"])
+@pytest.mark.parametrize("count", [8, 20])
+def test_shallow_ones_are_exported_too(pooling: str, count: int, tmp_path: Path) -> None:
+    about = dataclasses.replace(SHALLOW, pooling=pooling, planes=count, kept=tuple(range(count)))
+    ours = network(about)
+    torch.nn.init.normal_(ours.encoder.second.weight, generator=torch.Generator().manual_seed(2))
+    export_onnx(ours, about, tmp_path / "shallow.onnx")
+    found = open_place_backend(tmp_path / "shallow.onnx", device="cpu", threads=1)
+    given = planes(about, 5)  # as many as an image is looked up by
+    with torch.inference_mode():
+        wanted = ours.eval()(torch.from_numpy(given)).numpy()
+    assert np.abs(found.describe(given) - wanted).max() < MOST_APART
 
 
 def test_an_export_of_older_weights_is_refused(folder: Path, tmp_path: Path) -> None:
