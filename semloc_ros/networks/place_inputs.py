@@ -130,9 +130,10 @@ def _cells_of(size: int, cells: int) -> tuple[NDArray[np.int64], NDArray[np.int6
 def _planes_of_labels(about: PlaceAbout, kind: np.dtype[np.unsignedinteger]) -> NDArray[np.int64]:
     """The plane of each number that a label map may have; those that count for none share a last
     one."""
-    planes = np.full(np.iinfo(kind).max + 1, len(about.kept), np.int64)
-    planes[list(about.kept)] = np.arange(len(about.kept))
-    planes[-1] = len(about.kept)  # unknown, whatever number a larger label set has there
+    unknown = np.iinfo(kind).max  # whatever number a larger label set has there
+    planes = np.full(unknown + 1, len(about.kept), np.int64)
+    held = [number for number in about.kept if number < unknown]
+    planes[held] = np.arange(len(held))
     return planes
 
 

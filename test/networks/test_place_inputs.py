@@ -134,6 +134,10 @@ def test_more_than_255_labels_stand_in_uint16() -> None:
     labels[:, :10], labels[:, 10:20] = 399, 255
     found = label_planes(labels, about)
     assert found.sum() == found[1].sum() == 320 and (found[1, :, :10] == 1).all()
+    small = np.full((32, 40), 255, np.uint8)  # as who has none above 254 may send them
+    small[:, :10] = 7
+    found = label_planes(small, about)
+    assert found.sum() == found[0].sum() == 320 and (found[0, :, :10] == 1).all()
 
 
 @pytest.mark.parametrize(
