@@ -59,7 +59,7 @@ def follow(
     rivals = [] if pose is None or verdict.agrees else [pose]
     tracked = labels.update(
         frame, sighting.base_from_camera, sighting.odometry, agreeing, rivals,
-        places if known.trust.takes_rivals() else None,
+        _rivals_of(places, labels, known),
     )
     if fix is not None and pose is not None and verdict.believed and tracked is not None:
         found = belief_of(sighting, fix_of_labels(sighting, tracked))
@@ -68,6 +68,14 @@ def follow(
             # the fix could not move the particles to itself
             labels.start(sighting.stamp_ns, sighting.odometry, [pose])
     return tracked
+
+
+def _rivals_of(places: Places | None, labels: LabelTracker, known: Known) -> Places | None:
+    """The places of which particles are drawn now; where there are none it is not the moment."""
+    if places is None or not labels.draws_rivals:
+        return None
+    is_due = known.trust.takes_rivals(known.belief is not None, known.tracking)
+    return places if is_due else None
 
 
 def _start(

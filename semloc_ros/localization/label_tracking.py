@@ -74,6 +74,11 @@ class LabelTracker:
         """Whether it was started and not stopped since."""
         return self._running
 
+    @property
+    def draws_rivals(self) -> bool:
+        """Whether any particles are drawn from places later than at the start."""
+        return self._places.rivals > 0
+
     def stop(self) -> None:
         """Forget the particles."""
         self._running = False
@@ -125,7 +130,7 @@ class LabelTracker:
         if rivals:
             injected = Hypotheses(tuple(rivals), _RIVALS_SHARE)
             self._filter.add(Step(frame.stamp_ns, odometry, injected))
-        if places is not None and self._places.rivals:
+        if places is not None and self.draws_rivals:
             injected = self._rivals(places, base_from_camera)
             self._filter.add(Step(frame.stamp_ns, odometry, injected))
         labels, before = self._labels(frame, base_from_camera), self._filter.state

@@ -13,6 +13,7 @@ from semloc_ros.config import PlacesConfig, TrackingConfig
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import perturb
 from semloc_ros.localization.label_trust import LabelTrust
+from semloc_ros.localization.states import Reason
 from semloc_ros.types import Places
 
 NEAR = PlacesConfig(spread_m=1.5)
@@ -130,7 +131,29 @@ def test_rivals_are_drawn_once_for_each_label_map_that_is_evidence_and_does_not_
     trust = LabelTrust()
     for is_new, fit, wanted in ((True, 0.1, True), (False, 0.1, False), (True, 0.9, False)):
         trust.doubt(dataclasses.replace(tracked, is_new=is_new, fit=fit), False, limits)
-        assert [trust.takes_rivals(), trust.takes_rivals()] == [wanted, False]
+        drawn = [trust.takes_rivals(True, limits) for _ in range(2)]
+        assert drawn == [wanted, False]
     trust.doubt(dataclasses.replace(tracked, is_new=True, fit=0.1), False, limits)
     trust.forget()
-    assert not trust.takes_rivals()
+    assert not trust.takes_rivals(True, limits)
+
+
+@pytest.mark.parametrize(("known", "waits"), [(True, 0), (False, 2)])
+def test_label_maps_before_rivals_confirm_none_of_them(points, known, waits):
+    robot = Robot(points, places=NEAR)
+    robot.frame(robot.truth[0])
+    limits = TrackingConfig(labels_updates=3)
+    sure = dataclasses.replace(
+        robot.frame().tracked, fit=1.0, share=1.0, covariance=1e-4 * np.eye(6), is_new=True,
+        from_anywhere=True, updates=2 * limits.labels_relocate,
+    )
+    trust = LabelTrust()
+    assert trust.doubt(sure, False, limits) is None
+    trust.doubt(dataclasses.replace(sure, fit=0.1), False, limits)
+    assert trust.takes_rivals(known, limits)
+    said = [trust.doubt(sure, False, limits) for _ in range(waits + 1)]
+    assert said == [Reason.UNCONFIRMED] * waits + [None]
+    standing = dataclasses.replace(sure, is_new=False)
+    trust.doubt(dataclasses.replace(sure, fit=0.1), False, limits)
+    trust.takes_rivals(known, limits)
+    assert (trust.doubt(standing, False, limits) is None) == known, "a second look proves nothing"
