@@ -151,7 +151,10 @@ def hybrid(
     semantic: str = typer.Option(..., help="Model of places from labels: a name, or a file."),
     rgb: str = typer.Option(..., help="Model of places from images."),
     out: Path = typer.Option(..., help="The hybrid, NAME.yaml."),
-    labels: str = _LABELS,
+    labels: str = typer.Option(
+        None, help="truth or a model, as of `places`; the default is what the semantic model was "
+        "trained on."
+    ),
     label_files: Path = typer.Option(None, help="Where label maps of a model are kept."),
     set_: list[str] = _SET,
 ) -> None:

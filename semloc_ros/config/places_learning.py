@@ -10,6 +10,9 @@ from typing import Any
 from semloc_ros.config.learning import LoopConfig
 from semloc_ros.options import option, section
 
+ARCHITECTURES = ("small", "shallow", "alexnet")
+POOLINGS = ("gem", "netvlad", "grid")
+CONTRASTS = ("none", "local", "gradients")  # what is done about light
 
 def _labels_width() -> Any:
     return option(
@@ -86,8 +89,8 @@ class ChangesConfig:
 class PlacesTrainingConfig:
     """Descriptors of places, by triplets of images and hard negatives."""
 
-    architecture: str = option("small", "of the network", choices=("small", "shallow", "alexnet"))
-    pooling: str = option("gem", "of the features", choices=("gem", "netvlad", "grid"))
+    architecture: str = option("small", "of the network", choices=ARCHITECTURES)
+    pooling: str = option("gem", "of the features", choices=POOLINGS)
     dimensions: int = option(256, "of a descriptor", low=2, high=32_768)
     width: int = option(
         160, "of the network's input: pixels, or cells of edges or of labels", low=16, high=4096
@@ -97,7 +100,7 @@ class PlacesTrainingConfig:
     )
     contrast: str = option(
         "none", "of RGB images: as it is, normalized against what is around each pixel, or nothing "
-        "of it but the directions of edges", choices=("none", "local", "gradients"),
+        "of it but the directions of edges", choices=CONTRASTS,
     )
     labels_width: int = _labels_width()
     loss: str = option(

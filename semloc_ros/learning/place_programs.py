@@ -25,7 +25,7 @@ from semloc_ros.networks.places import make_place_network
 from semloc_ros.perception.label_model import Labeller, load_labeller
 
 TRUTH = "truth"  # instead of a model's labels those of the world
-_TRUE_LABELS = "cityscapes"  # what they are called in the model
+TRUE_LABELS = "cityscapes"  # what they are called in the model
 _FILES = "labels"  # where label maps lie, in the folder of the training
 _TRAIN, _VALIDATE = "train", "val"  # splits of UTM sets
 
@@ -67,7 +67,7 @@ def train_places(
     about = _about(out, config, data, origin or Origin())
     if data.input == LABELS:
         if data.labels == TRUTH:
-            about = _with_labels(about, _TRUE_LABELS, label_sets.cityscapes())
+            about = _with_labels(about, TRUE_LABELS, label_sets.cityscapes())
         else:
             files = data.label_files or training_folder(out) / _FILES
             labeller, views = labelled_views(

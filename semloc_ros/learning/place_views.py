@@ -44,8 +44,9 @@ class PlaceView:
 def read_views(folders: Sequence[Path], first_world: int = 0, split: str = "") -> list[PlaceView]:
     """The images of all folders; `first_world` is the number of the first world.
 
-    `split` is the one of UTM sets to read ("train", "val"), where they have it. Raises
-    DatasetError, in one line, for a folder that is none of the known ones or is empty.
+    `split` is the one of UTM sets to read ("train", "val"); one that stands alone is read by any
+    name. Raises DatasetError, in one line, for a folder that is none of the known ones, is empty,
+    or has splits, but not that one.
     """
     worlds: dict[str, int] = {}
     views: list[PlaceView] = []
@@ -112,6 +113,8 @@ def _posed(
 
 def _of_utm(folder: Path, world: int, split: str) -> list[PlaceView]:
     known = utm_places.splits(folder)
+    if split not in known and len(known) > 1:  # none of the others, which may be the test's
+        raise DatasetError(expected(str(folder), f"the split {split}", ", ".join(known)))
     chosen = split if split in known else known[0]
     return [
         _of_name(image, world, f"{folder.name}/{part}")

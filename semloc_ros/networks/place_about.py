@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
+from semloc_ros.config.places_learning import CONTRASTS, POOLINGS
 from semloc_ros.errors import ModelError, expected
 from semloc_ros.networks.about import About, check_choice, check_count, check_normalization
 
 RGB, LABELS = "rgb", "labels"
 INPUTS = (RGB, LABELS)
-IMAGE_PLANES = {"none": 3, "local": 3, "gradients": 8}  # by what is done about light
-CONTRASTS = tuple(IMAGE_PLANES)
-ARCHITECTURES = ("small", "shallow", "alexnet")
-POOLINGS = ("gem", "netvlad", "grid")
+IMAGE_PLANES = dict(zip(CONTRASTS, (3, 3, 8), strict=True))
 LEAST_SIDE = 16  # pixels or cells
 _LEAST_SIDES = {"alexnet": 31}  # where less leaves nothing after its poolings
 

@@ -18,8 +18,8 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models import alexnet
 
+from semloc_ros.config.places_learning import ARCHITECTURES, POOLINGS
 from semloc_ros.errors import ConfigError, InputError, expected
-from semloc_ros.networks.place_about import ARCHITECTURES, POOLINGS
 
 _CHANNELS = 256  # of the features of deep backbones
 _MOST_CHANNELS = 16  # of those of the shallow one

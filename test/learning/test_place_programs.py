@@ -162,6 +162,7 @@ def test_a_hybrid_of_the_two(
     found = load_hybrid(str(out))
     assert found is not None and found.weight == learned.weight
     assert learned.hybrid["recall"] >= max(learned.semantic["recall"], learned.rgb["recall"])
+    assert train_hybrid(worlds[1:], names, None, None, config, out, "") == learned  # by name
     assert found.learned["data"] == "two" and found.learned["queries"] == learned.queries == 12
     with pytest.raises(ConfigError, match="--semantic: expected a model of places that reads lab"):
         train_hybrid(worlds[1:], names[::-1], "truth", None, config, out, "")

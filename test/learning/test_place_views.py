@@ -81,9 +81,13 @@ def test_names_give_position_and_heading(tmp_path: Path) -> None:
 def test_the_split_that_is_asked_for_is_read(tmp_path: Path) -> None:
     for split, east in (("train", 1), ("val", 2)):
         write_named(tmp_path / "city/images" / split, "database", f"@{east}@0@.jpg")
-    for split, east in (("train", 1), ("val", 2), ("test", 1)):  # without test: the first
+    for split, east in (("train", 1), ("val", 2)):
         (view,) = read_views([tmp_path / "city"], split=split)
         assert view.position[0] == east
+    with pytest.raises(DatasetError, match="city: expected the split test, got train, val"):
+        read_views([tmp_path / "city"], split="test")
+    write_named(tmp_path / "town/images/test", "database", "@3@0@.jpg")  # has no other
+    assert read_views([tmp_path / "town"], split="val")[0].position[0] == 3
 
 
 @pytest.mark.parametrize(
