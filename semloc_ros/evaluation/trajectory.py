@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.geometry import se3
+from semloc_ros.geometry.similarity import fit_similarity
 from semloc_ros.types import FloatArray
 
 Pairs = NDArray[np.int64]  # (P, 2) rows of poses
@@ -63,15 +64,10 @@ def pairs_by_way(estimate: FloatArray, delta_m: float) -> Pairs:
 def aligned(estimate: FloatArray, truth: FloatArray) -> FloatArray:
     """The estimate moved as one rigid body so that its positions fit those of the truth best.
 
-    Least squares without scale: Umeyama, TPAMI 1991, equations 34 to 43.
+    Least squares without scale: see `fit_similarity`.
     """
-    here, there = estimate[:, :3, 3], truth[:, :3, 3]
-    centre_here, centre_there = here.mean(axis=0), there.mean(axis=0)
-    left, _, right = np.linalg.svd((there - centre_there).T @ (here - centre_here))
-    handedness = np.diag([1.0, 1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
-    rotation = left @ handedness @ right
-    moved: FloatArray = se3.make_pose(rotation, centre_there - rotation @ centre_here) @ estimate
-    return moved
+    fitted = fit_similarity(estimate[:, :3, 3], truth[:, :3, 3], with_scale=False)
+    return fitted.poses(estimate)
 
 
 def root_mean_square(errors: FloatArray) -> float | None:
