@@ -143,7 +143,7 @@ class OraclePlaces:
         away_m, turn = se3.pose_error(self.map_from_view, map_from_camera)
         far = np.flatnonzero(away_m > min(_FAR_M, float(np.median(away_m))))
         views = rng.choice(far, min(self.config.retriever.count, len(far)), replace=False)
-        if rng.random() < self.share:
+        if rng.random() < self.share and len(views):
             place = map_from_camera[:3, 3] + [*rng.uniform(-_NEAR_M, _NEAR_M, 2), 0.0]
             off: FloatArray = np.linalg.norm(self.map_from_view[:, :3, 3] - place, axis=1)
             off += np.where(turn > np.radians(_TURN_DEG), np.inf, 0.0)

@@ -69,6 +69,8 @@ def views_of_places(
     each = -(-most // max(len(places), 1))
     found: dict[int, None] = {}  # in the order of insertion
     for pose, view in zip(places.map_from_camera, places.views.tolist(), strict=True):
+        if len(found) >= most:
+            break
         rows = [view] if view >= 0 else _nearest(pose, map_from_view, config)[:each].tolist()
         found.update(dict.fromkeys(rows))
     return np.array(list(found)[:most], np.int64)

@@ -33,14 +33,15 @@ class JoinedImages:
         self.replaced = 0  # images that nobody took
 
     def store(self, message: Image | CompressedImage) -> None:
-        """Keep this image too."""
+        """Keep this image too, if those before it may still get what is needed; else instead."""
         with self._changed:
             now = time.monotonic()
             if not self._images:
                 self._since_s = now
             self._images.append(Arrival(message, now))
             self._bytes += len(message.data)
-            while self._bytes > _MOST_BYTES and len(self._images) > 1:
+            most_bytes = _MOST_BYTES if self._needed else 0
+            while self._bytes > most_bytes and len(self._images) > 1:
                 self._drop_oldest()
                 self.replaced += 1
             self._changed.notify_all()

@@ -40,6 +40,7 @@ def timed(call, *arguments):
 
 def test_the_newest_wins_where_nothing_is_needed(make):
     store = make(needed="")
+    assert store.replaced == 2 and len(store._images) == 1, "nothing waits in memory"
     assert ms_of(store.take(0.0)) == 300 and store.replaced == 2
     assert timed(store.take, 0.05)[1] >= 0.05 and store.take(0.0) is None
 
