@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from semloc_ros.config.backends import BackendConfig
 from semloc_ros.options import option, section
 
 
 @dataclass(frozen=True, slots=True)
-class DescriberConfig:
+class DescriberConfig(BackendConfig):
     """From an image or its label map to the descriptor of the place."""
 
-    backend: str = option(
-        "auto", "what computes: what the file is for, or one of them",
-        choices=("auto", "torch", "onnxruntime", "tensorrt"),
-    )
-    device: str = option(
-        "auto", "where: the GPU if there is one, the CPU, the GPU", choices=("auto", "cpu", "cuda")
-    )
-    threads: int = option(0, "of the CPU; 0: as many as the backend takes", low=0, high=256)
     shifts: int = option(
         2, "shallow networks: an image is looked up as if the camera were turned by up to so many "
         "of their cells, too", low=0, high=11,

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from semloc_ros.config.backends import BackendConfig
 from semloc_ros.options import option, section
 
 
 @dataclass(frozen=True, slots=True)
-class LabellerConfig:
+class LabellerConfig(BackendConfig):
     """From an image to its label map, whatever the model."""
 
-    backend: str = option(
-        "auto", "what computes: what the file is for, or one of them",
-        choices=("auto", "torch", "onnxruntime", "tensorrt"),
-    )
-    device: str = option(
-        "auto", "where: the GPU if there is one, the CPU, the GPU", choices=("auto", "cpu", "cuda")
-    )
-    threads: int = option(0, "of the CPU; 0: as many as the backend takes", low=0, high=256)
     label_stride: int = option(
         0, "width of the cells that get a label: 1, 2, 4 or 8; 0: as the model says", unit="px",
         low=0, high=8,
