@@ -59,11 +59,15 @@ class ScoreScale:
         return np.asarray((scores - means[:, None]) / deviations[:, None], np.float64)
 
 
-def normalized(scores: NDArray[np.floating]) -> FloatArray:
-    """Scores (Q, N) of queries with a whole database as z-scores, query by query."""
+def normalized(
+    scores: NDArray[np.floating], among: NDArray[np.floating] | None = None
+) -> FloatArray:
+    """Scores (Q, K) of queries as z-scores, query by query, by mean and deviation of the scores
+    `among` (Q, N) with a whole database, or a sample of it; without, of the scores themselves."""
     values = np.asarray(scores, np.float64)
-    deviations = np.maximum(values.std(1, keepdims=True), _LEAST_DEVIATION)
-    return np.asarray((values - values.mean(1, keepdims=True)) / deviations)
+    every = values if among is None else np.asarray(among, np.float64)
+    deviations = np.maximum(every.std(1, keepdims=True), _LEAST_DEVIATION)
+    return np.asarray((values - every.mean(1, keepdims=True)) / deviations)
 
 
 def weighted(first: FloatArray, second: FloatArray, weight: float) -> FloatArray:

@@ -5,7 +5,7 @@ but for `RankSearch`, which adds reciprocal ranks. So they mean the same for dat
 and scores of different images can be compared.
 
 An image may have several descriptors of one kind, of its parts: a row's cosine is the largest of
-theirs, and the scale is that of the first, but where two are compared with all rows.
+theirs. Mean and deviation are those of the first, but for `WeightedSearch`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from semloc_ros.retrieval.fusion import (
 )
 from semloc_ros.retrieval.index import DescriptorIndex
 from semloc_ros.types import FloatArray
+
+_SAMPLE = 5000  # rows of a large database: a deviation is then known to a hundredth
 
 Found = tuple[NDArray[np.int64], FloatArray]  # rows (k,), scores (k,), the best first
 
@@ -85,25 +87,24 @@ class ConcatenatedSearch:
 
 class WeightedSearch:
     """Two networks, whose normalized scores are added: of all rows where the indexes are exact,
-    normalized as when the weight of a hybrid is learned; else of those that either finds, on the
-    scale of the first part."""
+    else of those that either finds. Normalized is what is added, the largest of the cosines of the
+    parts, as when the weight of a hybrid is learned; of large databases by a sample of rows."""
 
     def __init__(self, first: DescriptorIndex, second: DescriptorIndex, weight: float) -> None:
         self._indexes, self._weight = (first, second), weight
-        self._scales = tuple(
-            None if one.exact else ScoreScale.of(one.descriptors) for one in self._indexes
+        self._samples = tuple(
+            None if one.exact else np.ascontiguousarray(one.descriptors[:: -(-len(one) // _SAMPLE)])
+            for one in self._indexes
         )
 
     def search(self, queries: Sequence[Descriptors], count: int) -> Found:
         """See `Search`."""
         rows = None if self._indexes[0].exact else self._found_rows(queries, count)
         kinds = []
-        for index, scale, parts in zip(self._indexes, self._scales, queries, strict=True):
-            cosines = index.scores_of(parts, rows).max(1)  # with the most similar of the parts
-            if scale is None:
-                kinds.append(normalized(cosines[None])[0])
-            else:
-                kinds.append(_deviations(scale, cosines, parts))
+        for index, sample, parts in zip(self._indexes, self._samples, queries, strict=True):
+            cosines = index.scores_of(parts, rows).max(1)
+            among = None if sample is None else (sample @ parts.T).max(1)[None]
+            kinds.append(normalized(cosines[None], among)[0])
         scores = weighted(kinds[0], kinds[1], self._weight)
         best = np.asarray(np.argsort(-scores, kind="stable")[:count], np.int64)
         return best if rows is None else rows[best], scores[best]

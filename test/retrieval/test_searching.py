@@ -111,6 +111,10 @@ def test_a_weight_counts_as_it_was_learned(databases):
     rows, scores = open_search(databases, RetrieverConfig(weight=0.4)).search(parts, 20)
     assert rows.tolist() == np.argsort(-wanted, kind="stable")[:20].tolist()
     assert np.allclose(scores, wanted[rows], atol=1e-5)
+    lists = open_search(databases, RetrieverConfig(weight=0.4, exact_below=1000))
+    rows, scores = lists.search(parts, 20)
+    assert np.allclose(scores, wanted[rows], atol=1e-5)
+    assert rows[:5].tolist() == np.argsort(-wanted)[:5].tolist()
 
 
 def test_databases_must_be_of_the_same_rows(databases):
