@@ -83,7 +83,7 @@ def train_places(
     )  # fmt: skip
     taken = [] if start is None else start_from(network, start)
     pictures = [Pictures(part, about, config.memory_mb // 2) for part in (training, validation)]
-    knows = any(name.startswith("pool.") for name in taken)
+    knows = "project.weight" in taken  # with another last layer it begins as a fresh one
     program = PlaceProgram(network, pictures[0], pictures[1], config, seed, knows)
     found = train(program, config.training, training_folder(out), seed, tell, same)
     if is_first():

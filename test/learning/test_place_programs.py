@@ -24,7 +24,7 @@ from semloc_ros.learning import place_programs
 from semloc_ros.learning.hybrid_programs import train_hybrid
 from semloc_ros.learning.place_programs import PlaceData, train_places
 from semloc_ros.maps import label_sets
-from semloc_ros.networks.model_files import read_about
+from semloc_ros.networks.model_files import load_place_network, read_about
 from semloc_ros.networks.place_about import PlaceAbout
 from semloc_ros.options import from_mapping
 from semloc_ros.perception.hybrids import load_hybrid
@@ -87,6 +87,23 @@ def test_the_models_say_what_they_read(models: dict[str, Path]) -> None:
     assert (rgb.input, rgb.planes, rgb.dimensions) == ("rgb", 3, 16)
     assert semantic.kept == tuple(range(11)) and semantic.num_labels == 19  # what moves has none
     assert semantic.labels == "cityscapes"
+
+
+@pytest.mark.parametrize("network", [("small", "gem"), ("shallow", "grid")])
+def test_a_trained_model_goes_on_from_what_it_knows(
+    worlds: tuple[Path, Path], tmp_path: Path, network: tuple[str, str]
+) -> None:
+    config = replace(
+        CONFIG, architecture=network[0], pooling=network[1], contrast="gradients", width=24,
+        height=16, training=replace(CONFIG.training, learning_rate=1e-8),
+    )  # fmt: skip
+    first, second = (tmp_path / f"{name}.safetensors" for name in ("first", "second"))
+    data = PlaceData(worlds[:1], worlds[1:])
+    other = PlaceData(worlds[1:], worlds[:1])  # by which a fresh last layer would be another
+    train_places(data, config, first, 0)
+    train_places(other, config, second, 0, start=first)
+    before, after = (load_place_network(path)[0].project.weight for path in (first, second))
+    assert (before - after).abs().max() < 1e-5 * before.abs().max()
 
 
 def test_what_is_held_out_is_not_trained_on(worlds: tuple[Path, Path], tmp_path: Path) -> None:
