@@ -1,4 +1,4 @@
-"""Similarities: rigid motions with one scale, as between the frame of a monocular SLAM and a map."""
+"""Similarities: rigid motions with one scale, as between a monocular SLAM's frame and a map."""
 
 from __future__ import annotations
 
