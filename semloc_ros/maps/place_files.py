@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.errors import MapError, expected
-from semloc_ros.maps.folders import replaced, sync
+from semloc_ros.maps.folders import replaced
 from semloc_ros.maps.manifest import FileEntry, read_manifest, sha256_of
+from semloc_ros.maps.sealed_arrays import read_array, write_array, write_bytes
 from semloc_ros.types import LabelMap
 
 PLACES_FOLDER = "places"
@@ -80,13 +81,13 @@ def save_places(map_folder: Path, places: PlaceDescriptors) -> Path:
         for name in _ARRAYS:
             array = getattr(places, name)
             if array is not None:
-                files[f"{name}.npy"] = _write_array(fresh / f"{name}.npy", array)
+                files[f"{name}.npy"] = write_array(fresh / f"{name}.npy", array)
         about = {
             "format": _FORMAT, "model": places.model, "sha256": places.sha256,
             "of_views": _seal_of_views(map_folder),
             "files": {name: [one.sha256, one.dtype, one.shape] for name, one in files.items()},
         }  # fmt: skip
-        _write_text(fresh / _ABOUT, json.dumps(about, indent=1) + "\n")
+        write_bytes(fresh / _ABOUT, (json.dumps(about, indent=1) + "\n").encode())
     return folder
 
 
@@ -194,20 +195,6 @@ def _seal_of_views(map_folder: Path) -> dict[str, str]:
     return {name: files[name].sha256 for name in _OF_VIEWS}
 
 
-def _write_array(path: Path, array: NDArray[Any]) -> FileEntry:
-    with path.open("wb") as stream:
-        np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
-        sync(stream.fileno())
-    return FileEntry(sha256_of(path), array.dtype.name, array.shape)
-
-
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        sync(stream.fileno())
-
-
 def _read_about(folder: Path) -> PlacesAbout:
     path = folder / _ABOUT
     try:
@@ -233,14 +220,7 @@ def _read_array(folder: Path, name: str, about: PlacesAbout, verify: bool) -> An
     entry = about.files.get(path.name)
     if entry is None:
         return None
-    try:
-        if verify and sha256_of(path) != entry.sha256:
-            raise MapError(expected(str(path), "its sha256 in places.json", "another"))
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())
-        raise MapError(expected(str(path), "a whole .npy array", reason)) from None
-    if array.dtype.name != entry.dtype or array.shape != entry.shape:
-        wanted = f"{entry.dtype} {entry.shape}"
-        raise MapError(expected(str(path), wanted, f"{array.dtype.name} {array.shape}"))
-    return array
+    # what is no file is said by reading it
+    if verify and path.is_file() and sha256_of(path) != entry.sha256:
+        raise MapError(expected(str(path), "its sha256 in places.json", "another"))
+    return read_array(path, entry)

@@ -12,13 +12,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.errors import MapError, SemlocError, expected
 from semloc_ros.geometry.cameras import check_camera
 from semloc_ros.maps.checks import check_content, check_layout
-from semloc_ros.maps.folders import check_named, replaced, sync
+from semloc_ros.maps.folders import check_named, replaced
 from semloc_ros.maps.manifest import (
     FILE_NAME,
     FileEntry,
@@ -29,6 +28,7 @@ from semloc_ros.maps.manifest import (
     to_json,
 )
 from semloc_ros.maps.place_files import PLACES_FOLDER, carry_places, holds_only_places
+from semloc_ros.maps.sealed_arrays import read_array, write_array, write_bytes
 from semloc_ros.maps.semantic_map import ARRAYS, NO_CONFUSION, NO_STATIONARY, SemanticMap
 from semloc_ros.types import Camera
 
@@ -39,9 +39,7 @@ _LATER: dict[str, NDArray[Any]] = {  # arrays that older maps of this schema do 
 }  # fmt: skip
 
 
-def save_map(
-    semantic_map: SemanticMap, folder: Path, places_of: Path | None = None
-) -> None:
+def save_map(semantic_map: SemanticMap, folder: Path, places_of: Path | None = None) -> None:
     """Write the map to `folder`, replacing a map that is there.
 
     The folder appears in one rename: a killed process leaves the old map, or none, never half
@@ -56,7 +54,7 @@ def save_map(
     with replaced(folder) as fresh:
         files = _write_files(semantic_map, fresh)
         manifest = dataclasses.replace(semantic_map.manifest, files=files, counts=counts)
-        _write_synced(fresh / FILE_NAME, to_json(manifest).encode())
+        write_bytes(fresh / FILE_NAME, to_json(manifest).encode())
         read_manifest(fresh)  # what could not be read again does not replace a map
         if places_of is not None:
             carry_places(places_of, fresh)
@@ -78,9 +76,10 @@ def load_map(folder: Path, verify: bool = True) -> SemanticMap:
         for name, entry in manifest.files.items():
             _check_seal(folder / name, entry)
     arrays = {
-        name: _LATER[name] if name in older else _load_array(folder, name, manifest)
+        name: _LATER[name] if name in older
+        else read_array(folder / _array_file(name), manifest.files[_array_file(name)])
         for name in ARRAYS
-    }
+    }  # fmt: skip
     counts = check_layout(arrays)
     if counts != manifest.counts:
         raise MapError(expected(f"{folder / FILE_NAME} counts", counts, manifest.counts))
@@ -98,18 +97,14 @@ def _array_file(name: str) -> str:
 def _write_files(semantic_map: SemanticMap, folder: Path) -> dict[str, FileEntry]:
     files = {}
     for name in ARRAYS:
-        array = np.ascontiguousarray(getattr(semantic_map, name))
         path = folder / _array_file(name)
-        with path.open("wb") as stream:
-            np.save(stream, array, allow_pickle=False)
-            sync(stream.fileno())
-        files[path.name] = FileEntry(sha256_of(path), array.dtype.name, array.shape)
+        files[path.name] = write_array(path, getattr(semantic_map, name))
     views = {
         "names": list(semantic_map.view_names),
         "cameras": [dataclasses.asdict(camera) for camera in semantic_map.cameras],
     }
     content = (json.dumps(views, indent=1, ensure_ascii=False) + "\n").encode()
-    _write_synced(folder / VIEWS_FILE, content)
+    write_bytes(folder / VIEWS_FILE, content)
     files[VIEWS_FILE] = FileEntry(hashlib.sha256(content).hexdigest())
     return files
 
@@ -131,13 +126,6 @@ def check_replaceable(folder: Path) -> None:
         raise MapError(expected(str(folder), "a map or nothing", got))
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        sync(stream.fileno())
-
-
 def _check_listed(folder: Path, name: str, manifest: Manifest) -> None:
     if name not in manifest.files:
         raise MapError(expected(str(folder / FILE_NAME), f"an entry for {name}", "none"))
@@ -152,31 +140,6 @@ def _check_seal(path: Path, entry: FileEntry) -> None:
     if found != entry.sha256:
         wanted = f"sha256 {entry.sha256[:12]}… as in the manifest"
         raise MapError(expected(str(path), wanted, f"{found[:12]}… (truncated or edited)"))
-
-
-def _load_array(folder: Path, name: str, manifest: Manifest) -> NDArray[Any]:
-    path = folder / _array_file(name)
-    entry = manifest.files[path.name]
-    try:
-        array: NDArray[Any] = _map_file(path)
-    except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())
-        raise MapError(expected(str(path), "a whole .npy array", reason)) from None
-    if array.dtype.name != entry.dtype or array.shape != entry.shape:
-        wanted = f"{entry.dtype} {entry.shape}"
-        raise MapError(expected(str(path), wanted, f"{array.dtype.name} {array.shape}"))
-    return array
-
-
-def _map_file(path: Path) -> NDArray[Any]:
-    """The array of a `.npy` file; empty ones cannot be memory-mapped and are read."""
-    array: NDArray[Any]
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError:
-        array = np.load(path, allow_pickle=False)
-        array.flags.writeable = False
-    return array
 
 
 def _read_views(path: Path, count: int) -> tuple[tuple[str, ...], tuple[Camera, ...]]:
