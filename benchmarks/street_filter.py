@@ -6,9 +6,9 @@ Each label set is a labelled map and the label maps of the query runs (TRAVERSAL
     semloc map label out/benchmarks/street --labels out/sub20/mapping --out out/map_sub20
     python benchmarks/street_filter.py --set sub20 out/map_sub20 out/sub20
 
-Methods are those of the localizer node; `pnp` needs no labels (models of places may) and runs once. Every frame counts,
-also those without a fix. `--inject` spoils every run; `--places` are as for `semloc evaluate`:
-models whose descriptors the maps have, or an oracle.
+Methods are those of the localizer node; `pnp` needs no labels (models of places may) and runs once.
+Every frame counts, also those without a fix. `--inject` spoils every run; `--places` are as for
+`semloc evaluate`: models whose descriptors the maps have, or an oracle.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.config import RetrieverConfig
-from semloc_ros.errors import ConfigError, MapError, expected
+from semloc_ros.errors import ConfigError, InputError, MapError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.maps.place_files import PlaceDescriptors, load_places
 from semloc_ros.maps.storage import load_map
@@ -157,7 +157,13 @@ class _Grids:
         raise MapError(expected("map", wanted, "none"))
 
     def rerank(self, labels: LabelMap, rows: NDArray[np.int64], scores: FloatArray) -> Found:
-        """The rows and their new scores, best first, for an image's label map (H, W)."""
+        """The rows and their new scores, best first, for an image's label map (H, W).
+
+        InputError for labels of another kind of number: they are of another set.
+        """
+        if labels.dtype != self._grids.dtype:
+            wanted = f"{self._grids.dtype}, as of the map's {len(self._counted)} labels"
+            raise InputError(expected("labels", wanted, labels.dtype))
         shape = (int(self._grids.shape[1]), int(self._grids.shape[2]))
         own = label_grid(labels, len(self._counted), ~self._counted, shape)
         agreement = grid_agreement(

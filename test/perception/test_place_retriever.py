@@ -145,6 +145,8 @@ def test_labels_that_agree_may_overrule_the_image(poses):
     assert again.retrieve(0, picture(0), label_map(13)).views[0] in (13, 33)  # of the same grid
     assert again.retrieve(0, picture(0), label_map(0)).views[0] == 0
     assert again.retrieve(0, picture(0)).views[0] == 0  # it does without labels
+    with pytest.raises(InputError, match="labels: expected uint8, as of the map's .* labels, got"):
+        again.retrieve(0, picture(0), label_map(13).astype(np.uint16))
 
 
 def test_reranking_needs_grids(poses):
