@@ -88,9 +88,9 @@ def _images(
 ) -> list[CameraImage] | list[PosedImage]:
     """The images of a bag, with poses if some are given."""
     from semloc_ros.datasets.bags import images, images_at, posed_images, topics
+    from semloc_ros.datasets.tum import read_tum
     from semloc_ros.evaluation.events import image_topic_of
     from semloc_ros.evaluation.recording import POSES
-    from semloc_ros.evaluation.tum import read_tum
 
     topic = image_topic_of(bag, image_topic)
     if not poses:

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from semloc_ros.datasets.kitti import write_kitti
+from semloc_ros.datasets.tum import seconds_text, write_tum
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.evaluation.conditions import Condition
-from semloc_ros.evaluation.kitti import write_kitti
-from semloc_ros.evaluation.tum import seconds_text, write_tum
 from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray
 

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semloc_ros.datasets.tum import read_tum, write_tum
 from semloc_ros.errors import DatasetError, SemlocError, expected
-from semloc_ros.evaluation.tum import read_tum, write_tum
 from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray, State
 

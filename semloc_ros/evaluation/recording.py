@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semloc_ros.datasets.tum import seconds_text
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.evaluation.evidence import EVIDENCE, Cloud, evidence_of, write_evidence
 from semloc_ros.evaluation.predictions import PREDICTIONS
-from semloc_ros.evaluation.tum import seconds_text
 from semloc_ros.geometry import se3
 from semloc_ros.localization.outcomes import Fix
 from semloc_ros.localization.reports import value_text

@@ -27,6 +27,7 @@ from semloc_ros.config import EvaluateConfig
 from semloc_ros.datasets.bag_images import IMAGE_TYPES
 from semloc_ros.datasets.bag_reader import messages, stamp_of, topics
 from semloc_ros.datasets.bags import poses, static_transform
+from semloc_ros.datasets.tum import read_tum, seconds_text
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.evaluation.events import bag_events, image_topic_of
 from semloc_ros.evaluation.faults import FaultLine, parse_faults
@@ -36,7 +37,6 @@ from semloc_ros.evaluation.predictions import ABLATION, PREDICTIONS, Drive, Trut
 from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.replay import Replay
 from semloc_ros.evaluation.stream import Event
-from semloc_ros.evaluation.tum import read_tum, seconds_text
 from semloc_ros.localization.serving import FrameLocalizer
 from semloc_ros.options import to_mapping
 from semloc_ros.types import Camera, FloatArray

@@ -39,7 +39,8 @@ class AlignedFixes:
         position = config.floor_m**2 + metres**2 + (bridged * scale) ** 2
         turn = np.radians(config.floor_deg) ** 2 + turns**2
         added = np.repeat(np.stack([position, turn], axis=1), 3, axis=1)
-        information: FloatArray = np.linalg.inv(covariances + added[:, :, None] * np.eye(6))
+        noise = covariances + added[:, :, None] * np.eye(6)
+        information = np.asarray(np.linalg.inv(noise), np.float64)
         everything = np.ones(len(way), dtype=bool)
         return AlignedFixes(track_from_body, map_from_body, information, everything)
 

@@ -16,8 +16,8 @@ import pytest
 
 from semloc_ros.cli.demo import goals_of
 from semloc_ros.config import GoalsConfig
+from semloc_ros.datasets.tum import read_tum
 from semloc_ros.evaluation.goals import check_goals
-from semloc_ros.evaluation.tum import read_tum
 
 pytestmark = pytest.mark.slow
 MARKER = "share/ament_index/resource_index/packages/semloc_ros"

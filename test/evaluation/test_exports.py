@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from semloc_ros.config import EvaluationConfig
+from semloc_ros.datasets.kitti import read_kitti, write_kitti
+from semloc_ros.datasets.tum import read_tum
 from semloc_ros.errors import DatasetError
 from semloc_ros.evaluation.conditions import Condition, load_conditions
 from semloc_ros.evaluation.exports import (
@@ -20,8 +22,6 @@ from semloc_ros.evaluation.exports import (
     submission_name,
     write_submission,
 )
-from semloc_ros.evaluation.kitti import read_kitti, write_kitti
-from semloc_ros.evaluation.tum import read_tum
 from semloc_ros.geometry import se3
 
 Maker = Callable[..., dict[str, Any]]

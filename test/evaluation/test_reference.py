@@ -7,10 +7,10 @@ import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from semloc_ros.datasets.tum import read_tum
 from semloc_ros.errors import DatasetError
 from semloc_ros.evaluation.predictions import FRAMES, ODOMETRY, TRUTH
 from semloc_ros.evaluation.reference import reference_from_bag
-from semloc_ros.evaluation.tum import read_tum
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 IMAGE, POSE = "sensor_msgs/msg/CompressedImage", "geometry_msgs/msg/PoseStamped"

@@ -14,13 +14,13 @@ import yaml
 from small_bag import COUNT, START, Oracle, S, Watching, config, write_drive
 
 from semloc_ros.config import EvaluateConfig
+from semloc_ros.datasets.tum import write_tum
 from semloc_ros.errors import ConfigError, DatasetError
 from semloc_ros.evaluation.conditions import load_conditions
 from semloc_ros.evaluation.events import bag_events
 from semloc_ros.evaluation.evidence import read_evidence
 from semloc_ros.evaluation.running import Job, forget_runs, predict
 from semloc_ros.evaluation.stream import CAMERA, IMAGE, IMU, LABELS, MASK, ODOMETRY
-from semloc_ros.evaluation.tum import write_tum
 from semloc_ros.evaluation.verdict import doubts, verdict
 from semloc_ros.geometry import se3
 from semloc_ros.options import from_mapping

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from semloc_ros.datasets.tum import read_tum
 from semloc_ros.evaluation import trajectory
 from semloc_ros.evaluation.trajectory import Part, absolute_errors, pairs_by_way, relative_errors
-from semloc_ros.evaluation.tum import read_tum
 from semloc_ros.geometry import se3
 
 DATA = Path(__file__).parent / "data"

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from semloc_ros.datasets.tum import read_tum, write_tum
 from semloc_ros.errors import DatasetError
-from semloc_ros.evaluation.tum import read_tum, write_tum
 from semloc_ros.geometry import se3
 
 
