@@ -20,8 +20,8 @@ class JoinedImages:
     """Keeps images and their companions, by the name of their kind; thread-safe.
 
     `needed` names the kind without which an image is of no use, "" none: an image is taken when
-    that has come. Each time that none comes for `wait_s` while images wait, the oldest is taken
-    without, so that it can be said; the others may still get theirs.
+    that has come. Each time that no image gets it for `wait_s` while images wait, the oldest is
+    taken without, so that it can be said; the others may still get theirs.
     """
 
     def __init__(self, needed: str, wait_s: float) -> None:
@@ -102,10 +102,7 @@ class JoinedImages:
 
     def _patience(self) -> float:
         """When images have waited long enough for what is needed."""
-        if not self._images:
-            return float("inf")
-        came_s = self._flows.get(self._needed, _Flow()).came_s
-        return max(self._since_s, came_s) + self._wait_s
+        return self._since_s + self._wait_s if self._images else float("inf")
 
 
 class _Flow:

@@ -86,6 +86,17 @@ def test_a_slow_network_holds_nothing_up(make):
     assert ms_of(store.take(5.0)) == 200, "but not for ever"
 
 
+def test_labels_that_belong_to_no_image_do_not_lengthen_the_wait(make):
+    store = make(wait_s=0.2)
+    flow = [threading.Timer(0.04 * ms, store.add, ["labels", message(ms)]) for ms in range(1, 40)]
+    for one in flow:
+        one.start()
+    arrival, took = timed(store.take, 5.0)
+    for one in flow:
+        one.cancel()
+    assert ms_of(arrival) == 100 and took < 1.0, "as where stamps are rounded on the way"
+
+
 def test_masks_are_waited_for_only_while_they_come(make):
     store = make(needed="")
     assert timed(store.find, "mask", 100_000_000, 1.0)[1] < 0.5, "none ever came"
