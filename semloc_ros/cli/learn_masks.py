@@ -32,7 +32,10 @@ def masks(
         [], "--set", metavar="NAME=VALUE", help="An option, e.g. queries=20.",
     ),
 ) -> None:  # fmt: skip
-    """Find what moves in clips of a camera that stands still: masks to train segmenters with."""
+    """Find what moves in clips of a camera that stands still: masks to train segmenters with.
+
+    Of several clips those that do not do, because the camera moved for one, are left out, and said.
+    """
     from semloc_ros.learning.mask_files import MaskFolder
 
     options = _options(preset, config, set_)
@@ -44,9 +47,14 @@ def masks(
     ) as bar:  # fmt: skip
         lines = []
         for one in clips:
-            lines.append(_mine(one, options, folder, bar))
-            if overlays:
-                _draw(one, options, out / f"{one.name}.mp4", bar)
+            try:
+                lines.append(_mine(one, options, folder, bar))
+                if overlays:
+                    _draw(one, options, out / f"{one.name}.mp4", bar)
+            except DatasetError as error:
+                if len(clips) == 1:
+                    raise
+                lines.append(f"left out: {error}")
     folder.close()
     for line in [*lines, f"{out}: written"]:
         Console().print(line, highlight=False, soft_wrap=True)

@@ -84,8 +84,8 @@ class ClipView:
             self._take_sample(sampled)
 
     def frame(self, index: int) -> Frame | None:
-        """One frame; None if it shows another view."""
-        image = self.clip.read(index)
+        """One frame; None if it shows another view. Raises DatasetError for one of another size."""
+        image = self._read(index)
         matrix: FloatArray | None = np.eye(3)
         if self.report is not None and not self.report.one_view:
             matrix, _ = reference_from_frame(self.reference, image, self.config.camera)
@@ -100,8 +100,15 @@ class ClipView:
             if frame is not None:
                 yield frame
 
+    def _read(self, index: int) -> Image:
+        image = self.clip.read(index)
+        if image.shape != self.reference.shape:
+            wanted, got = (f"{one.shape[1]} x {one.shape[0]}" for one in (self.reference, image))
+            raise DatasetError(expected(f"{self.clip.name}: frame {index}", wanted, got))
+        return image
+
     def _take_sample(self, indices: Sequence[int]) -> None:
-        images = [self.clip.read(index) for index in indices]
+        images = [self._read(index) for index in indices]
         moves: list[FloatArray | None] = [np.eye(3) for _ in images]
         if self.config.camera.enabled:
             moves, self.report = check_camera(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from semloc_ros.cli import learn_masks
 from semloc_ros.cli.learn import app
 from semloc_ros.errors import ConfigError, DatasetError
 
@@ -38,6 +39,25 @@ def test_masks_instances_and_a_video_are_written(clip, tmp_path):
     boxes = [one["bbox"] for one in found["annotations"] if not one["iscrowd"]]
     np.testing.assert_allclose(boxes, [[45, 20, 15, 20], [135, 20, 15, 20]], atol=2)
     assert (tmp_path / "out" / "yard.mp4").stat().st_size > 1000
+
+
+def test_one_clip_that_does_not_do_does_not_cost_the_others(clip, tmp_path, monkeypatch):
+    def mine(clip, options, folder, bar):
+        if clip.name == "first":
+            raise DatasetError("first: expected a camera that does not move, got others")
+        return f"{clip.name}: 1 masks"
+
+    monkeypatch.setattr(learn_masks, "_mine", mine)
+    for name in ("first", "second"):
+        (tmp_path / "clips" / name / "input").mkdir(parents=True)
+        image = cv2.imread(str(clip / "0.png"))
+        cv2.imwrite(str(tmp_path / "clips" / name / "input" / "in000001.jpg"), image)
+    result = run(tmp_path / "clips", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.exception
+    assert "left out: first: expected a camera" in result.stdout
+    assert "second: 1 masks" in result.stdout and (tmp_path / "out/instances.json").is_file()
+    alone = run(tmp_path / "clips" / "first", "--out", tmp_path / "alone")
+    assert isinstance(alone.exception, DatasetError)
 
 
 def test_wrong_options_and_clips_are_one_line(clip, tmp_path):

@@ -206,6 +206,12 @@ def test_a_clip_of_two_frames_is_too_short():
         MaskMiner(clip_of(frame, 2), DEFAULT)
 
 
+@pytest.mark.parametrize("config", [PAPER, DEFAULT], ids=["paper", "default"])
+def test_frames_of_another_size_are_one_line(config):
+    with pytest.raises(DatasetError, match="wall: frame 5: expected 320 x 120, got 160 x 120"):
+        mine(config, lambda index: frame(index)[:, :160] if index == 5 else frame(index), (3, 5))
+
+
 def test_frames_are_spread_evenly():
     assert spread(10, 5) == [1, 3, 5, 7, 9]
     assert spread(3, 5) == [0, 1, 2]
