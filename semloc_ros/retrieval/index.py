@@ -99,7 +99,7 @@ class DescriptorIndex:
         self, queries: Descriptors, count: int
     ) -> tuple[Descriptors, NDArray[np.int64]]:
         most = max(_LEAST_COMPARED, _COMPARED_AGAIN * count)
-        found = self._structure.search(queries, min(most, len(self)))[1]
+        found = self._structure.search(_in_pairs(queries), min(most, len(self)))[1]
         scores = np.full((len(queries), count), -np.inf, np.float32)
         rows = np.full((len(queries), count), -1, np.int64)
         for number, (query, candidates) in enumerate(zip(queries, found, strict=True)):
@@ -143,11 +143,9 @@ def _lists(descriptors: Descriptors, seed: int) -> Any:
     """Inverted lists over about 2 sqrt(N) cells."""
     import faiss
 
-    count, dimensions = descriptors.shape
-    cells = _list_count(count)
-    parts = next(
-        one for one in range(max(1, dimensions // _CODE_DIMENSIONS), 0, -1) if dimensions % one == 0
-    )
+    count = len(descriptors)
+    dimensions = _in_pairs(descriptors[:1]).shape[1]
+    cells, parts = _list_count(count), dimensions // _CODE_DIMENSIONS
     coarse: Any = faiss.IndexFlatIP(dimensions)
     index = faiss.IndexIVFPQFastScan(
         coarse, dimensions, cells, parts, _CODE_BITS, faiss.METRIC_INNER_PRODUCT
@@ -160,11 +158,17 @@ def _lists(descriptors: Descriptors, seed: int) -> Any:
     index.cp.spherical = True
     rng = np.random.default_rng(seed)
     chosen = rng.choice(count, min(count, _TRAINING_PER_LIST * cells), replace=False)
-    index.train(np.ascontiguousarray(descriptors[np.sort(chosen)]))
+    index.train(_in_pairs(descriptors[np.sort(chosen)]))
     for start in range(0, count, _BLOCK):
-        index.add(np.ascontiguousarray(descriptors[start : start + _BLOCK]))
+        index.add(_in_pairs(descriptors[start : start + _BLOCK]))
     index.nprobe = min(cells, _LISTS_VISITED)
     return index
+
+
+def _in_pairs(descriptors: Descriptors) -> Descriptors:
+    """With one zero more if dimensions are odd: codes are of whole parts, cosines stay."""
+    short = -descriptors.shape[1] % _CODE_DIMENSIONS
+    return np.ascontiguousarray(np.pad(descriptors, ((0, 0), (0, short))) if short else descriptors)
 
 
 def _list_count(count: int) -> int:

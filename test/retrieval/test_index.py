@@ -54,6 +54,13 @@ def test_lists_find_nearly_the_same_with_exact_cosines(database, queries, lists)
     assert np.all(np.diff(scores, axis=1) <= 0)
 
 
+def test_any_number_of_dimensions_has_codes(database, queries):
+    kept, asked = unit(database[:, :31]), unit(queries[:, :31])
+    exact = DescriptorIndex.build(kept).search(asked, 10)[1]
+    rows = DescriptorIndex.build(kept, exact_below=1000).search(asked, 10)[1]
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, exact, strict=True)]) > 0.9
+
+
 def test_lists_are_smaller_and_the_same_seed_gives_the_same(database, queries, lists):
     assert lists.memory_bytes < database.nbytes / 2
     again = DescriptorIndex.build(database, exact_below=1000)
