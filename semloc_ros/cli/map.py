@@ -41,6 +41,15 @@ _CORNER = typer.Option(
     help="kapture: where pixel (0, 0) is; the corner in folders converted from COLMAP.",
 )
 _IMAGES = typer.Option(None, "--images", help="Folder of the image files (COLMAP, NVM).")
+_BODY = typer.Option(
+    False, "--poses-of-body/--poses-of-camera",
+    help="SLAM: whose poses they are; of the body in EuRoC files that were made with an IMU.",
+)
+_OPTICAL = typer.Option(
+    False, "--optical-world/--world-as-it-is",
+    help="SLAM: turn a world that begins as the first camera's axes (ORB-SLAM3 without an IMU) "
+    "so that z is up.",
+)
 
 
 @app.command()
@@ -50,7 +59,17 @@ def build(
     kapture: Path = typer.Option(None, help="kapture 1.1 folder."),
     colmap: Path = typer.Option(None, help="COLMAP model; needs --images."),
     nvm: Path = typer.Option(None, help="VisualSFM .nvm file; needs --images."),
+    trajectory: Path = typer.Option(
+        None, help="A SLAM's trajectory or keyframes (TUM, EuRoC, KITTI); needs --images, --camera."
+    ),
     images: Path = _IMAGES,
+    camera: Path = typer.Option(None, help="SLAM: settings file of ORB-SLAM3, with the lens."),
+    stamps: Path = typer.Option(
+        None, help="SLAM: list of the images' stamps; without it they are the files' names."
+    ),
+    poses_of_body: bool = _BODY,
+    optical_world: bool = _OPTICAL,
+    scale: float = typer.Option(1.0, min=1e-6, help="SLAM: metres per unit of the trajectory."),
     corner_pixels: bool = _CORNER,
     image_topic: str = typer.Option("/camera/image_raw/compressed", help="Bag: images."),
     info_topic: str = typer.Option("/camera/camera_info", help="Bag: intrinsics."),
@@ -67,6 +86,9 @@ def build(
         "--kapture": (kapture, lambda path: _kapture_images(path, corner_pixels)),
         "--colmap": (colmap, lambda path: _colmap_images(path, images)),
         "--nvm": (nvm, lambda path: _nvm_images(path, images)),
+        "--trajectory": (trajectory, lambda path: _slam_images(
+            path, images, camera, stamps, poses_of_body, optical_world, scale
+        )),
     }
     given = {name: (path, read) for name, (path, read) in sources.items() if path is not None}
     if len(given) != 1:
@@ -212,6 +234,18 @@ def _nvm_images(path: Path, images: Path | None) -> list[PosedImage]:
     from semloc_ros.maps.nvm import read_nvm_images
 
     return read_nvm_images(path, _needed(images, "an NVM file"))
+
+
+def _slam_images(
+    path: Path, images: Path | None, camera: Path | None, stamps: Path | None,
+    poses_of_body: bool, optical_world: bool, scale: float,
+) -> list[PosedImage]:
+    from semloc_ros.datasets.slam_images import slam_images
+
+    folder = _needed(images, "a trajectory")
+    if camera is None:
+        raise ConfigError(expected("--camera", "the settings file of ORB-SLAM3", "none"))
+    return slam_images(folder, path, camera, stamps, poses_of_body, optical_world, scale)
 
 
 def _needed(images: Path | None, what: str) -> Path:

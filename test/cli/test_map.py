@@ -66,6 +66,24 @@ def test_build_finds_the_wall(built):
     assert np.allclose(se3.inverse(semantic_map.camera_from_map)[:, 0, 3], 0.25 * np.arange(-2, 3))
 
 
+def test_build_from_a_trajectory_of_a_slam(kapture, built, tmp_path):
+    rows = [f"{k} {(k - 2) * 2.5} 0 0 0 0 0 1" for k in range(5)]  # decimetres
+    (tmp_path / "keyframes.txt").write_text("\n".join(rows))
+    (tmp_path / "lens.yaml").write_text(
+        "%YAML:1.0\nCamera.type: \"PinHole\"\nCamera1.fx: 300.\nCamera1.fy: 300.\n"
+        "Camera1.cx: 159.5\nCamera1.cy: 119.5\nCamera.width: 320\nCamera.height: 240\n"
+    )
+    source = ("--trajectory", tmp_path / "keyframes.txt", "--scale", 0.1)
+    images = ("--images", kapture / "sensors" / "records_data", "--camera", tmp_path / "lens.yaml")
+    result = run("build", *source, *images, "--out", tmp_path / "map")
+    assert result.exit_code == 0, result.output
+    found, wanted = load_map(tmp_path / "map"), load_map(built)
+    assert np.allclose(found.camera_from_map, wanted.camera_from_map)
+    assert found.num_points == wanted.num_points
+    missing = run("build", *source, *images[:2], "--out", tmp_path / "other")
+    assert "--camera: expected" in str(missing.exception)
+
+
 def test_info(built):
     result = run("info", built)
     assert result.exit_code == 0
