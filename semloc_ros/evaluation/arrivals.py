@@ -19,7 +19,7 @@ from semloc_ros.localization.companions import (
 from semloc_ros.localization.gravity import ImuGravity, down_camera
 from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.localization.outcomes import Sighting
-from semloc_ros.localization.places import check_places
+from semloc_ros.localization.places import check_places, with_carried_places
 from semloc_ros.localization.serving import Untried, check_not_ahead
 from semloc_ros.localization.states import Reason
 from semloc_ros.types import Camera, FloatArray, Frame, Odometry
@@ -75,8 +75,10 @@ class Arrivals:
         odom_from_base, noise = self.odometry.at(stamp), self.odometry.covariance_near(stamp)
         return Sighting(stamp, base_from_camera, odom_from_base, noise)
 
-    def with_gravity(self, frame: Frame, sighting: Sighting) -> Frame:
-        """The frame, and which way is down in it, where that is known."""
+    def completed(self, frame: Frame, sighting: Sighting) -> Frame:
+        """The frame, with places as of its stamp, and which way is down in it, where that is
+        known."""
+        frame = with_carried_places(frame, sighting.base_from_camera, self.odometry.at)
         try:
             down = down_camera(self._config.gravity, sighting, self._imu, self._mount)
         except SemlocError:

@@ -167,7 +167,7 @@ class Replay:
             served = refuse(self._session, untried, event.stamp_ns, self._now_ns)
             self._record(waiting, served, started)
             return
-        frame = self._arrivals.with_gravity(frame, sighting)
+        frame = self._arrivals.completed(frame, sighting)
         ready = time.perf_counter()
         served = serve(self._localizer, self._session, frame, sighting, kinds, waiting.epoch)
         self._record(waiting, served, started, prepare_ms=(ready - started) * 1e3)

@@ -7,6 +7,9 @@ wrong. So they only choose what is looked at first; what is believed is decided 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +58,25 @@ def usable_places(frame: Frame, num_views: int | None = None) -> tuple[Places | 
     except InputError as error:
         return None, str(error)
     return places, ""
+
+
+def with_carried_places(
+    frame: Frame, base_from_camera: FloatArray,
+    odom_from_base_at: Callable[[int], FloatArray | None],
+) -> Frame:
+    """The frame; places of an earlier image are moved as the camera was since, by odometry.
+
+    `base_from_camera` (4, 4); `odom_from_base_at(stamp_ns)` (4, 4), None where it is not known:
+    then places stay where they are. They keep their stamp, and their views.
+    """
+    places = frame.places
+    if places is None or places.stamp_ns >= frame.stamp_ns:
+        return frame
+    then, now = odom_from_base_at(places.stamp_ns), odom_from_base_at(frame.stamp_ns)
+    if then is None or now is None:
+        return frame
+    way = se3.inverse(then @ base_from_camera) @ now @ base_from_camera
+    return replace(frame, places=replace(places, map_from_camera=places.map_from_camera @ way))
 
 
 def views_of_places(

@@ -28,6 +28,7 @@ from semloc_ros.localization.companions import (
 )
 from semloc_ros.localization.gravity import down_camera
 from semloc_ros.localization.outcomes import Outcome, Sighting
+from semloc_ros.localization.places import with_carried_places
 from semloc_ros.localization.reports import draw_overlay
 from semloc_ros.localization.serving import (
     FrameLocalizer,
@@ -115,8 +116,9 @@ class Worker:
         frame, kinds = self._frame(arrival.message)
         sighting = self._sighting(arrival.message, frame.stamp_ns)
         frame = self._with_gravity(frame, sighting)
-        ready = time.monotonic()
         stages = self._stages
+        frame = with_carried_places(frame, sighting.base_from_camera, stages.odometry.at)
+        ready = time.monotonic()
         served = serve(stages.localizer, stages.session, frame, sighting, kinds, epoch)
         if self._loop.is_stopping:
             return

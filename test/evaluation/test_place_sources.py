@@ -121,6 +121,19 @@ def test_a_frame_gets_its_places_or_the_last_ones_and_never_broken_ones() -> Non
         assert frame.places is None and said[PLACES] == "none"
 
 
+def test_the_last_places_are_carried_by_odometry() -> None:
+    arrivals, camera = Arrivals(EvaluateConfig(), mount), Camera("pinhole", 6, 4, 5, 5, 3, 2)
+    arrivals.take_in(event(CAMERA, 0, camera), 0, 0)
+    for tenth in range(11):
+        pose = se3.exp([tenth / 10, 0, 0, 0, 0, 0])
+        arrivals.take_in(event(ODOMETRY, S + tenth * S // 10, pose), 3 * S, 3 * S)
+    arrivals.take_in(event(PLACES, S, Places(S, MOUNT[None], np.ones(1), np.array([-1]))), S, S)
+    image = event(IMAGE, S + S // 2)
+    frame = arrivals.completed(arrivals.frame(image)[0], arrivals.sighting(image))
+    assert frame.places is not None
+    np.testing.assert_allclose(frame.places.map_from_camera[0, :3, 3], MOUNT[:3, 3] + [0.5, 0, 0])
+
+
 def test_sources_that_are_none_end_in_one_line() -> None:
     for source in ("oracle=2", "a,b,c"):
         with pytest.raises(SemlocError) as caught:

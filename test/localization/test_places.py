@@ -17,6 +17,7 @@ from semloc_ros.localization.places import (
     usable_places,
     views_of_places,
     weights_of_places,
+    with_carried_places,
 )
 from semloc_ros.perception.features import RootSift
 from semloc_ros.types import Frame, Places, PoseEstimate
@@ -75,6 +76,23 @@ def test_places_of_later_images_and_broken_ones_are_not_used(lenses):
     earlier = places(ROW[:2], stamp_ns=4)
     assert usable_places(dataclasses.replace(frame, places=earlier)) == (earlier, "")
     assert usable_places(dataclasses.replace(frame, places=places(ROW[:0])))[0] is None
+
+
+def test_places_of_an_earlier_image_move_as_the_camera_did(lenses):
+    mount = turned(0.4)
+    odometry = {4: se3.exp([1.0, 2, 0, 0, 0, 0.3]), 5: se3.exp([3.0, 2, 0, 0, 0, 0.8])}
+    frame = Frame(5, np.zeros((360, 480), np.uint8), lenses["pinhole"])
+    map_from_odom = se3.exp([7.0, -3, 0, 0, 0, 2.0])
+    there = places([map_from_odom @ odometry[4] @ mount], views=[3], stamp_ns=4)
+    earlier = dataclasses.replace(frame, places=there)
+    found = with_carried_places(earlier, mount, odometry.get).places
+    np.testing.assert_allclose(found.map_from_camera[0], map_from_odom @ odometry[5] @ mount)
+    assert found.views.tolist() == [3] and found.stamp_ns == 4
+    own = dataclasses.replace(frame, places=dataclasses.replace(there, stamp_ns=5))
+    for same in (frame, own):
+        assert with_carried_places(same, mount, odometry.get) is same
+    for known in ({}, {4: odometry[4]}, {5: odometry[5]}):
+        assert with_carried_places(earlier, mount, known.get) is earlier
 
 
 def test_views_are_those_that_places_name_or_those_nearest_to_them():
