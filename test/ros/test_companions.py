@@ -16,6 +16,7 @@ from semloc_ros.nodes.inputs import Inputs
 from semloc_ros.nodes.place_messages import to_places
 from semloc_ros.types import Places
 
+MOUNT = se3.from_quaternion_xyzw([0.2, 0.0, 0.5], [-0.5, 0.5, -0.5, 0.5])  # of the robot's camera
 MASK = np.zeros((48, 64), np.uint8)
 MASK[:12] = 255
 LABELS = np.full((48, 64), 65535, np.uint16)
@@ -60,7 +61,7 @@ def places_at(stamp_ns):
     return Places(stamp_ns, poses, np.array([0.75, 0.5]), np.array([41, -1]))
 
 
-def test_places_are_those_of_the_image_or_the_last_before_it(make_rig):
+def test_places_are_those_of_the_image_or_the_last_before_it(make_rig, map_from_base):
     rig = make_rig(places_max_age=0.5).track()
     robot = rig.robot
     robot.until(lambda: robot.places_pub.get_subscription_count() > 0)
@@ -82,6 +83,15 @@ def test_places_are_those_of_the_image_or_the_last_before_it(make_rig):
     robot.until(lambda: robot.last()["places"] == "last", every=lambda: send(200))
     found = next(f for f, _ in reversed(rig.fake.calls) if f.places is not None)
     assert 0 < found.stamp_ns - found.places.stamp_ns <= 500_000_000
+
+    def is_carried():
+        found = next(f for f, _ in reversed(rig.fake.calls) if f.places is not None)
+        then, now = (map_from_base(one.stamp_ns) @ MOUNT for one in (found.places, found))
+        moved = wanted.map_from_camera @ se3.inverse(then) @ now
+        late = found.places.stamp_ns < found.stamp_ns
+        return late and np.allclose(found.places.map_from_camera, moved, atol=1e-5)
+
+    robot.until(is_carried, every=lambda: send(200))  # once odometry reaches back so far
     robot.until(lambda: robot.last()["places"] == "none", every=lambda: send(2000))
 
 
