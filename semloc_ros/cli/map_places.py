@@ -66,13 +66,15 @@ def places(
     labeller = take_labeller(given)
     options = from_mapping(DescriberConfig, given)
     hybrid = load_hybrid(model)
-    names = [model] if hybrid is None else [hybrid.semantic, hybrid.rgb]
+    names = [one.strip() for one in model.split(",")]
+    if hybrid is not None:
+        names = [hybrid.semantic, hybrid.rgb]
     describers = [load_describer(name, options) for name in names]
     if hybrid is not None:
         hybrid.check(describers[0].sha256, describers[1].sha256)
     semantic_map = load_map(folder)
     for one in describers:
-        unread = hybrid is not None and one.needs != "labels"
+        unread = len(describers) > 1 and one.needs != "labels"
         _describe(one, folder, semantic_map, images, None if unread else labels, labeller)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from semloc_ros.errors import ConfigError, expected
 
@@ -18,8 +19,11 @@ def list_models() -> None:
     """The models that come with this package, by the name that --labels and nodes take."""
     from semloc_ros.networks.manifest import model_folders, read_manifest
     from semloc_ros.networks.model_about import about_class
+    from semloc_ros.perception.hybrids import list_hybrids, load_hybrid
 
-    table = Table("name", "gives", "network", "learned from", "licence")
+    name_column, licence = Column("name", no_wrap=True), Column("licence", no_wrap=True)
+    gives_column = Column("gives", min_width=11, overflow="fold")
+    table = Table(name_column, gives_column, "network", "learned from", licence, box=SIMPLE)
     known: set[str] = set()  # a name is that of the first folder, as find_model takes it
     for folder in model_folders():
         for name, entry in read_manifest(folder).items():
@@ -29,6 +33,10 @@ def list_models() -> None:
             gives = about_class(entry["kind"]).summary(entry)
             said = [str(entry[key]) for key in ("architecture", "data", "licence")]
             table.add_row(name, gives, *said)
+    for name, path in list_hybrids().items():
+        hybrid = load_hybrid(str(path))
+        assert hybrid is not None, "a .yaml is a hybrid or a fault"
+        table.add_row(name, "places", "hybrid", str(hybrid.learned.get("data", "")), "")
     if table.row_count:
         Console().print(table)
     else:
@@ -37,14 +45,23 @@ def list_models() -> None:
 
 @app.command()
 def info(
-    model: str = typer.Argument(..., help="A model of this package by name, or a .safetensors."),
+    model: str = typer.Argument(
+        ..., help="A model or hybrid of this package by name, a .safetensors, or a hybrid's .yaml."
+    ),
 ) -> None:
     """What one model is: all that its file says, as yaml."""
     import yaml
 
     from semloc_ros.networks.manifest import entry_of, find_model
     from semloc_ros.networks.model_about import read_about
+    from semloc_ros.perception.hybrids import find_hybrid, load_hybrid
 
+    hybrid = find_hybrid(model)
+    if hybrid is not None:
+        load_hybrid(str(hybrid))  # a broken one is refused
+        said = yaml.safe_load(hybrid.read_text())
+        print(yaml.safe_dump({hybrid.stem: said}, sort_keys=False, width=100), end="")
+        return
     path = find_model(model)
     _check_weights(path)
     about = read_about(path)

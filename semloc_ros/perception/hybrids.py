@@ -51,7 +51,7 @@ def load_hybrid(name_or_path: str) -> Hybrid | None:
 
     ModelError, in one line, for a missing or broken file.
     """
-    path = _file_of(name_or_path)
+    path = find_hybrid(name_or_path)
     if path is None:
         return None
     try:
@@ -60,22 +60,42 @@ def load_hybrid(name_or_path: str) -> Hybrid | None:
         models = [_named(path, str(found[role]["model"])) for role in _ROLES]
         weight, learned = float(found["weight"]), dict(found.get("learned") or {})
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        reason = " ".join(repr(error).split())[:200]
         wanted = "semantic and rgb (model, sha256) and weight"
-        raise ModelError(expected(str(path), wanted, reason)) from None
+        raise ModelError(expected(str(path), wanted, _reason(error))) from None
     if not 0.0 <= weight <= 1.0:
         raise ModelError(expected(f"{path}: weight", "0 to 1", weight))
     return Hybrid(models[0], models[1], seals, weight, learned)
 
 
-def _file_of(name_or_path: str) -> Path | None:
+def _reason(error: Exception) -> str:
+    """What a reader of the file can mend, in one line."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, KeyError):
+        return f"no {error.args[0]}"
+    if isinstance(error, TypeError):
+        return "an entry of another kind, or an empty file"
+    return " ".join(str(error).split())[:200]
+
+
+def list_hybrids() -> dict[str, Path]:
+    """The hybrids in the folders of models: files by name; a name is that of the first folder."""
+    found: dict[str, Path] = {}
+    for folder in model_folders():
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            if path.name != FILE_NAME:
+                found.setdefault(path.stem, path)
+    return found
+
+
+def find_hybrid(name_or_path: str) -> Path | None:
+    """The file of a hybrid by its name (in a folder of models) or path; None if it is neither."""
     path = Path(name_or_path).expanduser()
     if path.suffix == SUFFIX:
         return path
-    if len(path.parts) != 1 or path.suffix or f"{path}{SUFFIX}" == FILE_NAME:
+    if len(path.parts) != 1:
         return None
-    files = (folder / f"{path}{SUFFIX}" for folder in model_folders())
-    return next((one for one in files if one.is_file()), None)
+    return list_hybrids().get(str(path))
 
 
 def _named(path: Path, model: str) -> str:

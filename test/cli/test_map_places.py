@@ -154,7 +154,7 @@ def test_both_models_of_a_hybrid_describe(map_folder, images, models, labels, tm
     words = ("--model", hybrid, "--images", images, "--labels", labels, *CPU)
     result = run("places", map_folder, *words)
     assert result.exit_code == 0, result.output
-    assert len(list_places(map_folder)) == 2
+    assert len(list_places(map_folder)) == len(files)
     options = DescriberConfig("auto", "cpu", 1)
     config = RetrieverConfig(models=str(hybrid), rerank_weight=0.1, describer=options)
     retriever = PlaceRetriever.open(map_folder, config)
@@ -203,3 +203,11 @@ def test_places_of_the_views_before_are_refused(map_folder, images, models):
     with pytest.raises(MapError, match=line):
         raise run("info", map_folder).exception
     assert run("info", map_folder, "--no-verify").exit_code == 0
+
+
+def test_two_models_describe_in_one_go(map_folder, images, models, labels):
+    two = f"{models / 'places_labels.safetensors'},{models / 'places_rgb.safetensors'}"
+    words = ("--model", two, "--images", images, "--labels", labels, *CPU)
+    assert run("places", map_folder, *words).exit_code == 0
+    found = {one.model for one in list_places(map_folder).values()}
+    assert found == {"places_labels", "places_rgb"}

@@ -56,6 +56,19 @@ def test_models_are_listed(prefix: Path) -> None:
         assert word in shown
 
 
+def test_hybrids_are_listed_and_shown_like_models(prefix: Path) -> None:
+    from semloc_ros.perception.hybrids import Hybrid, write_hybrid
+
+    name = "hybrid_of_spots_and_edges_and_more"
+    folder = prefix / "share/semloc_ros/models"
+    hybrid = Hybrid("spots", "edges", ("a" * 64, "b" * 64), 0.25, {"data": "no places"})
+    write_hybrid(folder / f"{name}.yaml", hybrid)
+    assert name in semloc("list", prefix=prefix)  # whole, also where the terminal is narrow
+    for known in (name, str(folder / f"{name}.yaml")):
+        shown = yaml.safe_load(semloc("info", known, prefix=prefix))[name]
+        assert shown["semantic"]["model"] == "spots" and shown["weight"] == 0.25
+
+
 def test_what_a_model_is_is_shown_as_yaml(prefix: Path) -> None:
     shown = yaml.safe_load(semloc("info", "spots", prefix=prefix))["spots"]
     assert shown["kind"] == "places" and shown["dimensions"] == 16

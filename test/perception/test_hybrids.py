@@ -51,8 +51,10 @@ def test_other_weights_are_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (None, "expected semantic and rgb .* and weight"),
+        (None, "expected semantic and rgb .* and weight, got no such file"),
+        ("", "expected semantic and rgb .* and weight, got .* an empty file"),
         ("semantic: 1", "expected semantic and rgb .* and weight"),
+        ("semantic: {model: a}", "expected semantic and rgb .* and weight, got no sha256"),
         ("{", "expected semantic and rgb .* and weight"),
         ("semantic: {model: a, sha256: b}\nrgb: {model: a, sha256: b}\nweight: 1.5",
          "weight: expected 0 to 1, got 1.5"),
