@@ -165,9 +165,7 @@ class Memory:
             self._features = self._extract(image, mask)
         return self._features
 
-    def match_map(
-        self, features: Features, ratio: float | None = None, views: Sequence[int] = ()
-    ) -> Correspondences:
+    def match_map(self, features: Features, ratio: float | None = None) -> Correspondences:
         """Its matches with the whole map."""
         if ratio not in self._matches:
             self._matches[ratio] = self._match(features, ratio)

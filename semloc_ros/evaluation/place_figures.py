@@ -41,7 +41,7 @@ def recall_figure(
         left.plot(one.counts, one.at_count, label=name, **fixed)
         right.plot(one.distances, one.at_distance, label=name, **fixed)
     left.set(xlabel="N", ylabel="Recall@N")
-    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     right.set(xlabel=f"D ({unit})", ylabel="Top-1 Recall@D")
     for axes in (left, right):
         _plain(axes)

@@ -17,8 +17,7 @@ _GUIDED_PX = 2.0  # width of the search around a pose found, in largest errors o
 class FrameMatches:
     """What one frame offers; methods that are tried after one another share it.
 
-    `labels` None: it is localized without. `views` are rows of the map's views that are matched
-    before those with most votes.
+    `labels` None: it is localized without. `views` are rows of the map's views that places name.
     """
 
     def __init__(
@@ -39,19 +38,42 @@ class FrameMatches:
         with self.watch.stage("matching"):
             return self._matcher.match_prior(self._features, self.frame.camera, self.prior)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What matches come from, in the order in which it is asked."""
+        prior = ("prior",) if self.prior is not None else ()
+        return (*prior, "places", "map") if len(self._views) else (*prior, "map")
+
+    def offered(self, source: str, labelled: bool) -> Correspondences:
+        """Matches from one of `sources`. Those far from a prior are more than are clear by
+        themselves where there are labels: only who is `labelled`, and sorts them, gets them all."""
+        if source == "prior":
+            return self.near_prior
+        found = self.in_places if source == "places" else self.in_map
+        return found if labelled else self._clear(found)
+
+    @cached_property
+    def in_places(self) -> Correspondences:
+        """Matches with the views that places name."""
+        with self.watch.stage("matching"):
+            return self._matcher.match_views(self._features, self._views, self._ratio)
+
     @cached_property
     def in_map(self) -> Correspondences:
-        """Matches with the whole map; with labels, which will sort them, more are let through."""
-        ratio = self._config.matching.ratio
-        if self.labels is not None:
-            ratio = max(ratio, self._config.matching.labelled_ratio)
+        """Matches with the whole map."""
         with self.watch.stage("matching"):
-            return self._matcher.match_map(self._features, ratio, self._views)
+            return self._matcher.match_map(self._features, self._ratio)
 
     @property
-    def clear_in_map(self) -> Correspondences:
-        """Those that are clear without labels."""
-        return self.in_map.select(self.in_map.scores > 1.0 - self._config.matching.ratio)
+    def _ratio(self) -> float:
+        """With labels, which will sort them, more are let through."""
+        matching = self._config.matching
+        if self.labels is None:
+            return matching.ratio
+        return max(matching.ratio, matching.labelled_ratio)
+
+    def _clear(self, found: Correspondences) -> Correspondences:
+        return found.select(found.scores > 1.0 - self._config.matching.ratio)
 
     def around(self, pose: FloatArray) -> Correspondences:
         """Matches near where a pose puts the points."""

@@ -138,31 +138,37 @@ class Localizer:
     def _by(self, methods: tuple[str, ...], seen: FrameMatches) -> PoseEstimate:
         """By the first of the methods with whose pose labels agree, else what has most inliers.
 
-        Matches near the prior come first, and those with the whole map only where these give
-        nothing: the prior may be wrong; the gate compares it with what the map says.
+        Matches near the prior come first, and others only where these give nothing: the prior
+        may be wrong; the gate compares it with what the map says. Matches with the views that
+        places name have few rivals, but a wrong place has some that fit, too: of a pose that is
+        not sure the whole map is asked besides.
         """
         found: list[PoseEstimate] = []
         refusals: dict[str, Refused] = {}
-        for near_prior in (True, False) if seen.prior is not None else (False,):
+        for source in seen.sources:
             for method in methods:
-                if method == "gsmc" and len(methods) > 1 and (found or near_prior):
-                    continue  # it is slow, and near a prior most matches are right
+                if method == "gsmc" and len(methods) > 1 and (found or source != "map"):
+                    continue  # it is slow, and of the others most matches are right
                 try:
-                    found.append(self._by_one(method, seen, near_prior))
+                    found.append(self._by_one(method, seen, source))
                 except Refused as refusal:
                     refusals[method] = refusal
-                if found and _agrees(found[-1]):
+                if found and _agrees(found[-1]) and self._is_sure(found[-1], source):
                     return found[-1]
-            if found or any(one.reason not in _TOO_FEW for one in refusals.values()):
+            final = any(one.reason not in _TOO_FEW for one in refusals.values())
+            if source == "prior" and (found or final):
                 break
         if not found:
             raise refusals.get("pnp") or next(iter(refusals.values()))
         return max(found, key=lambda one: len(one.inliers))
 
-    def _by_one(self, method: str, seen: FrameMatches, near_prior: bool) -> PoseEstimate:
+    def _is_sure(self, pose: PoseEstimate, source: str) -> bool:
+        return source != "places" or len(pose.inliers) >= self._config.places.sure_inliers
+
+    def _by_one(self, method: str, seen: FrameMatches, source: str) -> PoseEstimate:
         """The pose by one of pnp, ssmc and gsmc."""
         frame, watch = seen.frame, seen.watch
-        first_pose = self._solve(method, seen, self._offered(method, seen, near_prior))
+        first_pose = self._solve(method, seen, seen.offered(source, method != "pnp"))
         with watch.stage("refinement"):
             pose, matches, agreement = self._refine(method, seen, first_pose)
             inliers = self._inliers(frame, pose, matches)
@@ -173,11 +179,6 @@ class Localizer:
             frame.stamp_ns, pose, covariance, inliers, len(matches), watch.stage_ms,
             method, agreement,
         )  # fmt: skip
-
-    def _offered(self, method: str, seen: FrameMatches, near_prior: bool) -> Correspondences:
-        if near_prior:
-            return seen.near_prior
-        return seen.clear_in_map if method == "pnp" else seen.in_map
 
     def _solve(self, method: str, seen: FrameMatches, offered: Correspondences) -> FloatArray:
         """The pose of most matches; refused if too few support it."""

@@ -44,15 +44,23 @@ class PointMatcher:
         self._index = PointIndex.of(semantic_map, seed)
         compile_kernels()
 
-    def match_map(
-        self, features: Features, ratio: float | None = None, views: Sequence[int] = ()
-    ) -> Correspondences:
-        """Correspondences with the points of the views that look most like the image, and of given
-        `views`, which take the place of those with fewest votes.
+    def match_map(self, features: Features, ratio: float | None = None) -> Correspondences:
+        """Correspondences with the points of the views that look most like the image.
 
         `ratio` to the second-best distance, if not that of the configuration.
         """
-        points = self.candidates(features, views)
+        return self._match_points(features, self.candidates(features), ratio)
+
+    def match_views(
+        self, features: Features, views: Sequence[int], ratio: float | None = None
+    ) -> Correspondences:
+        """Correspondences with the points that some views of the map saw. Of fewer points fewer
+        are rivals."""
+        return self._match_points(features, self._points_of(np.array(views, np.int64)), ratio)
+
+    def _match_points(
+        self, features: Features, points: NDArray[np.int64], ratio: float | None
+    ) -> Correspondences:
         if len(points) < 2 or len(features) == 0:
             return no_correspondences()
         distances, nearest = faiss.knn(
@@ -131,14 +139,14 @@ class PointMatcher:
         fits &= cosines > np.cos(np.radians(self._config.max_viewing_angle_deg))
         return rows[fits], pixels[rows[fits]]
 
-    def candidates(self, features: Features, views: Sequence[int] = ()) -> NDArray[np.int64]:
-        """Points (M,) of the given views, then of those that get most votes: `candidate_views` of
-        both."""
-        scores = self.view_scores(features)
-        voted = np.argsort(-scores, kind="stable")
-        chosen = np.array(views, np.int64)
-        best = np.r_[chosen, voted[~np.isin(voted, chosen)]][: self._config.candidate_views]
-        counts = np.asarray(self._index.seen_by[:, best].sum(1)).ravel()
+    def candidates(self, features: Features) -> NDArray[np.int64]:
+        """Points (M,) of the views that get most votes."""
+        voted = np.argsort(-self.view_scores(features), kind="stable")
+        return self._points_of(voted[: self._config.candidate_views])
+
+    def _points_of(self, views: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Points (M,) that any of the views sees."""
+        counts = np.asarray(self._index.seen_by[:, views].sum(1)).ravel()
         return np.flatnonzero(counts)
 
     def view_scores(self, features: Features) -> FloatArray:

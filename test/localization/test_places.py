@@ -133,20 +133,16 @@ def test_weights_are_by_score_whatever_its_scale(scale):
     np.testing.assert_allclose(weights_of_places(np.ones(4)), 0.25)
 
 
-def test_views_of_places_are_matched_whatever_gets_votes(corner_map, corner, lenses, look):
+def test_the_points_of_given_views_are_matched(corner_map, corner, lenses, look):
     image = corner.photograph(lenses["pinhole"], look(EYE, TARGET))
     features = RootSift().extract(image)
-    config = LocalizerConfig().matching
-    one = PointMatcher(corner_map, dataclasses.replace(config, candidate_views=1), 0)
-    voted = one.candidates(features)
-    seen = [set(np.flatnonzero(one._index.seen_by[:, view].toarray())) for view in range(8)]
-    assert set(voted) in seen
-    for view in range(8):
-        assert set(one.candidates(features, [view])) == seen[view]
-    two = PointMatcher(corner_map, dataclasses.replace(config, candidate_views=2), 0)
-    unlike = next(view for view in range(8) if seen[view] != set(voted))
-    assert set(two.candidates(features, [unlike])) == seen[unlike] | set(voted)
-    assert len(one.match_map(features, views=[0])) > 20
+    matcher = PointMatcher(corner_map, LocalizerConfig().matching, 0)
+    seen = [set(np.flatnonzero(matcher._index.seen_by[:, view].toarray())) for view in range(8)]
+    for views in ([0], [3], [0, 3]):
+        found = matcher.match_views(features, views)
+        assert len(found) > 20
+        assert set(found.point_ids) <= set.union(*(seen[view] for view in views))
+    assert len(matcher.match_views(features, [])) == 0
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +162,35 @@ def test_wrong_or_broken_places_cost_no_pose(localizer, corner_map, corner, lens
         assert isinstance(found, PoseEstimate)
         assert np.linalg.norm(se3.inverse(found.camera_from_map)[:3, 3] - EYE) < 0.02
         assert said in found.detail and (said or not found.detail)
+
+
+def matched(localizer, monkeypatch):
+    """What is asked for matches, in order, from now on."""
+    asked = []
+
+    def watched(name):
+        ask = getattr(localizer._matcher, name)
+        return lambda *given: (asked.append(name), ask(*given))[1]
+
+    for name in ("match_views", "match_map"):
+        monkeypatch.setattr(localizer._matcher, name, watched(name))
+    return asked
+
+
+def test_the_whole_map_is_asked_where_places_are_not_sure(
+    corner_map, corner, lenses, look, monkeypatch
+):
+    truth = look(EYE, TARGET)
+    frame = Frame(5, corner.photograph(lenses["pinhole"], truth), lenses["pinhole"])
+    poses = se3.inverse(np.asarray(corner_map.camera_from_map))
+    frame = dataclasses.replace(frame, places=places(poses[:2], views=[0, 1]))
+    for sure, wanted in ((40, ["match_views"]), (10_000, ["match_views", "match_map"])):
+        config = LocalizerConfig(places=PlacesConfig(sure_inliers=sure))
+        localizer = Localizer(corner_map, config)
+        asked = matched(localizer, monkeypatch)
+        found = localizer.localize(frame)
+        assert isinstance(found, PoseEstimate) and asked == wanted
+        assert np.linalg.norm(se3.inverse(found.camera_from_map)[:3, 3] - EYE) < 0.02
+    none = Localizer(corner_map, LocalizerConfig(places=PlacesConfig(views=0)))
+    asked = matched(none, monkeypatch)
+    assert isinstance(none.localize(frame), PoseEstimate) and asked == ["match_map"]
