@@ -1,8 +1,9 @@
 """What places are worth to one image of which nothing is known: features alone, single images.
 
 The points of `places.views` views that places name are matched, and where that gives no sure pose
-those of `matching.candidate_views` views that get most votes of features. No prior, no odometry, no second image:
-an image without a pose counts in every recall. The map has the descriptors of the models:
+those of `matching.candidate_views` views that get most votes of features. No prior, no odometry, no
+second image: an image without a pose counts in every recall. The map has the descriptors of the
+models:
 
     semloc map places out/benchmarks/street --model MODEL --images out/street/frames/mapping
     python benchmarks/place_starts.py --map out/benchmarks/street --places MODEL OTHER
