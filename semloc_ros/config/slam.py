@@ -68,10 +68,10 @@ class SlamAlignmentConfig:
     )
     floor_deg: float = option(0.3, "added to the fixes' sigma", unit="deg", low=0.0, high=45.0)
     drift: float = option(
-        0.01, "of the SLAM's position, 1 sigma by way", unit="m/m", low=0.0, high=1.0
+        0.02, "of the SLAM's position, 1 sigma by way", unit="m/m", low=0.0, high=1.0
     )
     drift_deg: float = option(
-        0.05, "of the SLAM's turn, 1 sigma by way", unit="deg/m", low=0.0, high=10.0
+        0.15, "of the SLAM's turn, 1 sigma by way", unit="deg/m", low=0.0, high=10.0
     )
     max_sigma_m: float = option(
         0.5, "known: sigma of the position here and now", unit="m", low=0.01, high=100.0

@@ -48,6 +48,9 @@ class SlamTrack:
         if last is not None and last.stamp_ns - 1_000_000_000 <= stamp_ns <= last.stamp_ns:
             return Step.DROPPED
         step = self._judged(stamp_ns, slam_from_body, scale)
+        if step is Step.JUMPED and self._jumped:
+            step = Step.NEW_FRAME  # it goes on at another speed: its unit is another
+        self._jumped = step is Step.JUMPED
         if step is Step.NEW_FRAME:
             self._start_new()
         elif step is Step.JUMPED and scale is not None:
@@ -77,6 +80,7 @@ class SlamTrack:
         self._before: Odometry | None = None
         self._last: Odometry | None = None
         self._origin_ns = 0
+        self._jumped = False
         self._fastest, self._fastest_turn, self._steps = 0.0, 0.0, 0
 
     def _append(self, stamp_ns: int, track_from_body: FloatArray) -> None:
