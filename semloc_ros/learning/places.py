@@ -39,6 +39,10 @@ class PlaceProgram:
         self._positives = self._geometry.positives()
         if not any(map(len, self._positives)):
             raise DatasetError(expected("training", "places that two runs show", "none"))
+        everything = np.arange(len(self._geometry))
+        if not any(self._geometry.far(row, everything).any() for row in everything.tolist()):
+            wanted = f"images more than {config.pairing.negative_m:g} m apart (pairing.negative_m)"
+            raise DatasetError(expected("training", wanted, "one place alone"))
         held_out = Geometry(validation.views, config.pairing)
         self._searches = searches_of(held_out, config.training.validation_samples)
         self._cache = np.zeros((0, network.dimensions), np.float32)

@@ -123,6 +123,15 @@ def test_labels_that_are_not_there_are_one_line() -> None:
         Pictures(views, SEMANTIC, 1)
 
 
+def test_one_small_place_teaches_nothing() -> None:
+    network = make_place_network("small", "gem", 3, 32, torch.Generator())
+    street_, held_out = Pictures(street(0), RGB, 1), Pictures(street(1), RGB, 1)
+    wide = dataclasses.replace(CONFIG.pairing, negative_m=1e6)
+    config = dataclasses.replace(CONFIG, pairing=wide)
+    with pytest.raises(DatasetError, match=r"images more than 1e\+06 m apart .*negative_m"):
+        PlaceProgram(network, street_, held_out, config, 0)
+
+
 def test_one_run_alone_teaches_nothing() -> None:
     network = make_place_network("small", "gem", 3, 32, torch.Generator())
     alone = Pictures(street(0, runs=("day",)), RGB, 1)
