@@ -22,7 +22,7 @@ from semloc_ros.geometry import se3
 from semloc_ros.geometry.similarity import Similarity
 from semloc_ros.localization.slam_fit import AlignedFixes, best_of_pairs, refined
 from semloc_ros.localization.slam_track import SlamTrack, Step
-from semloc_ros.types import FloatArray
+from semloc_ros.types import FloatArray, Odometry
 
 _LATEST_SHARE = 0.75  # of the fixes since a jump that nothing else told of, to believe in it
 
@@ -82,13 +82,18 @@ class SlamAligner:
         self._track = SlamTrack(config.jumps)
         self._fixes: list[_Fix] = []
         self._against = 0
+        self._odom_from_body: FloatArray = np.eye(4)
+        self._odometry: Odometry | None = None
         self._map_from_track: Similarity | None = None
         self._spread: tuple[FloatArray, int, float] = (np.zeros((7, 7)), 0, 0.0)
         self._why = NotAligned(NotAlignedReason.NO_SLAM, "no pose has come")
 
     def add_pose(self, stamp_ns: int, slam_from_body: FloatArray) -> Step:
         """The next pose of the SLAM (4, 4). A new frame forgets all fixes."""
+        before = self._track.newest
         step = self._track.add(stamp_ns, slam_from_body, self._scale)
+        if step is not Step.DROPPED:
+            self._move(stamp_ns, None if step is Step.NEW_FRAME else before)
         if step is Step.NEW_FRAME:
             self._fixes.clear()
             self._against = 0
@@ -117,6 +122,24 @@ class SlamAligner:
         covariance, inliers, apart = self._spread
         map_from_slam = self._map_from_track.after(self._track.track_from_slam)
         return Alignment(map_from_slam, covariance, inliers, len(self._fixes), apart)
+
+    @property
+    def odometry(self) -> Odometry | None:
+        """The way of the body up to its newest pose, in metres and without jumps, in a frame that
+        begins anywhere. None while the scale is not known; then it goes on where it stopped, with
+        a gap in time."""
+        return self._odometry
+
+    def _move(self, stamp_ns: int, before: tuple[FloatArray, float] | None) -> None:
+        """Odometry goes on from `before`, the track one pose ago, if it is the same track."""
+        newest, scale = self._track.newest, self._scale
+        if before is None or newest is None or scale is None:
+            self._odometry = None
+            return
+        step = se3.inverse(before[0]) @ newest[0]
+        step[:3, 3] *= scale
+        self._odom_from_body = self._odom_from_body @ step
+        self._odometry = Odometry(stamp_ns, self._odom_from_body)
 
     @property
     def _scale(self) -> float | None:

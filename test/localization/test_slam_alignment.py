@@ -194,3 +194,48 @@ def test_a_jump_after_which_the_speed_is_another_is_a_new_frame() -> None:
     drive.go(truth[103:105], slam[103:105])
     assert drive.steps[-2:] == ["jumped", "new_frame"]
     assert error(drive.go(truth[105:], slam[105:]), slam, truth) < 1e-6
+
+
+def test_its_odometry_is_in_metres_and_does_not_jump() -> None:
+    truth = curve(300)
+    slam = slam_from_map().poses(truth)
+    slam[203:] = se3.exp(np.array([0.3, -0.2, 0.1, 0.05, 0.02, 0.1])) @ slam[203:]
+    drive = Drive()
+    drive.go(truth[:10], slam[:10])
+    assert drive.aligner.odometry is None
+    drive.go(truth[10:100], slam[10:100])
+    start = drive.aligner.odometry
+    drive.go(truth[100:], slam[100:])
+    end = drive.aligner.odometry
+    assert start is not None
+    assert end is not None
+    assert end.stamp_ns == 299 * STEP_NS
+    moved = se3.inverse(start.odom_from_base) @ end.odom_from_base
+    assert np.allclose(moved, se3.inverse(truth[99]) @ truth[299], atol=0.02)
+
+
+def test_after_a_loss_odometry_waits_for_the_scale_and_goes_on_where_it_stopped() -> None:
+    truth = curve(300)
+    slam = slam_from_map().poses(truth)
+    drive = Drive()
+    drive.go(truth[:100], slam[:100])
+    before = drive.aligner.odometry
+    drive.row += 30
+    drive.go(truth[130:140], slam[130:140])
+    assert drive.aligner.odometry is None
+    drive.go(truth[140:200], slam[140:200])
+    after = drive.aligner.odometry
+    assert before is not None
+    assert after is not None
+    assert se3.pose_error(before.odom_from_base, after.odom_from_base)[0] < 6.0
+
+
+def test_poses_that_come_late_are_dropped_and_a_clock_set_back_is_a_new_frame() -> None:
+    truth = curve(100)
+    drive = Drive()
+    drive.go(truth, slam_from_map().poses(truth))
+    aligner = drive.aligner
+    assert aligner.add_pose(98 * STEP_NS, truth[0]).value == "dropped"
+    assert isinstance(aligner.alignment, Alignment)
+    assert aligner.add_pose(0, truth[0]).value == "new_frame"
+    assert reason(aligner.alignment) is NotAlignedReason.TOO_FEW_FIXES
