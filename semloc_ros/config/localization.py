@@ -121,12 +121,8 @@ class PlacesConfig:
     """What is made of places: hypotheses of where an image was taken."""
 
     views: int = option(
-        6, "views that places name, or near them, that are matched before the whole map", low=0,
-        high=10_000,
-    )
-    sure_inliers: int = option(
-        40, "inliers of a pose from these views below which the whole map is asked too", low=4,
-        high=10_000,
+        6, "views that places name, or near them, that are matched by themselves, beside the whole "
+        "map", low=0, high=10_000,
     )
     spread_m: float = option(
         3.0, "1-sigma distance from a place to where the image was taken", unit="m", low=0.1,

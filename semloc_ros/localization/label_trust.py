@@ -67,4 +67,5 @@ class LabelTrust:
         if self._misfits < patience:
             return False
         self._misfits, self._searches = 0, self._searches + 1
+        self._wants_rivals = False  # a search begins around places, too
         return True

@@ -136,34 +136,44 @@ class Localizer:
         return features
 
     def _by(self, methods: tuple[str, ...], seen: FrameMatches) -> PoseEstimate:
-        """By the first of the methods with whose pose labels agree, else what has most inliers.
+        """Of what each source of matches gives the pose with most inliers, first of those with
+        which labels agree.
 
         Matches near the prior come first, and others only where these give nothing: the prior
         may be wrong; the gate compares it with what the map says. Matches with the views that
-        places name have few rivals, but a wrong place has some that fit, too: of a pose that is
-        not sure the whole map is asked besides.
+        places name have few rivals; but a wrong place has some that fit, too, so the whole map
+        is always asked besides.
         """
         found: list[PoseEstimate] = []
         refusals: dict[str, Refused] = {}
         for source in seen.sources:
-            for method in methods:
-                if method == "gsmc" and len(methods) > 1 and (found or source != "map"):
-                    continue  # it is slow, and of the others most matches are right
-                try:
-                    found.append(self._by_one(method, seen, source))
-                except Refused as refusal:
-                    refusals[method] = refusal
-                if found and _agrees(found[-1]) and self._is_sure(found[-1], source):
-                    return found[-1]
+            poses = self._from_source(methods, seen, source, refusals)
+            found += poses
             final = any(one.reason not in _TOO_FEW for one in refusals.values())
-            if source == "prior" and (found or final):
+            if source == "prior" and (poses or final):
                 break
         if not found:
             raise refusals.get("pnp") or next(iter(refusals.values()))
-        return max(found, key=lambda one: len(one.inliers))
+        agreeing = [one for one in found if _agrees(one)]
+        return max(agreeing or found, key=lambda one: len(one.inliers))
 
-    def _is_sure(self, pose: PoseEstimate, source: str) -> bool:
-        return source != "places" or len(pose.inliers) >= self._config.places.sure_inliers
+    def _from_source(
+        self, methods: tuple[str, ...], seen: FrameMatches, source: str,
+        refusals: dict[str, Refused],
+    ) -> list[PoseEstimate]:  # fmt: skip
+        """Poses by the methods up to the first with whose pose labels agree; why others have none
+        goes into `refusals`."""
+        found: list[PoseEstimate] = []
+        for method in methods:
+            if method == "gsmc" and len(methods) > 1 and (found or source != "map"):
+                continue  # it is slow, and of the others most matches are right
+            try:
+                found.append(self._by_one(method, seen, source))
+            except Refused as refusal:
+                refusals[method] = refusal
+            if found and _agrees(found[-1]):
+                break
+        return found
 
     def _by_one(self, method: str, seen: FrameMatches, source: str) -> PoseEstimate:
         """The pose by one of pnp, ssmc and gsmc."""

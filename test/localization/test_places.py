@@ -9,7 +9,7 @@ from semloc_ros.config import LocalizerConfig, PlacesConfig
 from semloc_ros.errors import InputError
 from semloc_ros.geometry import se3
 from semloc_ros.localization.localizer import Localizer
-from semloc_ros.localization.matching import PointMatcher
+from semloc_ros.localization.matching import PointMatcher, no_correspondences
 from semloc_ros.localization.places import (
     check_places,
     fixes_of_places,
@@ -177,20 +177,22 @@ def matched(localizer, monkeypatch):
     return asked
 
 
-def test_the_whole_map_is_asked_where_places_are_not_sure(
+def test_the_whole_map_is_asked_besides_and_the_better_pose_counts(
     corner_map, corner, lenses, look, monkeypatch
 ):
     truth = look(EYE, TARGET)
     frame = Frame(5, corner.photograph(lenses["pinhole"], truth), lenses["pinhole"])
     poses = se3.inverse(np.asarray(corner_map.camera_from_map))
     frame = dataclasses.replace(frame, places=places(poses[:2], views=[0, 1]))
-    for sure, wanted in ((40, ["match_views"]), (10_000, ["match_views", "match_map"])):
-        config = LocalizerConfig(places=PlacesConfig(sure_inliers=sure))
-        localizer = Localizer(corner_map, config)
-        asked = matched(localizer, monkeypatch)
-        found = localizer.localize(frame)
-        assert isinstance(found, PoseEstimate) and asked == wanted
-        assert np.linalg.norm(se3.inverse(found.camera_from_map)[:3, 3] - EYE) < 0.02
+    localizer = Localizer(corner_map)
+    asked = matched(localizer, monkeypatch)
+    found = localizer.localize(frame)
+    assert isinstance(found, PoseEstimate) and asked == ["match_views", "match_map"]
+    assert np.linalg.norm(se3.inverse(found.camera_from_map)[:3, 3] - EYE) < 0.02
+    monkeypatch.setattr(localizer._matcher, "match_map", lambda *given: no_correspondences())
+    alone = localizer.localize(frame)
+    assert isinstance(alone, PoseEstimate), "where features vote for nothing, places are enough"
+    assert np.linalg.norm(se3.inverse(alone.camera_from_map)[:3, 3] - EYE) < 0.02
     none = Localizer(corner_map, LocalizerConfig(places=PlacesConfig(views=0)))
     asked = matched(none, monkeypatch)
     assert isinstance(none.localize(frame), PoseEstimate) and asked == ["match_map"]
