@@ -90,6 +90,7 @@ def main() -> None:
         "--fixes", type=Path, help="recorded runs of the localizer instead: FOLDER/DRIVE/"
         "predictions.jsonl; --wrong is added to them"
     )
+    parser.add_argument("--slam", nargs="+", choices=list(KINDS), default=list(KINDS))
     options = parser.parse_args()
     names = sorted(one.parent.name for one in options.world.glob("*/metadata.yaml"))
     if options.fixes:
@@ -97,7 +98,8 @@ def main() -> None:
     drives = {name: read_drive(options.world / name) for name in names}
     rows = []
     with progress() as bar:
-        for kind, make in bar.track(list(KINDS.items()), description="SLAM"):
+        for kind in bar.track(options.slam, description="SLAM"):
+            make = KINDS[kind]
             for wrong in options.wrong:
                 for method in METHODS:
                     if method == "aligner, scale 1" and kind not in METRIC:

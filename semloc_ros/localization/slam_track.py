@@ -37,6 +37,7 @@ class SlamTrack:
     def __init__(self, config: SlamJumpsConfig) -> None:
         self._config = config
         self.track_from_slam: FloatArray
+        self._jumped: bool  # by the last pose
         self._start_new()
 
     def add(self, stamp_ns: int, slam_from_body: FloatArray, scale: float | None) -> Step:
