@@ -123,7 +123,8 @@ def test_options_of_the_builder(kapture, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "kind", "line"),
     [
-        ([], ConfigError, "source: expected one of --bag, --kapture, --colmap, --nvm, --trajectory, got none"),
+        ([], ConfigError,
+         "source: expected one of --bag, --kapture, --colmap, --nvm, --trajectory, got none"),
         (["--kapture", "nowhere"], MapError, "expected a kapture table"),
         (["--colmap", "nowhere"], ConfigError, "--images: expected the folder of the images"),
         (["--kapture", ".", "--set", "ration=0.8"], ConfigError, "did you mean ratio?"),
