@@ -70,7 +70,7 @@ class Labels:
         beside = se3.exp([0.2, 0, 0, 0, 0, 0])
         self.pose, self.odom = beside @ fixes[0].map_from_base, odometry.odom_from_base
 
-    def update(self, frame, base_from_camera, odometry, fix, rivals):
+    def update(self, frame, base_from_camera, odometry, fix, rivals, places):
         pose = self.pose @ se3.inverse(self.odom) @ odometry.odom_from_base
         spread = np.random.default_rng(0).normal(size=(3000, 6)) * 0.01
         particles = equal(se3.exp(spread) @ pose)
