@@ -97,7 +97,7 @@ def exact_search(
     """Ours and faiss's exact searches, and the true rows (Q, COUNT). Both hold a copy of the
     same database, that of faiss."""
     start = time.process_time()
-    ours = DescriptorIndex.build(database, exact_below=len(database) + 1)
+    ours = DescriptorIndex.build(database, 0, exact_below=len(database) + 1)
     built = time.process_time() - start
     start = time.process_time()
     flat = faiss.IndexFlatIP(database.shape[1])
@@ -117,7 +117,7 @@ def approximate(database: NDArray[np.float32]) -> dict[str, Candidate]:
     """Ours, faiss's IVF-PQ with codes of as many bytes and as many lists, and the same with what
     faiss itself offers to compare again by full descriptors, which it holds in memory."""
     start = time.process_time()
-    ours = DescriptorIndex.build(database, exact_below=0)
+    ours = DescriptorIndex.build(database, 0, exact_below=0)
     built = time.process_time() - start
     start = time.process_time()
     direct = faiss_lists(database)

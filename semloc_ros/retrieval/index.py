@@ -19,7 +19,6 @@ from semloc_ros.errors import InputError, expected
 
 Descriptors = NDArray[np.float32]
 
-EXACT_BELOW = 100_000  # rows that are compared whole
 _BLOCK = 1 << 15  # rows that are read at once
 _LEAST_IN_LISTS = 1000  # rows, that codes can be learned from
 _CODE_DIMENSIONS = 2  # that share one part of a code
@@ -41,9 +40,7 @@ class DescriptorIndex:
         self.descriptors, self._structure, self.exact = descriptors, structure, exact
 
     @staticmethod
-    def build(
-        descriptors: Descriptors, seed: int = 0, exact_below: int = EXACT_BELOW
-    ) -> DescriptorIndex:
+    def build(descriptors: Descriptors, seed: int, exact_below: int) -> DescriptorIndex:
         """The index of descriptors (N, D) float32 of unit length.
 
         The array is kept, not copied, where N is at least `exact_below`: it may be memory-mapped.

@@ -30,11 +30,11 @@ def queries(database: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def lists(database: np.ndarray) -> DescriptorIndex:
-    return DescriptorIndex.build(database, exact_below=1000)
+    return DescriptorIndex.build(database, 0, exact_below=1000)
 
 
 def test_exact_search_is_the_order_of_all_cosines(database, queries):
-    index = DescriptorIndex.build(database)
+    index = DescriptorIndex.build(database, 0, 10_000)
     scores, rows = index.search(queries, 7)
     cosines = queries @ database.T
     assert index.exact
@@ -44,7 +44,7 @@ def test_exact_search_is_the_order_of_all_cosines(database, queries):
 
 
 def test_lists_find_nearly_the_same_with_exact_cosines(database, queries, lists):
-    exact = DescriptorIndex.build(database).search(queries, 10)[1]
+    exact = DescriptorIndex.build(database, 0, 10_000).search(queries, 10)[1]
     scores, rows = lists.search(queries, 10)
     assert not lists.exact
     assert (rows[:, 0] == exact[:, 0]).mean() >= 0.98
@@ -56,21 +56,21 @@ def test_lists_find_nearly_the_same_with_exact_cosines(database, queries, lists)
 
 def test_any_number_of_dimensions_has_codes(database, queries):
     kept, asked = unit(database[:, :31]), unit(queries[:, :31])
-    exact = DescriptorIndex.build(kept).search(asked, 10)[1]
-    rows = DescriptorIndex.build(kept, exact_below=1000).search(asked, 10)[1]
+    exact = DescriptorIndex.build(kept, 0, 10_000).search(asked, 10)[1]
+    rows = DescriptorIndex.build(kept, 0, exact_below=1000).search(asked, 10)[1]
     assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, exact, strict=True)]) > 0.9
 
 
 def test_lists_are_smaller_and_the_same_seed_gives_the_same(database, queries, lists):
     assert lists.memory_bytes < database.nbytes / 2
-    again = DescriptorIndex.build(database, exact_below=1000)
+    again = DescriptorIndex.build(database, 0, exact_below=1000)
     for one, other in zip(lists.search(queries, 10), again.search(queries, 10), strict=True):
         assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize(("rows", "count"), [(30, 40), (4000, 2000)])
 def test_fewer_rows_than_asked_for(rows, count, database):
-    index = DescriptorIndex.build(database[:rows], exact_below=1000)
+    index = DescriptorIndex.build(database[:rows], 0, exact_below=1000)
     scores, found = index.search(database[:2], count)
     assert found.shape == scores.shape == (2, count)
     missing = found < 0
@@ -82,7 +82,7 @@ def test_fewer_rows_than_asked_for(rows, count, database):
 def test_a_memory_mapped_database(database, queries, lists, tmp_path):
     np.save(tmp_path / "d.npy", database)
     mapped = np.load(tmp_path / "d.npy", mmap_mode="r")
-    found = DescriptorIndex.build(mapped, exact_below=1000).search(queries, 3)[1]
+    found = DescriptorIndex.build(mapped, 0, exact_below=1000).search(queries, 3)[1]
     assert np.array_equal(found, lists.search(queries, 3)[1])
 
 
@@ -98,10 +98,10 @@ def test_a_memory_mapped_database(database, queries, lists, tmp_path):
 )
 def test_what_are_no_descriptors_is_said(values, line):
     with pytest.raises(InputError, match=line):
-        DescriptorIndex.build(values)
+        DescriptorIndex.build(values, 0, 10_000)
 
 
 def test_queries_of_another_network_are_refused(database):
-    index = DescriptorIndex.build(database)
+    index = DescriptorIndex.build(database, 0, 10_000)
     with pytest.raises(InputError, match=r"queries: expected \(N, 32\) float32, got \(2, 16\)"):
         index.search(unit(np.ones((2, 16))), 1)
