@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 
 import numpy as np
 import pytest
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from image_node_rig import ImageNodeRig
 from lifecycle_msgs.msg import State as LifecycleState
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState, GetState
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import Image
 
 from semloc_ros.errors import ConfigError
 from semloc_ros.nodes import messages
@@ -26,7 +22,6 @@ from semloc_ros.perception.label_model import load_labeller
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-LATCHED = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PIXELS = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
 STAMP = 1_700_000_000_123_456_789
 _names = itertools.count()
@@ -51,46 +46,16 @@ def make_model(tmp_path_factory):
     return make
 
 
-class Rig:
-    """The node under test, spun by a thread of its own, and a camera that talks to it."""
+class Rig(ImageNodeRig):
+    """The segmenter with a camera."""
 
     def __init__(self, name, parameters, load=None):
         overrides = [Parameter(key, value=value) for key, value in parameters.items()]
-        self.node = FgsnSegmenterNode(
+        super().__init__(name, lambda name: FgsnSegmenterNode(
             **({} if load is None else {"load": load}), parameter_overrides=overrides,
             cli_args=["--ros-args", "-r", f"__node:={name}"],
-        )  # fmt: skip
-        self.name = name
-        self.camera = rclpy.create_node(f"camera_{name}")
-        kind = CompressedImage if parameters.get("image_transport") == "compressed" else Image
-        self.image_pub = self.camera.create_publisher(kind, "image", 5)
-        self.statuses = self.listen(DiagnosticStatus, f"/{name}/status", LATCHED)
+        ), parameters.get("image_transport"))  # fmt: skip
         self.labels = self.listen(Image, f"/{name}/labels")
-        self.executors = [SingleThreadedExecutor() for _ in range(2)]
-        for executor, node in zip(self.executors, (self.node, self.camera), strict=True):
-            executor.add_node(node)
-        self.thread = threading.Thread(target=self.executors[0].spin, daemon=True)
-        self.thread.start()
-
-    def listen(self, kind, topic, qos=50):
-        found = []
-        self.camera.create_subscription(kind, topic, found.append, qos)
-        return found
-
-    def until(self, condition, every=None, timeout_s=15.0):
-        deadline, again = time.monotonic() + timeout_s, 0.0
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {timeout_s} s: {self.last()}"
-            if every is not None and time.monotonic() >= again:
-                every()
-                again = time.monotonic() + 0.2
-            self.executors[1].spin_once(timeout_sec=0.02)
-
-    def last(self):
-        return {pair.key: pair.value for pair in self.statuses[-1].values} if self.statuses else {}
-
-    def says(self, reason):
-        return self.last().get("reason") == reason
 
     def ready(self):
         self.until(lambda: self.says("inactive"))
@@ -99,28 +64,6 @@ class Rig:
 
     def send(self, stamp=STAMP, pixels=PIXELS, frame="eye"):
         self.image_pub.publish(messages.to_image(pixels, messages.header(frame, stamp)))
-
-    def call(self, kind, service, request):
-        client = self.camera.create_client(kind, f"/{self.name}/{service}")
-        self.until(client.service_is_ready)
-        future = client.call_async(request)
-        self.until(future.done)
-        return future.result()
-
-    def change(self, transition):
-        request = ChangeState.Request(transition=Transition(id=transition))
-        return self.call(ChangeState, "change_state", request).success
-
-    def state(self):
-        return self.call(GetState, "get_state", GetState.Request()).current_state.id
-
-    def close(self):
-        for executor in self.executors:
-            executor.shutdown()
-        self.thread.join(timeout=10.0)
-        self.node.close()
-        self.node.destroy_node()
-        self.camera.destroy_node()
 
 
 @pytest.fixture

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 
 import numpy as np
 import pytest
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseArray
+from image_node_rig import ImageNodeRig
 from lifecycle_msgs.msg import State as LifecycleState
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState, GetState
 from nav_msgs.msg import Odometry
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
-from sensor_msgs.msg import CompressedImage, Image, PointCloud2
+from sensor_msgs.msg import Image, PointCloud2
 from tf2_ros import StaticTransformBroadcaster
 
 from semloc_ros.errors import ConfigError, InputError, MapError, ModelError
@@ -28,7 +24,6 @@ from semloc_ros.nodes.place_messages import places_from
 from semloc_ros.nodes.place_retriever import PlaceRetrieverNode, open_retriever
 from semloc_ros.types import Places
 
-LATCHED = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PIXELS = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 9, (48, 64), np.uint8)
 MASK = np.zeros((48, 64), np.uint8)
@@ -53,47 +48,18 @@ class FakeRetriever:
         return Places(stamp_ns, POSES, np.array([0.75, 0.5]), np.array([41, -1]))
 
 
-class Rig:
-    """The node under test, spun by a thread of its own, and a robot that talks to it."""
+class Rig(ImageNodeRig):
+    """The retriever with a robot."""
 
     def __init__(self, name, load, parameters):
         overrides = [Parameter(key, value=value) for key, value in parameters.items()]
-        self.node = PlaceRetrieverNode(
+        super().__init__(name, lambda name: PlaceRetrieverNode(
             load, parameter_overrides=overrides, cli_args=["--ros-args", "-r", f"__node:={name}"]
-        )
-        self.name, self.robot = name, rclpy.create_node(f"robot_{name}")
-        kind = CompressedImage if parameters.get("image_transport") == "compressed" else Image
+        ), parameters.get("image_transport"))  # fmt: skip
         make = self.robot.create_publisher
-        self.image_pub = make(kind, "image", 5)
         self.labels_pub, self.mask_pub = make(Image, "labels", 5), make(Image, "mask", 5)
         self.odom_pub = make(Odometry, "odom", 20)
-        self.statuses = self.listen(DiagnosticStatus, f"/{name}/status", LATCHED)
         self.places = self.listen(PointCloud2, f"/{name}/places")
-        self.executors = [SingleThreadedExecutor() for _ in range(2)]
-        for executor, node in zip(self.executors, (self.node, self.robot), strict=True):
-            executor.add_node(node)
-        self.thread = threading.Thread(target=self.executors[0].spin, daemon=True)
-        self.thread.start()
-
-    def listen(self, kind, topic, qos=50):
-        found = []
-        self.robot.create_subscription(kind, topic, found.append, qos)
-        return found
-
-    def until(self, condition, every=None, timeout_s=15.0):
-        deadline, again = time.monotonic() + timeout_s, 0.0
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {timeout_s} s: {self.last()}"
-            if every is not None and time.monotonic() >= again:
-                every()
-                again = time.monotonic() + 0.2
-            self.executors[1].spin_once(timeout_sec=0.02)
-
-    def last(self):
-        return {pair.key: pair.value for pair in self.statuses[-1].values} if self.statuses else {}
-
-    def says(self, reason):
-        return self.last().get("reason") == reason
 
     def ready(self, labels=False):
         self.until(lambda: self.says("inactive"))
@@ -107,28 +73,6 @@ class Rig:
             if pixels is not None:
                 publisher.publish(messages.to_image(pixels, messages.header(frame, stamp)))
         self.image_pub.publish(messages.to_image(PIXELS, messages.header(frame, stamp)))
-
-    def call(self, kind, service, request):
-        client = self.robot.create_client(kind, f"/{self.name}/{service}")
-        self.until(client.service_is_ready)
-        future = client.call_async(request)
-        self.until(future.done)
-        return future.result()
-
-    def change(self, transition):
-        request = ChangeState.Request(transition=Transition(id=transition))
-        return self.call(ChangeState, "change_state", request).success
-
-    def state(self):
-        return self.call(GetState, "get_state", GetState.Request()).current_state.id
-
-    def close(self):
-        for executor in self.executors:
-            executor.shutdown()
-        self.thread.join(timeout=10.0)
-        self.node.close()
-        self.node.destroy_node()
-        self.robot.destroy_node()
 
 
 @pytest.fixture
