@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 LabelMap = NDArray[np.uint8] | NDArray[np.uint16]  # the largest number of the type is unknown
+UNSURE = 65535  # of the numbers of instances
 CameraModel = Literal["pinhole", "radtan", "fisheye"]
 
 
@@ -118,6 +119,41 @@ class LabelledImage:
     name: str
     read: Callable[[], NDArray[np.uint8]]
     read_labels: Callable[[], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """What of an image is dynamic, object by object.
+
+    `numbers` (H, W) uint16: 0 static, k the k-th object (from 1); where objects overlap, the one
+    of the higher score. In truth also 65535: unsure, neither learned from nor counted. `scores`
+    (N,) float32 in [0, 1], that of object k at k - 1; an object may have no pixel left.
+    """
+
+    numbers: NDArray[np.uint16]
+    scores: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """(H, W), 255 = dynamic; what is unsure is not."""
+        dynamic = (self.numbers > 0) & (self.numbers != UNSURE)
+        return dynamic.astype(np.uint8) * 255
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceImage:
+    """One image with its dynamic objects.
+
+    `read()` returns (H, W, 3) uint8 RGB; `read_instances()` (H, W) uint16 as
+    `Instances.numbers`, 65535 = unsure.
+    """
+
+    name: str
+    read: Callable[[], NDArray[np.uint8]]
+    read_instances: Callable[[], NDArray[np.uint16]]
 
 
 @dataclass(frozen=True, slots=True)
