@@ -3,6 +3,7 @@
 `options.py` turns these fields into ROS parameters, yaml files and command-line options.
 """
 
+from semloc_ros.config.dynamic import DynamicConfig
 from semloc_ros.config.evaluation import (
     BagTopicsConfig,
     DemoConfig,
@@ -60,6 +61,7 @@ __all__ = [
     "DemoConfig",
     "DescriberConfig",
     "DoctorConfig",
+    "DynamicConfig",
     "EvaluateConfig",
     "EvaluationConfig",
     "FaultInjectorConfig",
