@@ -140,7 +140,7 @@ class Instances:
     def mask(self) -> NDArray[np.uint8]:
         """(H, W), 255 = dynamic; what is unsure is not."""
         dynamic = (self.numbers > 0) & (self.numbers != UNSURE)
-        return dynamic.astype(np.uint8) * 255
+        return np.where(dynamic, 255, 0).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

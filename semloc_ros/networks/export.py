@@ -3,8 +3,11 @@
 Segmentation networks: input `images` (B, 3, H, W) float32, normalized as the model says; outputs
 `labels` (B, ceil(H / s), ceil(W / s)) int32, the argmax of scores interpolated to cells of s =
 label_stride pixels, and `scores` (B, C, ceil(H / 8), ceil(W / 8)). Place networks: input `images`
-(B, planes, H, W) float32 as `place_inputs` makes them, output `descriptors` (B, dimensions). What
-the model is goes along as metadata, with the sha256 of the file of weights that it is from.
+(B, planes, H, W) float32 as `place_inputs` makes them, output `descriptors` (B, dimensions).
+Instance networks: input `images` (1, 3, h, w) float32, normalized, in the network's own size (see
+`instance_inputs`); outputs `boxes` (N, 4) in pixels of that, `labels` (N,), `scores` (N,) and
+`masks` (N, m, m) in the boxes. What the model is goes along as metadata, with the sha256 of the
+file of weights that it is from.
 """
 
 from __future__ import annotations
@@ -19,10 +22,14 @@ from torch import nn
 
 from semloc_ros.errors import EnvironmentFault, ModelError, expected
 from semloc_ros.networks.backends import LABEL_OUTPUTS, check_stride
+from semloc_ros.networks.detection import InstanceNetwork
+from semloc_ros.networks.instance_backends import INSTANCE_OUTPUTS
+from semloc_ros.networks.instance_inputs import network_size
 from semloc_ros.networks.model_about import (
     METADATA_KEY,
     WEIGHTS_KEY,
     About,
+    InstanceAbout,
     ModelAbout,
     PlaceAbout,
     to_json,
@@ -31,6 +38,7 @@ from semloc_ros.networks.model_files import check_agrees
 from semloc_ros.networks.place_backends import PLACE_OUTPUTS
 from semloc_ros.networks.pyramid import cells, enlarged
 from semloc_ros.networks.segmentation import SegmentationNetwork
+from semloc_ros.networks.torch_instances import Detector
 
 OPSET = 17  # of onnxruntime 1.12 and TensorRT 8.5, and all later ones
 _TRACED = (64, 96)  # (height, width) of the image that shows the way; others take the same
@@ -44,7 +52,8 @@ def export_onnx(
     weights_sha256: str = "",
 ) -> None:
     """Write `network` to `path`, in one rename: for images of any size and number, or for one
-    image of one `size` (height, width), which leaves a compiler fewer questions.
+    image of one `size` (height, width), which leaves a compiler fewer questions. An instance
+    network takes one image, of any size or of those of the shape of `size`.
 
     Raises ModelError where it cannot be written, EnvironmentFault without the package onnx.
     """
@@ -58,6 +67,8 @@ def export_onnx(
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if size is not None and isinstance(about, InstanceAbout):
+            size = network_size(size, about.short_side)
         _trace(_traced(network, about), fresh, size)
         with fresh.open("ab") as stream:  # protobuf: what follows is added to what was there
             stream.write(onnx.ModelProto(metadata_props=words).SerializeToString())
@@ -75,13 +86,22 @@ class _Traced:
     module: nn.Module
     planes: int
     outputs: tuple[str, ...]
+    free: dict[str, dict[int, str]]  # what of its input and outputs has no fixed size
+
+
+_FREE = {"images": {0: "batch", 2: "height", 3: "width"}}
 
 
 def _traced(network: nn.Module, about: About) -> _Traced:
     if isinstance(about, PlaceAbout):
-        return _Traced(network, about.planes, PLACE_OUTPUTS)
+        return _Traced(network, about.planes, PLACE_OUTPUTS, _FREE)
+    if isinstance(about, InstanceAbout):
+        assert isinstance(network, InstanceNetwork)
+        free = {name: {0: "objects"} for name in INSTANCE_OUTPUTS}
+        free["images"] = {2: "height", 3: "width"}
+        return _Traced(Detector(network), 3, INSTANCE_OUTPUTS, free)
     assert isinstance(network, SegmentationNetwork) and isinstance(about, ModelAbout)
-    return _Traced(_Labelled(network, about.label_stride), 3, LABEL_OUTPUTS)
+    return _Traced(_Labelled(network, about.label_stride), 3, LABEL_OUTPUTS, _FREE)
 
 
 class _Labelled(nn.Module):
@@ -107,7 +127,8 @@ def _trace(traced: _Traced, path: Path, size: tuple[int, int] | None) -> None:
     module = traced.module
     where = next(module.parameters()).device
     image = torch.zeros(1, traced.planes, *(size or _TRACED), device=where)
-    free = {0: "batch", 2: "height", 3: "width"}
+    fixed = {} if size is None else {"images"}
+    free = {name: axes for name, axes in traced.free.items() if name not in fixed}
     modes = [(one, one.training) for one in module.modules()]
     module.eval()
     with warnings.catch_warnings(), torch.no_grad():
@@ -115,7 +136,7 @@ def _trace(traced: _Traced, path: Path, size: tuple[int, int] | None) -> None:
         torch.onnx.export(
             module, (image,), str(path), dynamo=False, opset_version=OPSET,
             input_names=["images"], output_names=list(traced.outputs),
-            dynamic_axes=None if size else {"images": free},
+            dynamic_axes=free,
         )  # fmt: skip
     for one, was_training in modes:
         one.training = was_training

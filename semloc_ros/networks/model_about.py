@@ -13,12 +13,13 @@ from typing import TypeVar
 
 from semloc_ros.errors import ModelError, expected
 from semloc_ros.networks.about import About, from_fields
+from semloc_ros.networks.instance_about import InstanceAbout
 from semloc_ros.networks.label_about import LABEL_STRIDE, STRIDES, ModelAbout
 from semloc_ros.networks.place_about import PlaceAbout
 
 __all__ = [
-    "LABEL_STRIDE", "METADATA_KEY", "STRIDES", "WEIGHTS_KEY", "About", "ModelAbout", "PlaceAbout",
-    "about_class", "check_gives", "from_json", "read_about", "to_json",
+    "LABEL_STRIDE", "METADATA_KEY", "STRIDES", "WEIGHTS_KEY", "About", "InstanceAbout",
+    "ModelAbout", "PlaceAbout", "about_class", "check_gives", "from_json", "read_about", "to_json",
 ]  # fmt: skip
 
 Kind = TypeVar("Kind", bound=About)
@@ -26,7 +27,7 @@ Kind = TypeVar("Kind", bound=About)
 METADATA_KEY = "semloc_model"  # where it stands in files of weights and in ONNX files
 WEIGHTS_KEY = "semloc_weights"  # in ONNX files: sha256 of the file of weights
 _SCHEMA = 1
-_KINDS: tuple[type[About], ...] = (ModelAbout, PlaceAbout)
+_KINDS: tuple[type[About], ...] = (ModelAbout, PlaceAbout, InstanceAbout)
 
 
 def about_class(kind: object) -> type[About]:

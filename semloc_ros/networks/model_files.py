@@ -14,10 +14,12 @@ import torch
 from torch import nn
 
 from semloc_ros.errors import ConfigError, ModelError, expected
+from semloc_ros.networks.detection import InstanceNetwork, empty_instance_network
 from semloc_ros.networks.manifest import add_to_manifest, find_model
 from semloc_ros.networks.model_about import (
     METADATA_KEY,
     About,
+    InstanceAbout,
     ModelAbout,
     PlaceAbout,
     check_gives,
@@ -29,13 +31,15 @@ from semloc_ros.networks.segmentation import SegmentationNetwork, empty_network
 from semloc_ros.networks.starting import start_from
 
 __all__ = [
-    "ModelAbout", "PlaceAbout", "add_to_manifest", "find_model", "load_label_network",
-    "load_model", "load_place_network", "read_about", "save_model", "start_from",
+    "InstanceAbout", "ModelAbout", "PlaceAbout", "add_to_manifest", "find_model",
+    "load_instance_network", "load_label_network", "load_model", "load_place_network",
+    "read_about", "save_model", "start_from",
 ]  # fmt: skip
 
 _EMPTY: dict[type[About], Callable[..., nn.Module]] = {
     ModelAbout: empty_network,
     PlaceAbout: empty_place_network,
+    InstanceAbout: empty_instance_network,
 }  # from what stands in `shape_fields`
 _READABLE = 0o644
 
@@ -91,6 +95,12 @@ def load_place_network(path: Path) -> tuple[PlaceNetwork, PlaceAbout]:
     """`load_model` of a place network; ModelError for a model of another kind."""
     network, about = load_model(path)
     return network, check_gives(path, about, PlaceAbout)
+
+
+def load_instance_network(path: Path) -> tuple[InstanceNetwork, InstanceAbout]:
+    """`load_model` of an instance network; ModelError for a model of another kind."""
+    network, about = load_model(path)
+    return network, check_gives(path, about, InstanceAbout)
 
 
 def check_agrees(network: nn.Module, about: About) -> None:

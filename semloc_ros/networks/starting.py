@@ -11,25 +11,31 @@ import torch
 from torch import nn
 
 from semloc_ros.errors import ModelError, expected
+from semloc_ros.networks.detection import InstanceNetwork
 from semloc_ros.networks.places import PlaceNetwork
 from semloc_ros.networks.segmentation import SegmentationNetwork
 
 _ENCODERS: dict[type[nn.Module], str] = {
     SegmentationNetwork: "trunk.encoder.", PlaceNetwork: "encoder.",
+    InstanceNetwork: "detector.backbone.body.",
 }  # fmt: skip
 # torchvision's names of the same tensors: as they are in a classifier (ResNet), under `features`
-# (MobileNet, AlexNet), under `backbone` in segmentation networks; `module` is of a parallel run
-_PREFIXES = ("", "features.", "backbone.")
+# (MobileNet, AlexNet), under `backbone` in segmentation networks; and ours of an encoder.
+# `module` is of a parallel run
+_PREFIXES = ("", "features.", "backbone.", "trunk.encoder.")
+_DETECTOR = "detector."  # what ours has around torchvision's detectors
 _NESTS = ("state_dict", "model_state", "model")  # where checkpoints of a training have them
 
 
-def start_from(network: SegmentationNetwork | PlaceNetwork, path: Path) -> list[str]:
+def start_from(
+    network: SegmentationNetwork | PlaceNetwork | InstanceNetwork, path: Path
+) -> list[str]:
     """Take every tensor that fits by name and shape; returns the names, as the network has them.
 
     `path` is a safetensors file of ours (all but the last layers fit if the labels are others), or
-    a .pth of torchvision: ImageNet weights of the encoder, or a segmentation network around
-    it. Pickled code is never run. Raises ModelError for a damaged file, or if nothing of it
-    fits the encoder: it is of another architecture then.
+    a .pth of torchvision: ImageNet weights of the encoder, or a segmentation network or a detector
+    around it. Pickled code is never run. Raises ModelError for a damaged file, or if nothing
+    of it fits the encoder: it is of another architecture then.
     """
     found = _read(path)
     own, encoder = network.state_dict(), _ENCODERS[type(network)]
@@ -50,7 +56,7 @@ def _targets(name: str, encoder: str) -> list[str]:
     """What a tensor of this name may be called in ours."""
     name = name.removeprefix("module.")
     inner = [name.removeprefix(prefix) for prefix in _PREFIXES if name.startswith(prefix)]
-    return [name, *(encoder + one for one in inner)]
+    return [name, _DETECTOR + name, *(encoder + one for one in inner)]
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

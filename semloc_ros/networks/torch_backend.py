@@ -26,8 +26,8 @@ class TorchBackend:
     def __init__(self, path: Path, device: str, threads: int) -> None:
         network, self.about = load_label_network(path)
         self._stride = network.stride
-        self._network, self._device = _ready(network, device, threads)
-        self.computed_by = _words(self._device)
+        self._network, self._device = ready(network, device, threads)
+        self.computed_by = words(self._device)
 
     @torch.inference_mode()
     def scores(self, images: Images) -> torch.Tensor:
@@ -50,8 +50,8 @@ class TorchPlaceBackend:
 
     def __init__(self, path: Path, device: str, threads: int) -> None:
         network, self.about = load_place_network(path)
-        self._network, self._device = _ready(network, device, threads)
-        self.computed_by = _words(self._device)
+        self._network, self._device = ready(network, device, threads)
+        self.computed_by = words(self._device)
         self.sha256 = file_sha256(path)
 
     @torch.inference_mode()
@@ -79,7 +79,7 @@ def merge_normalizations(network: nn.Module) -> None:
                 setattr(sequence, next_name, nn.Identity())
 
 
-def _ready(network: nn.Module, device: str, threads: int) -> tuple[nn.Module, torch.device]:
+def ready(network: nn.Module, device: str, threads: int) -> tuple[nn.Module, torch.device]:
     """A network where it will run, and that is there. `threads` are those of the process."""
     if threads > 0:
         torch.set_num_threads(threads)
@@ -93,5 +93,6 @@ def _given(images: Images, device: torch.device) -> torch.Tensor:
     return given.contiguous(memory_format=torch.channels_last)
 
 
-def _words(device: torch.device) -> str:
+def words(device: torch.device) -> str:
+    """What computes, in words."""
     return f"torch on the {'GPU' if device.type == 'cuda' else 'CPU'}"

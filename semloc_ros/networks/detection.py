@@ -1,0 +1,150 @@
+"""Mask R-CNN (He et al., ICCV 2017): objects and their masks, as torchvision builds it.
+
+`resnet50_fpn` is torchvision's own network, tensor by tensor, so that its weights fit. `mobile` is
+for a processor: MobileNetV3-Small (Howard et al., ICCV 2019) under a feature pyramid of 64
+channels, with heads to match, 2.2 M parameters. Zhou et al. (2018, section III-A) train such a
+network for two classes: static, which is the background, and dynamic.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import nn
+from torchvision.models import mobilenet_v3_small
+from torchvision.models.detection import MaskRCNN
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.detection.rpn import AnchorGenerator, RPNHead
+from torchvision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d, MultiScaleRoIAlign
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+from semloc_ros.errors import ConfigError, expected
+
+ARCHITECTURES = ("mobile", "resnet50_fpn")
+
+_CHANNELS = 64  # of the small pyramid
+_HIDDEN = 256  # of the small box head
+# of the small encoder: blocks that the pyramid reads, at strides 4, 8, 16 and 32, and channels
+_LEVELS = {1: 16, 3: 24, 8: 48, 12: 576}
+_ANCHORS = ((12,), (24,), (48,), (96,), (192,))  # pixels, one size for each level of the pyramid
+_RATIOS = (0.5, 1.0, 2.5)  # height to width: vehicles lie, people stand
+_LONGEST = 2.2  # times the shorter side: longer images are made smaller
+
+Targets = Sequence[Mapping[str, torch.Tensor]]
+Found = list[dict[str, torch.Tensor]]
+
+
+class InstanceNetwork(nn.Module):
+    """Images to boxes, classes, scores and masks of objects; see `forward`."""
+
+    def __init__(self, architecture: str, num_classes: int, short_side: int) -> None:
+        super().__init__()
+        self.architecture, self.num_classes = architecture, num_classes
+        self.short_side = short_side
+        build = _mobile if architecture == "mobile" else _resnet50
+        self.detector = build(num_classes, short_side)
+
+    def forward(
+        self, images: list[torch.Tensor], targets: Targets | None = None
+    ) -> dict[str, torch.Tensor] | Found:
+        """Of images (3, H, W) float32 RGB from 0 to 1.
+
+        In training mode the losses by name; `targets` of each image as torchvision takes them:
+        `boxes` (N, 4) x0 y0 x1 y1, `labels` (N,), `masks` (N, H, W) uint8. Otherwise for each image
+        `boxes`, `labels`, `scores` and `masks` (N, 1, H, W) from 0 to 1, the highest score first.
+        """
+        found: dict[str, torch.Tensor] | Found = self.detector(images, targets)
+        return found
+
+    def set_backbone_frozen(self, frozen: bool) -> None:
+        """Whether the encoder's weights stay as they are (Zhou et al., stage 1); the pyramid and
+        the heads learn all the same."""
+        for parameter in self.detector.backbone.body.parameters():
+            parameter.requires_grad_(not frozen)
+
+
+def make_instance_network(
+    architecture: str, num_classes: int, short_side: int, generator: torch.Generator
+) -> InstanceNetwork:
+    """A network on the CPU with weights drawn by the generator. ConfigError for another name."""
+    _check(architecture, num_classes, short_side)
+    with torch.random.fork_rng(devices=[]):  # torchvision draws from the global one
+        torch.manual_seed(int(torch.randint(2**31 - 1, (), generator=generator)))
+        return InstanceNetwork(architecture, num_classes, short_side)
+
+
+def empty_instance_network(
+    architecture: str, num_classes: int, short_side: int
+) -> InstanceNetwork:
+    """A network on the CPU to load weights into. ConfigError for another name."""
+    return make_instance_network(architecture, num_classes, short_side, torch.Generator())
+
+
+def _check(architecture: str, num_classes: int, short_side: int) -> None:
+    if architecture not in ARCHITECTURES:
+        wanted = " or ".join(ARCHITECTURES)
+        raise ConfigError(expected("architecture", wanted, repr(architecture)))
+    for name, number, least in (("num_classes", num_classes, 2), ("short_side", short_side, 64)):
+        if number < least:
+            raise ConfigError(expected(name, f"{least} or more", number))
+
+
+def _resnet50(num_classes: int, short_side: int) -> MaskRCNN:
+    # as torchvision's COCO weights were trained: statistics that stay, and nothing added to them
+    backbone = resnet_fpn_backbone(
+        backbone_name="resnet50", weights=None, trainable_layers=5,
+        norm_layer=partial(FrozenBatchNorm2d, eps=0.0),
+    )  # fmt: skip
+    return MaskRCNN(
+        backbone, num_classes, min_size=short_side, max_size=round(_LONGEST * short_side)
+    )
+
+
+def _mobile(num_classes: int, short_side: int) -> MaskRCNN:
+    names = [str(level) for level in range(len(_LEVELS))]
+    mask_head = MaskRCNNHeads(_CHANNELS, (_CHANNELS,) * 3, 1)
+    return MaskRCNN(
+        MobileBackbone(),
+        min_size=short_side, max_size=round(_LONGEST * short_side),
+        rpn_anchor_generator=AnchorGenerator(_ANCHORS, (_RATIOS,) * len(_ANCHORS)),
+        rpn_head=RPNHead(_CHANNELS, len(_RATIOS)),
+        rpn_pre_nms_top_n_train=600, rpn_post_nms_top_n_train=400,
+        rpn_pre_nms_top_n_test=200, rpn_post_nms_top_n_test=120,
+        rpn_batch_size_per_image=128,
+        box_roi_pool=MultiScaleRoIAlign(names, 7, 2),
+        box_head=TwoMLPHead(_CHANNELS * 7 * 7, _HIDDEN),
+        box_predictor=FastRCNNPredictor(_HIDDEN, num_classes),
+        box_batch_size_per_image=96, box_detections_per_img=40,
+        mask_roi_pool=MultiScaleRoIAlign(names, 14, 2),
+        mask_head=mask_head,
+        mask_predictor=MaskRCNNPredictor(_CHANNELS, _CHANNELS, num_classes),
+    )  # fmt: skip
+
+
+class MobileBackbone(nn.Module):
+    """The small encoder and its pyramid: images (B, 3, H, W) to five levels of 64 channels, at
+    strides 4 to 64. `body` has torchvision's names of the encoder."""
+
+    out_channels = _CHANNELS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = mobilenet_v3_small().features
+        self.fpn = FeaturePyramidNetwork(list(_LEVELS.values()), _CHANNELS, LastLevelMaxPool())
+
+    def forward(self, images: torch.Tensor) -> OrderedDict[str, torch.Tensor]:
+        """The levels by name, as `MaskRCNN` takes them."""
+        levels: OrderedDict[str, torch.Tensor] = OrderedDict()
+        here = images
+        for number, block in enumerate(self.body):
+            here = block(here)
+            if number in _LEVELS:
+                levels[str(len(levels))] = here
+        found: OrderedDict[str, torch.Tensor] = self.fpn(levels)
+        return found
+
