@@ -14,11 +14,13 @@ from rich.table import Table
 
 from semloc_ros.cli import map_clusters, map_label, map_places
 from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.cli.map_masks import masks_from, take_dynamic
 from semloc_ros.config import MapBuilderConfig
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import from_mapping
 
 if TYPE_CHECKING:
+    from semloc_ros.maps.masks import Masks
     from semloc_ros.maps.semantic_map import SemanticMap
     from semloc_ros.types import PosedImage
 
@@ -76,10 +78,20 @@ def build(
     pose_topic: str = typer.Option("/ground_truth/pose", help="Bag: poses of the base, or /tf."),
     map_frame: str = typer.Option("map", help="Name of the map's frame."),
     every: int = typer.Option(1, min=1, help="Use every n-th image."),
-    set_: list[str] = _SET,
+    masks: str = typer.Option(
+        None, metavar="SOURCE", help="What moves is left out of the map: a model (name or file) "
+        "that finds it, a folder of PNG by the images' names (255 = dynamic), or a world's folder, "
+        "for its truth.",
+    ),
+    set_: list[str] = typer.Option(
+        [], "--set", metavar="NAME=VALUE", help="An option of the builder, e.g. ratio=0.8, or of "
+        "the model of --masks, e.g. masks.score=0.3.",
+    ),
 ) -> None:
     """Build a map from images with known poses. A killed build goes on where it was."""
-    config = from_mapping(MapBuilderConfig, parse_assignments(set_))
+    given_options = parse_assignments(set_)
+    dynamic = take_dynamic(given_options)
+    config = from_mapping(MapBuilderConfig, given_options)
     topics = (image_topic, info_topic, pose_topic)
     sources: dict[str, tuple[Path | None, Callable[[Path], list[PosedImage]]]] = {
         "--bag": (bag, lambda path: _bag_images(path, *topics, map_frame)),
@@ -95,7 +107,8 @@ def build(
         raise ConfigError(expected("source", "one of " + ", ".join(sources), list(given) or "none"))
     ((name, (path, read)),) = given.items()
     assert path is not None
-    _build(read(path)[::every], config, out, f"{name[2:]} {path.name}", map_frame)
+    left_out = masks_from(masks, dynamic)
+    _build(read(path)[::every], config, out, f"{name[2:]} {path.name}", map_frame, left_out)
 
 
 @app.command()
@@ -180,8 +193,9 @@ app.command()(map_places.places)
 
 
 def _build(
-    posed: list[PosedImage], config: MapBuilderConfig, out: Path, source: str, map_frame: str
-) -> None:
+    posed: list[PosedImage], config: MapBuilderConfig, out: Path, source: str, map_frame: str,
+    masks: Masks | None = None,
+) -> None:  # fmt: skip
     from semloc_ros.maps.builder import build_map
     from semloc_ros.perception.features import RootSift
 
@@ -194,8 +208,13 @@ def _build(
                 tasks[stage] = bar.add_task(stage)
             bar.update(tasks[stage], completed=done, total=total)
 
-        semantic_map = build_map(posed, extractor.extract, config, out, tell, source, map_frame)
+        semantic_map = build_map(
+            posed, extractor.extract, config, out, tell, source, map_frame, masks
+        )
     counts = f"{semantic_map.num_points} points, {semantic_map.num_views} views"
+    if masks is not None:
+        share = semantic_map.manifest.build["masks"]["share"]
+        counts += f", {100 * share:.1f} % of the pixels masked"
     Console().print(f"{out}: {counts}", highlight=False)
 
 
@@ -276,7 +295,7 @@ def _facts(semantic_map: SemanticMap, folder: Path) -> dict[str, object]:
         tracks = np.diff(semantic_map.track_offsets)
         facts["views per point"] = f"{tracks.mean():.1f}"
         facts["point sigma"] = f"median {np.median(semantic_map.point_sigma) * 100:.1f} cm"
-    for name in ("median_error_px", "refinement"):
+    for name in ("median_error_px", "refinement", "masks"):
         if name in manifest.build:
             facts[name.replace("_px", " (px)").replace("_", " ")] = manifest.build[name]
     return facts | {"labels": _labels_text(semantic_map)}

@@ -1,8 +1,9 @@
-"""Dataset folders of `semloc world make`: kapture, and class labels beside the images.
+"""Dataset folders of `semloc world make`: kapture, and truth of the pixels beside the images.
 
 - Data: made on your machine, yours. Layout: `DIR/world.json` and `DIR/frames/TRAVERSAL/`, each a
   kapture folder (see `kapture`; a rig, images `CAMERA/NNNNNN.jpg`) with
-  `truth/CAMERA/NNNNNN.labels.png`, if truth was asked for: uint8 Cityscapes train ids, or 255.
+  `truth/CAMERA/NNNNNN.labels.png`, if truth was asked for: uint8 Cityscapes train ids, or 255;
+  and `NNNNNN.motions.png`, uint8: from 128 on people and vehicles, 255 where they move.
 - Poses: as in kapture; the rig's world is the map, metres, z up. Pixel (0, 0) is a CENTRE.
 """
 
@@ -17,15 +18,18 @@ from numpy.typing import NDArray
 
 from semloc_ros import classes
 from semloc_ros.datasets.kapture import read_kapture_set
-from semloc_ros.datasets.label_files import lookup_table, read_table_labels
+from semloc_ros.datasets.label_files import lookup_table, read_table_labels, read_values
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.types import FloatArray, LabelledImage, PosedImage
 
 ReadView = Callable[[], NDArray[np.uint8]]
+_Frames = dict[int, list[tuple[PosedImage, Path]]]  # with files of truth, by stamp (ns)
 
-_WORLD, _FRAMES, _TRUTH, _LABELS = "world.json", "frames", "truth", ".labels.png"
+MOVABLE = 128  # of motions: what can move, and this and more
+_WORLD, _FRAMES, _TRUTH = "world.json", "frames", "truth"
+_LABELS, _MOTIONS = ".labels.png", ".motions.png"
 _TRAIN_IDS = lookup_table({one: one for one in (*range(len(classes.NAMES)), classes.UNKNOWN)})
 
 
@@ -65,21 +69,50 @@ def read_view_labels(folder: Path, semantic_map: SemanticMap) -> dict[str, ReadV
     Views are known by their stamps and poses: maps of a bag name them otherwise. DatasetError, in
     one line, for a view that is none of the world's, or has no truth.
     """
-    near: dict[int, list[tuple[PosedImage, Path]]] = {}
-    for traversal in _traversals(folder):
-        for image in read_kapture_set(traversal).mapping:
-            path = (traversal / _TRUTH / image.name).with_suffix(_LABELS)
-            near.setdefault(image.stamp_ns, []).append((image, path))
+    frames = _frames(folder, _LABELS)
     found: dict[str, ReadView] = {}
     for view, name in enumerate(semantic_map.view_names):
-        here = near.get(int(semantic_map.view_stamps_ns[view]), [])
-        pose = semantic_map.camera_from_map[view]
-        paths = [path for image, path in here if _same_place(image.camera_from_map, pose)]
-        if len(paths) != 1 or not paths[0].is_file():
-            wanted = f"a picture with truth taken when and where view {name} was"
-            raise DatasetError(expected(str(folder), wanted, "none"))
-        found[name] = partial(_read_labels, paths[0])
+        stamp, pose = int(semantic_map.view_stamps_ns[view]), semantic_map.camera_from_map[view]
+        path = _truth_of(folder, frames, stamp, pose, f"view {name}")
+        found[name] = partial(_read_labels, path)
     return found
+
+
+def read_true_masks(folder: Path) -> Callable[[PosedImage], NDArray[np.uint8]]:
+    """What gives the true mask (H, W) of an image of this world, 255 = people and vehicles,
+    moving or not. Images are known by their stamps and poses: those of a bag do as well.
+
+    DatasetError, in one line, here if there is no dataset folder, and there for an image that is
+    none of the world's, or has no truth.
+    """
+    frames = _frames(folder, _MOTIONS)
+
+    def mask_of(image: PosedImage) -> NDArray[np.uint8]:
+        pose = image.camera_from_map
+        path = _truth_of(folder, frames, image.stamp_ns, pose, f"image {image.name}")
+        return np.where(read_values(path) >= MOVABLE, 255, 0).astype(np.uint8)
+
+    return mask_of
+
+
+def _frames(folder: Path, ending: str) -> _Frames:
+    near: _Frames = {}
+    for traversal in _traversals(folder):
+        for image in read_kapture_set(traversal).mapping:
+            path = (traversal / _TRUTH / image.name).with_suffix(ending)
+            near.setdefault(image.stamp_ns, []).append((image, path))
+    return near
+
+
+def _truth_of(
+    folder: Path, frames: _Frames, stamp_ns: int, camera_from_map: FloatArray, what: str
+) -> Path:
+    here = frames.get(stamp_ns, [])
+    paths = [path for one, path in here if _same_place(one.camera_from_map, camera_from_map)]
+    if len(paths) != 1 or not paths[0].is_file():
+        wanted = f"a picture with truth taken when and where {what} was"
+        raise DatasetError(expected(str(folder), wanted, "none"))
+    return paths[0]
 
 
 def _same_place(one: FloatArray, other: FloatArray) -> bool:

@@ -22,6 +22,7 @@ from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps import points, workspace
 from semloc_ros.maps.assembly import assemble
 from semloc_ros.maps.manifest import Manifest
+from semloc_ros.maps.masks import Masks
 from semloc_ros.maps.point_refinement import refine_points
 from semloc_ros.maps.refinement import Refiner, State
 from semloc_ros.maps.semantic_map import SemanticMap
@@ -44,26 +45,29 @@ def build_map(
     progress: Progress | None = None,
     source: str = "",
     map_frame: str = "map",
+    masks: Masks | None = None,
 ) -> SemanticMap:
     """Build the map of `images`, write it to the folder `out` and return it as loaded.
 
+    Features under `masks` are not used.
+
     Finished pieces are kept in `<out>.work` until the map is written, so that a killed build
     goes on where it was. `progress(stage, done, total)` is called along the way. Raises
-    MapError if there are fewer than two images, names repeat, a pose or camera is none, or
-    nothing could be triangulated.
+    MapError if there are fewer than two images, names repeat, a pose, camera or mask is none,
+    or nothing could be triangulated.
     """
     _check_images(images)
     check_replaceable(out)
     tell = progress or (lambda stage, done, total: None)
     work = Workspace(workspace.work_folder(out))
-    views = extract_views(images, extract, config, work, tell)
+    views = extract_views(images, extract, config, work, tell, masks)
     slack = _LOOSE[0] if config.refine.poses else 1.0
     matches = match_views(views, config, config.epipolar_px * slack, work, tell)
     refined: dict[str, Any] = {}
     if config.refine.poses:
         views, matches, refined = _mend_poses(views, matches, config, tell)
     tracks = _triangulate(views, matches, config, 1.0, tell)
-    report = _report(tracks, views, config) | refined
+    report = _report(tracks, views, config) | refined | _about(masks, views)
     manifest = Manifest(views.features[0].model, map_frame, source, build=report)
     semantic_map = assemble(
         manifest, views.images, views.features, points.mean_colors(tracks, views.colors), tracks,
@@ -149,3 +153,10 @@ def _report(tracks: Tracks, views: Views, config: MapBuilderConfig) -> dict[str,
         "median_error_px": round(float(np.median(_reprojection_errors(tracks, views))), 4),
         "mean_track_length": round(float(np.diff(tracks.offsets).mean()), 3),
     }
+
+
+def _about(masks: Masks | None, views: Views) -> dict[str, Any]:
+    """Where masks came from, and their mean share of the pixels."""
+    if masks is None:
+        return {}
+    return {"masks": {"source": masks.source, "share": round(float(np.mean(views.masked)), 4)}}

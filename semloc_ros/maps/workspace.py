@@ -68,16 +68,21 @@ class Workspace:
 
 
 def features_key(
-    image: PosedImage, pixels: NDArray[np.uint8], model: str, config: FeaturesConfig
-) -> str:
+    image: PosedImage, pixels: NDArray[np.uint8], model: str, config: FeaturesConfig,
+    mask: NDArray[np.uint8] | None = None,
+) -> str:  # fmt: skip
     """The hash of what decides the features of an image, its pixels first of all.
 
     Name and stamp do not tell images apart: every session of one robot may count from 0.
     """
-    seal = hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
-    content = (list(pixels.shape), seal)
     camera = asdict(image.camera)
-    return _hash("features", image.name, image.stamp_ns, content, camera, model, asdict(config))
+    parts = (image.name, image.stamp_ns, _content(pixels), camera, model, asdict(config))
+    return _hash("features", *parts, *([] if mask is None else [_content(mask)]))
+
+
+def masks_key(pixels: NDArray[np.uint8], seal: str) -> str:
+    """The hash of what decides the mask of an image: its pixels, and what `seal` says."""
+    return _hash("mask", _content(pixels), seal)
 
 
 def matches_key(
@@ -104,6 +109,10 @@ def unpack_features(arrays: Arrays) -> tuple[Features, NDArray[np.uint8]]:
     """The inverse of `pack_features`."""
     names = ("keypoints", "scales", "descriptors")
     return Features(str(arrays["model"]), *(arrays[name] for name in names)), arrays["colors"]
+
+
+def _content(pixels: NDArray[np.uint8]) -> tuple[list[int], str]:
+    return list(pixels.shape), hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
 
 
 def _hash(*parts: Any) -> str:

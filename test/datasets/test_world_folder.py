@@ -1,5 +1,6 @@
 """A tiny dataset folder of a world, as `semloc world make` lays it out."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import cv2
@@ -8,6 +9,7 @@ import pytest
 
 from semloc_ros.datasets.catalog import format_of
 from semloc_ros.datasets.world_folder import (
+    read_true_masks,
     read_view_labels,
     read_world_images,
     read_world_labels,
@@ -35,6 +37,8 @@ def folder(tmp_path, known_pose, write_image):
     labels = run / "truth" / "left" / "000001.labels.png"
     labels.parent.mkdir(parents=True)
     cv2.imwrite(str(labels), np.full((6, 8), 10, np.uint8))  # sky
+    motions = np.repeat([[0, 0, 64, 64, 128, 128, 255, 255]], 6, 0)
+    cv2.imwrite(str(labels.with_name("000001.motions.png")), motions)
     return tmp_path
 
 
@@ -94,3 +98,13 @@ def test_faults_are_one_line(folder, tmp_path):
     (folder / "frames" / "summer" / "sensors" / "rigs.txt").write_text("base_link, left\n")
     with pytest.raises(DatasetError, match=r"rigs.txt line 1: expected at least 9 fields"):
         read_world_images(folder)
+
+
+def test_true_masks_are_found_by_stamp_and_pose(folder):
+    (images,) = read_world_images(folder).values()
+    mask_of = read_true_masks(folder)
+    named_otherwise = dataclasses.replace(images[1], name="topic/6")
+    assert np.array_equal(mask_of(named_otherwise), [[0, 0, 0, 0, 255, 255, 255, 255]] * 6)
+    for image in (images[0], dataclasses.replace(images[1], stamp_ns=7)):
+        with pytest.raises(DatasetError, match=f"taken when and where image {image.name} was"):
+            mask_of(image)
