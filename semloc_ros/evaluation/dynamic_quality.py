@@ -10,7 +10,7 @@ Truth too small to be judged counts as pixels, but for objects it is as if it we
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -24,7 +24,11 @@ from semloc_ros.errors import InputError, expected
 from semloc_ros.evaluation.mask_quality import MaskCounts, count_pixels
 from semloc_ros.types import UNSURE, FloatArray, InstanceImage, Instances
 
-Segment = Callable[[NDArray[np.uint8]], Instances]
+Find = Callable[[InstanceImage], Instances]
+COLUMNS = (
+    "images", "precision", "recall", "F1", "object precision", "object recall", "object F1",
+)
+MEAN, POOLED = "mean", "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,12 @@ def count_dynamic(
 
 
 def judge(
-    segment: Segment, images: Iterable[InstanceImage], config: MaskQualityConfig | None = None
+    find: Find, images: Iterable[InstanceImage], config: MaskQualityConfig | None = None
 ) -> dict[str, DynamicCounts]:
-    """A model on images with truth, by `group_of` their names, in the order of the images."""
+    """What is found in images, against their truth: by `group_of` their names, in their order."""
     groups: dict[str, DynamicCounts] = {}
     for image in images:
-        counts = count_dynamic(segment(image.read()), image.read_instances(), config)
+        counts = count_dynamic(find(image), image.read_instances(), config)
         name = group_of(image.name)
         groups[name] = groups.get(name, DynamicCounts()) + counts
     return groups
@@ -71,6 +75,23 @@ def judge(
 def group_of(name: str) -> str:
     """The city, clip or traversal of an image: what stands before the first `/` of its name."""
     return name.partition("/")[0] if "/" in name else ""
+
+
+def table_rows(
+    groups: Mapping[str, DynamicCounts], has_objects: bool = True
+) -> list[tuple[object, ...]]:
+    """By group its name and `COLUMNS`, in percent, without objects if the truth has none; of
+    several groups then their mean, each the same, and all images together."""
+    rows: list[tuple[object, ...]]
+    rows = [(name, *_row(counts, has_objects)) for name, counts in groups.items()]
+    if len(groups) < 2:
+        return rows
+    total = pooled(groups.values())
+    means = [mean_shares(one.pixels for one in groups.values())]
+    means += [mean_shares(one.objects for one in groups.values())] if has_objects else []
+    blank = () if has_objects else ("",) * 3
+    mean = (MEAN, total.images, *(100 * float(one) for one in np.concatenate(means)), *blank)
+    return [*rows, mean, (POOLED, *_row(total, has_objects))]
 
 
 def pooled(counts: Iterable[DynamicCounts]) -> DynamicCounts:
@@ -90,6 +111,12 @@ def mean_shares(groups: Iterable[MaskCounts]) -> FloatArray:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice")
         return np.asarray(np.nanmean(each, axis=0))
+
+
+def _row(counts: DynamicCounts, has_objects: bool) -> tuple[object, ...]:
+    pixels = (100 * float(one) for one in shares(counts.pixels))
+    objects = (100 * float(one) if has_objects else "" for one in shares(counts.objects))
+    return (counts.images, *pixels, *objects)
 
 
 def _count_objects(

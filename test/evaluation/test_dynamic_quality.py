@@ -6,12 +6,14 @@ import pytest
 from semloc_ros.config.mask_quality import MaskQualityConfig
 from semloc_ros.errors import InputError
 from semloc_ros.evaluation.dynamic_quality import (
+    COLUMNS,
     DynamicCounts,
     count_dynamic,
     group_of,
     judge,
     mean_shares,
     pooled,
+    table_rows,
 )
 from semloc_ros.evaluation.mask_quality import MaskCounts
 from semloc_ros.types import UNSURE, InstanceImage, Instances
@@ -109,7 +111,7 @@ def test_images_are_judged_by_city_and_cities_taken_together():
         image("lindau/1", picture((0, 4))), image("bern/1", picture((0, 2))),
         image("lindau/2", picture((6, 9))),
     ]  # fmt: skip
-    groups = judge(lambda _: found((0, 4)), images, CONFIG)
+    groups = judge(lambda image: found((0, 4)), images, CONFIG)
     assert list(groups) == ["lindau", "bern"]
     assert groups["lindau"] == DynamicCounts(MaskCounts(16, 16, 12), MaskCounts(1, 1, 1), 2)
     assert groups["bern"] == DynamicCounts(MaskCounts(8, 8, 0), MaskCounts(1, 0, 0), 1)
@@ -122,6 +124,21 @@ def test_images_are_judged_by_city_and_cities_taken_together():
 def test_a_group_without_anything_does_not_spoil_the_mean():
     assert mean_shares([MaskCounts(1, 1, 0), MaskCounts()]) == pytest.approx([0.5, 1, 2 / 3])
     assert np.isnan(mean_shares([MaskCounts()])).all()
+
+
+def test_the_table_has_a_row_for_each_group_and_if_there_are_several_mean_and_all():
+    groups = {
+        "bern": DynamicCounts(MaskCounts(3, 1, 0), MaskCounts(1, 0, 1), 2),
+        "lindau": DynamicCounts(MaskCounts(1, 0, 1), MaskCounts(0, 1, 0), 1),
+    }
+    rows = table_rows(groups)
+    assert [row[:2] for row in rows] == [("bern", 2), ("lindau", 1), ("mean", 3), ("all", 3)]
+    assert rows[0][2:] == pytest.approx((75, 100, 600 / 7, 100, 50, 200 / 3))
+    assert rows[2][2:] == pytest.approx((87.5, 75, (600 / 7 + 200 / 3) / 2, 50, 50, 100 / 3))
+    assert rows[3][2:] == pytest.approx((80, 80, 80, 50, 50, 50))
+    assert all(len(row) == 1 + len(COLUMNS) for row in table_rows(groups, has_objects=False))
+    assert [row[5:] for row in table_rows(groups, has_objects=False)] == [("", "", "")] * 4
+    assert len(table_rows({"bern": groups["bern"]})) == 1
 
 
 def test_groups_are_the_first_folder_of_a_name():
