@@ -24,6 +24,7 @@ from torchvision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d, MultiScale
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from semloc_ros.errors import ConfigError, expected
+from semloc_ros.networks.instance_inputs import LONGEST
 
 ARCHITECTURES = ("mobile", "resnet50_fpn")
 
@@ -33,7 +34,6 @@ _HIDDEN = 256  # of the small box head
 _LEVELS = {1: 16, 3: 24, 8: 48, 12: 576}
 _ANCHORS = ((12,), (24,), (48,), (96,), (192,))  # pixels, one size for each level of the pyramid
 _RATIOS = (0.5, 1.0, 2.5)  # height to width: vehicles lie, people stand
-_LONGEST = 2.2  # times the shorter side: longer images are made smaller
 
 Targets = Sequence[Mapping[str, torch.Tensor]]
 Found = list[dict[str, torch.Tensor]]
@@ -101,7 +101,7 @@ def _resnet50(num_classes: int, short_side: int) -> MaskRCNN:
         norm_layer=partial(FrozenBatchNorm2d, eps=0.0),
     )  # fmt: skip
     return MaskRCNN(
-        backbone, num_classes, min_size=short_side, max_size=round(_LONGEST * short_side)
+        backbone, num_classes, min_size=short_side, max_size=round(LONGEST * short_side)
     )
 
 
@@ -110,7 +110,7 @@ def _mobile(num_classes: int, short_side: int) -> MaskRCNN:
     mask_head = MaskRCNNHeads(_CHANNELS, (_CHANNELS,) * 3, 1)
     return MaskRCNN(
         MobileBackbone(),
-        min_size=short_side, max_size=round(_LONGEST * short_side),
+        min_size=short_side, max_size=round(LONGEST * short_side),
         rpn_anchor_generator=AnchorGenerator(_ANCHORS, (_RATIOS,) * len(_ANCHORS)),
         rpn_head=RPNHead(_CHANNELS, len(_RATIOS)),
         rpn_pre_nms_top_n_train=600, rpn_post_nms_top_n_train=400,

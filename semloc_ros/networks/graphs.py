@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from semloc_ros.errors import ConfigError, EnvironmentFault, ModelError, expected
 
 RUNNERS = ("onnxruntime", "tensorrt")
-_RANK = 4  # images are (B, planes, H, W)
+_RANKS = (4, 3)  # images are (B, planes, H, W), or one of them without the first
 
 
 class Graph(Protocol):
@@ -73,14 +73,15 @@ def image_size(
     path: Path, inputs: list[tuple[str, list[object]]], planes: int | None
 ) -> tuple[int | None, int | None]:
     """The (height, width) of the one input of a graph, None where it is free; a dimension that is
-    not a number above 0 is free. Raises ModelError unless the input is (B, planes, H, W)."""
+    not a number above 0 is free. Raises ModelError unless the input is (B, planes, H, W) or
+    (planes, H, W)."""
     shape = inputs[0][1] if len(inputs) == 1 else []
     sizes = [one if isinstance(one, int) and one > 0 else None for one in shape]
-    if len(sizes) != _RANK or (planes is not None and sizes[1] not in (planes, None)):
+    if len(sizes) not in _RANKS or (planes is not None and sizes[-3] not in (planes, None)):
         got = ", ".join(f"{name} {list(found)}" for name, found in inputs)
         wanted = f"one of images (B, {planes or 'planes'}, H, W)"
         raise ModelError(expected(f"{path}: inputs", wanted, got))
-    return sizes[2], sizes[3]
+    return sizes[-2], sizes[-1]
 
 
 def check_images(graph: Graph, images: NDArray[np.float32]) -> None:

@@ -28,6 +28,7 @@ class OnnxruntimeGraph:
         inputs = self._session.get_inputs()
         self._input = inputs[0].name if inputs else ""
         self.size = image_size(path, [(one.name, list(one.shape)) for one in inputs], planes)
+        self._is_single = len(inputs[0].shape) == 3  # as torchvision exports its detectors
         if inputs[0].type != "tensor(float)":
             raise ModelError(expected(f"{path}: {self._input}", "float32", inputs[0].type))
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -42,7 +43,10 @@ class OnnxruntimeGraph:
         Raises ConfigError for images of a size, or a number of them, that it does not take.
         """
         check_images(self, images)
-        given = np.ascontiguousarray(images, np.float32)
+        if self._is_single and len(images) != 1:
+            wanted = "one image at a time"
+            raise ConfigError(expected(f"{self.path}: images", wanted, len(images)))
+        given = np.ascontiguousarray(images[0] if self._is_single else images, np.float32)
         try:
             return list(self._session.run(outputs, {self._input: given}))
         except Exception as error:  # of a class for each kind, which onnxruntime does not document

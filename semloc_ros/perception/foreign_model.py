@@ -10,10 +10,13 @@
     channels: rgb                                 # or bgr
     size: [512, 1024]                             # height, width to resize images to
     label_stride: 4                               # pixels of the cells that get a label
+    dynamic: [car]                                # what is masked: see docs/dynamic.md
+    kind: classes                                 # or instances: see `foreign_instances`
+    outputs: {boxes: dets}                        # of instances, where they have other names
 
-The network takes one image (1, 3, H, W) float32 and gives scores (1, C, h, w) of any size, or the
-numbers of classes (1, h, w), (1, 1, h, w) or (h, w). Without `size` images are resized where it
-says that it takes one size only.
+The network takes one image (1, 3, H, W) or (3, H, W) float32 and gives scores (1, C, h, w) of any
+size, or the numbers of classes (1, h, w), (1, 1, h, w) or (h, w). Without `size` images are resized
+where it says that it takes one size only.
 """
 
 from __future__ import annotations
@@ -30,19 +33,25 @@ from numpy.typing import NDArray
 from semloc_ros import classes
 from semloc_ros.errors import ConfigError, ModelError, expected
 from semloc_ros.maps.label_sets import LabelSet, classes_named
+from semloc_ros.networks import coco
 from semloc_ros.networks.graphs import Graph
 from semloc_ros.networks.images import IMAGENET, Normalization, to_planes
+from semloc_ros.networks.instance_backends import INSTANCE_OUTPUTS
 from semloc_ros.networks.model_about import LABEL_STRIDE, STRIDES
 from semloc_ros.perception.tiles import finer
 
 _KEYS = (
     "name", "classes", "stationary", "unknown", "mean", "std", "channels", "size", "label_stride",
+    "dynamic", "kind", "outputs",
 )  # fmt: skip
+_KNOWN = {"cityscapes": classes.NAMES, "coco": coco.NAMES, "coco80": coco.NAMES_80}
+CLASSES, INSTANCES = "classes", "instances"  # kinds of networks
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignAbout:
-    """What the yaml file says; `unknown` are numbers of labels, `size` (height, width) or None."""
+    """What the yaml file says; `unknown` are numbers of labels, `size` (height, width) or None,
+    `dynamic` names of classes, `outputs` what outputs are called that have another name."""
 
     name: str
     labels: LabelSet
@@ -51,6 +60,9 @@ class ForeignAbout:
     is_bgr: bool
     size: tuple[int, int] | None
     label_stride: int
+    dynamic: tuple[str, ...]
+    kind: str
+    outputs: Mapping[str, str]
 
 
 class ForeignNetwork:
@@ -85,14 +97,7 @@ class ForeignNetwork:
 
     def _output(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """Scores (C, h, w) float32 or labels (h, w) of whole numbers."""
-        about = self._about
-        colored: NDArray[Any] = image if image.ndim == 3 else np.repeat(image[..., None], 3, 2)
-        own = about.size or self._graph.size
-        height, width = (one or given for one, given in zip(own, image.shape, strict=False))
-        if (height, width) != image.shape[:2]:
-            colored = cv2.resize(colored, (width, height), interpolation=cv2.INTER_AREA)
-        planes = to_planes(np.asarray(colored, np.uint8), about.normalization)
-        images = planes[None, ::-1] if about.is_bgr else planes[None]
+        images = network_images(image, self._about, self._graph)
         return self._checked(self._graph.run(images, self._graph.outputs[:1])[0])
 
     def _checked(self, output: NDArray[Any]) -> NDArray[Any]:
@@ -105,6 +110,19 @@ class ForeignNetwork:
             return np.asarray(output[0], np.float32)
         wanted = f"scores (1, {count}, h, w) or labels (1, h, w) below {count}"
         raise ModelError(expected(f"{self._graph.path}: output", wanted, f"{output.dtype} {shape}"))
+
+
+def network_images(
+    image: NDArray[np.uint8], about: ForeignAbout, graph: Graph
+) -> NDArray[np.float32]:
+    """What the network takes of an image (H, W[, 3]): (1, 3, h, w)."""
+    colored: NDArray[Any] = image if image.ndim == 3 else np.repeat(image[..., None], 3, 2)
+    own = about.size or graph.size
+    height, width = (one or given for one, given in zip(own, image.shape, strict=False))
+    if (height, width) != image.shape[:2]:
+        colored = cv2.resize(colored, (width, height), interpolation=cv2.INTER_AREA)
+    planes = to_planes(np.asarray(colored, np.uint8), about.normalization)
+    return planes[None, ::-1] if about.is_bgr else planes[None]
 
 
 def description_of(model: Path) -> Path:
@@ -135,15 +153,19 @@ def read_about(path: Path) -> ForeignAbout:
         _one_of(path, "channels", values.get("channels", "rgb"), ("rgb", "bgr")) == "bgr",
         _size(path, values.get("size")),
         _one_of(path, "label_stride", values.get("label_stride", LABEL_STRIDE), STRIDES),
+        _dynamic(path, values, names),
+        _one_of(path, "kind", values.get("kind", CLASSES), (CLASSES, INSTANCES)),
+        _outputs(path, values.get("outputs", {})),
     )
 
 
 def _names(path: Path, given: Any) -> tuple[str, ...]:
-    if given == "cityscapes":
-        return classes.NAMES
+    if isinstance(given, str) and given in _KNOWN:
+        return _KNOWN[given]
     whole = isinstance(given, list) and all(isinstance(one, str) for one in given)
     if not whole or not given or len(set(given)) != len(given):
-        raise ModelError(expected(f"{path}: classes", "cityscapes, or different names", given))
+        wanted = f"{', '.join(_KNOWN)}, or different names"
+        raise ModelError(expected(f"{path}: classes", wanted, given))
     return tuple(given)
 
 
@@ -153,6 +175,26 @@ def _labels(path: Path, values: Mapping[str, Any], names: tuple[str, ...]) -> La
     stay = np.zeros(len(names), np.bool_)
     stay[_numbers(path, "stationary", values["stationary"], names)] = True
     return classes_named(names, stay)
+
+
+def _dynamic(path: Path, values: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    """What is said to be dynamic; else what is known to be of classes of that name; or nothing."""
+    if values.get("dynamic") is not None:
+        return tuple(names[one] for one in _numbers(path, "dynamic", values["dynamic"], names))
+    if values["classes"] in ("coco", "coco80"):
+        return tuple(name for name in names if name in coco.DYNAMIC)
+    stationary = _labels(path, values, names).stationary
+    if stationary is None:
+        return ()
+    return tuple(name for name, stays in zip(names, stationary, strict=True) if not stays)
+
+
+def _outputs(path: Path, given: Any) -> Mapping[str, str]:
+    known = isinstance(given, Mapping) and set(given) <= set(INSTANCE_OUTPUTS)
+    if not known or not all(isinstance(one, str) for one in given.values()):
+        wanted = f"names of outputs by {', '.join(INSTANCE_OUTPUTS)}"
+        raise ModelError(expected(f"{path}: outputs", wanted, repr(given)))
+    return dict(given)
 
 
 def _numbers(path: Path, key: str, given: Any, names: tuple[str, ...]) -> list[int]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.config import LabellerConfig
-from semloc_ros.errors import ConfigError, expected
+from semloc_ros.errors import ConfigError, ModelError, expected
 from semloc_ros.maps import label_sets
 from semloc_ros.maps.label_sets import LabelSet
 from semloc_ros.networks.backends import Backend, GraphBackend, check_stride, open_backend
@@ -173,6 +173,8 @@ class _OwnNetwork:
 
 def _foreign(path: Path, config: LabellerConfig) -> Labeller:
     about = foreign_model.read_about(foreign_model.description_of(path))
+    if about.kind != foreign_model.CLASSES:
+        raise ModelError(expected(str(path), "a network that gives labels", f"one of {about.kind}"))
     if config.backend == "torch":
         raise ConfigError(expected("backend", "onnxruntime or tensorrt, for .onnx", "torch"))
     runner = "onnxruntime" if config.backend == "auto" else config.backend
