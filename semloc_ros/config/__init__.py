@@ -45,6 +45,7 @@ from semloc_ros.config.places import (
     SequenceConfig,
 )
 from semloc_ros.config.segmenter import FgsnSegmenterNodeConfig, LabellerConfig
+from semloc_ros.config.slam_bridge import SlamBridgeNodeConfig
 from semloc_ros.config.worlds import (
     ClipConfig,
     GalleryConfig,
@@ -91,6 +92,7 @@ __all__ = [
     "RetrieverConfig",
     "SensorsConfig",
     "SequenceConfig",
+    "SlamBridgeNodeConfig",
     "StreetConfig",
     "TrackingConfig",
     "WorldPairsConfig",

@@ -114,6 +114,10 @@ class SlamAligner:
             self._align()
         return self.alignment
 
+    def reaches(self, stamp_ns: int) -> bool:
+        """Whether the SLAM has a pose at that stamp, so that a fix of it counts."""
+        return self._track.at(stamp_ns) is not None
+
     @property
     def alignment(self) -> Alignment | NotAligned:
         """What is known now."""

@@ -7,6 +7,7 @@ working robot holds (NaN, a zero K, another size); inside, values are trusted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,9 +40,10 @@ from semloc_ros.types import Camera, CameraModel, FloatArray, LabelMap, Odometry
 GRAY_ENCODINGS = ("mono8", "8UC1")
 LABEL_ENCODINGS = (*GRAY_ENCODINGS, "mono16", "16UC1")
 COLOR_ENCODINGS = ("rgb8", "bgr8", "rgba8", "bgra8", "8UC3")
+DEPTH_ENCODINGS = ("16UC1", "32FC1")
 _BYTES_PER_PIXEL = {
     "mono8": 1, "8UC1": 1, "mono16": 2, "16UC1": 2, "rgb8": 3, "bgr8": 3, "8UC3": 3, "rgba8": 4,
-    "bgra8": 4,
+    "bgra8": 4, "32FC1": 4,
 }  # fmt: skip
 _MODELS: dict[str, CameraModel] = {
     "plumb_bob": "radtan",
@@ -86,9 +88,16 @@ def image_from(message: Image | CompressedImage) -> NDArray[np.uint8]:
 def companion_from(name: str, message: Image) -> LabelMap:
     """A mask (H, W) uint8 or a label map (H, W) uint8 or uint16; InputError for other encodings
     and torn images. Their values are looked at by `check_companion`."""
-    _check_layout(name, message, GRAY_ENCODINGS if name == MASK else LABEL_ENCODINGS)
-    pixels: LabelMap = np.asarray(_BRIDGE.imgmsg_to_cv2(message, "passthrough"))
+    encodings = GRAY_ENCODINGS if name == MASK else LABEL_ENCODINGS
+    pixels: LabelMap = pixels_from(name, message, encodings)
     return pixels
+
+
+def pixels_from(name: str, message: Image, encodings: tuple[str, ...]) -> NDArray[Any]:
+    """The pixels (H, W[, C]) as the message has them; InputError for other encodings than those
+    of `encodings` and for torn images."""
+    _check_layout(name, message, encodings)
+    return np.asarray(_BRIDGE.imgmsg_to_cv2(message, "passthrough"))
 
 
 def camera_from(message: CameraInfo, rectified: bool = False) -> Camera:
@@ -235,12 +244,11 @@ def to_transform(pose: FloatArray, parent: str, child: str, nanoseconds: int) ->
     return message
 
 
-def to_image(image: LabelMap, header: Header) -> Image:
-    """The message of a (H, W, 3) RGB or (H, W) image or label map, under the header of its
-    source."""
+def to_image(image: NDArray[Any], header: Header, encoding: str = "") -> Image:
+    """The message of a (H, W, 3) RGB or (H, W) image or label map, or of pixels in a given
+    encoding, under the header of its source."""
     gray = "mono16" if image.dtype == np.uint16 else "mono8"
-    encoding = gray if image.ndim == 2 else "rgb8"
-    message = _BRIDGE.cv2_to_imgmsg(image, encoding)
+    message = _BRIDGE.cv2_to_imgmsg(image, encoding or (gray if image.ndim == 2 else "rgb8"))
     message.header = header
     return message
 
