@@ -81,7 +81,7 @@ def table_rows(
     groups: Mapping[str, DynamicCounts], has_objects: bool = True
 ) -> list[tuple[object, ...]]:
     """By group its name and `COLUMNS`, in percent, without objects if the truth has none; of
-    several groups then their mean, each the same, and all images together."""
+    several groups then their mean (see `mean_shares`), and all images together."""
     rows: list[tuple[object, ...]]
     rows = [(name, *_row(counts, has_objects)) for name, counts in groups.items()]
     if len(groups) < 2:
@@ -105,9 +105,9 @@ def shares(counts: MaskCounts) -> FloatArray:
 
 
 def mean_shares(groups: Iterable[MaskCounts]) -> FloatArray:
-    """The mean (3,) of `shares` of groups, each the same; a group where one is NaN is left out of
-    that one."""
-    each = np.array([shares(one) for one in groups]).reshape(-1, 3)
+    """The mean (3,) of `shares` of the groups where there is something to find, each the same; one
+    that is NaN is left out."""
+    each = np.array([shares(one) for one in groups if one.hits or one.misses]).reshape(-1, 3)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice")
         return np.asarray(np.nanmean(each, axis=0))

@@ -122,20 +122,23 @@ def test_images_are_judged_by_city_and_cities_taken_together():
 
 
 def test_a_group_without_anything_does_not_spoil_the_mean():
-    assert mean_shares([MaskCounts(1, 1, 0), MaskCounts()]) == pytest.approx([0.5, 1, 2 / 3])
+    empty = MaskCounts(0, 5, 0)  # nothing to find there: whatever is found is wrong
+    assert mean_shares([MaskCounts(1, 1, 0), empty]) == pytest.approx([0.5, 1, 2 / 3])
+    blind = MaskCounts(0, 0, 4)
+    assert mean_shares([MaskCounts(1, 1, 0), blind]) == pytest.approx([0.5, 0.5, 1 / 3])
     assert np.isnan(mean_shares([MaskCounts()])).all()
 
 
 def test_the_table_has_a_row_for_each_group_and_if_there_are_several_mean_and_all():
     groups = {
         "bern": DynamicCounts(MaskCounts(3, 1, 0), MaskCounts(1, 0, 1), 2),
-        "lindau": DynamicCounts(MaskCounts(1, 0, 1), MaskCounts(0, 1, 0), 1),
+        "lindau": DynamicCounts(MaskCounts(1, 0, 1), MaskCounts(0, 1, 1), 1),
     }
     rows = table_rows(groups)
     assert [row[:2] for row in rows] == [("bern", 2), ("lindau", 1), ("mean", 3), ("all", 3)]
     assert rows[0][2:] == pytest.approx((75, 100, 600 / 7, 100, 50, 200 / 3))
-    assert rows[2][2:] == pytest.approx((87.5, 75, (600 / 7 + 200 / 3) / 2, 50, 50, 100 / 3))
-    assert rows[3][2:] == pytest.approx((80, 80, 80, 50, 50, 50))
+    assert rows[2][2:] == pytest.approx((87.5, 75, (600 / 7 + 200 / 3) / 2, 50, 25, 100 / 3))
+    assert rows[3][2:] == pytest.approx((80, 80, 80, 50, 100 / 3, 40))
     assert all(len(row) == 1 + len(COLUMNS) for row in table_rows(groups, has_objects=False))
     assert [row[5:] for row in table_rows(groups, has_objects=False)] == [("", "", "")] * 4
     assert len(table_rows({"bern": groups["bern"]})) == 1
