@@ -14,7 +14,9 @@ from semloc_ros.config import (
     LocalizerNodeConfig,
     PlaceRetrieverNodeConfig,
     RecorderNodeConfig,
+    SlamBridgeNodeConfig,
 )
+from semloc_ros.config.dynamic_learning import DYNAMIC_PRESETS, DynamicTrainingConfig
 from semloc_ros.config.learning import (
     FGSN_PRESETS,
     SEGMENTATION_PRESETS,
@@ -30,11 +32,13 @@ TABLES: dict[str, dict[str, type]] = {
     "localizer.md": {"parameters": LocalizerNodeConfig, "recorder parameters": RecorderNodeConfig},
     "fgsn_segmenter.md": {"parameters": FgsnSegmenterNodeConfig},
     "place_retriever.md": {"parameters": PlaceRetrieverNodeConfig},
+    "slam_bridge.md": {"parameters": SlamBridgeNodeConfig},
     "fault_injector.md": {"parameters": FaultInjectorConfig},
 }
 
 # by the first part of the name of a file in config/training: the options, and presets of them
 TRAINING: dict[str, tuple[type[Any], Mapping[str, Mapping[str, Any]]]] = {
+    "dynamic": (DynamicTrainingConfig, DYNAMIC_PRESETS),
     "fgsn": (FgsnTrainingConfig, FGSN_PRESETS),
     "places": (PlacesTrainingConfig, PLACES_PRESETS),
     "segmentation": (SegmentationTrainingConfig, SEGMENTATION_PRESETS),

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.config.dynamic_learning import DYNAMIC_PRESETS, DynamicTrainingConfig
 from semloc_ros.config.learning import (
     FGSN_PRESETS,
     SEGMENTATION_PRESETS,
@@ -175,6 +176,46 @@ def hybrid(
         f"queries {found.hybrid['recall']:.3f}, semantic {found.semantic['recall']:.3f}, "
         f"rgb {found.rgb['recall']:.3f}", highlight=False, soft_wrap=True,
     )  # fmt: skip
+
+
+@app.command()
+def dynamic(
+    out: Path = _OUT,
+    synthetic: list[Path] = typer.Option(
+        [], help="Worlds with truth, or any of --real; may be given often."
+    ),
+    real: list[Path] = typer.Option(
+        [], help="Masks of `semloc learn masks`, a json file in COCO's format, or Cityscapes; may "
+        "be given often."
+    ),
+    model: str = typer.Option(
+        "synth", help="What stage 2 learns from: synth, real, or mix, half of each."
+    ),
+    stage1: Path = typer.Option(
+        None, help="Begin with stage 2, from the stage1.safetensors of another training."
+    ),
+    validation: list[Path] = typer.Option(
+        [], help="A folder that is held out; without, stretches of the others are."
+    ),
+    start: Path = _START,
+    preset: str = _PRESET,
+    config_file: Path = _CONFIG,
+    seed: int = _SEED,
+    set_: list[str] = _SET,
+    licence: str = _LICENCE,
+) -> None:
+    """Train a network for dynamic objects, in two stages (Zhou et al., Mask R-CNN)."""
+    config = _config(DynamicTrainingConfig, DYNAMIC_PRESETS, preset, config_file, set_)
+    from semloc_ros.learning.dynamic_programs import DynamicData, train_dynamic
+    from semloc_ros.learning.programs import Origin
+
+    data = DynamicData(tuple(synthetic), tuple(real), model, tuple(validation))
+    with _watched() as bar:
+        found = train_dynamic(
+            data, config, _checked(out), seed, start, stage1, Origin(_command(), "", licence),
+            _teller(bar),
+        )  # fmt: skip
+    _say(out, found, "1 - F1")
 
 
 def _config(

@@ -44,8 +44,32 @@ class PairingConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangesConfig:
-    """How training images are changed by chance."""
+class LightChangesConfig:
+    """How the colours of training images are changed by chance."""
+
+    brightness: float = option(
+        0.3, "images are made brighter or darker by up to this share", low=0.0, high=0.9
+    )
+    contrast: float = option(
+        0.3, "the same about the mean, of the contrast", low=0.0, high=0.9
+    )
+    gamma: float = option(
+        0.35, "exponent of the values, to e to the plus or minus this", low=0.0, high=2.0
+    )
+    tint: float = option(
+        0.25, "each channel brighter or darker by up to this share", low=0.0, high=0.9
+    )
+    blur_px: float = option(
+        1.0, "standard deviation of a blur, at most", unit="px", low=0.0, high=20.0
+    )
+    noise: float = option(
+        8.0, "standard deviation of noise, at most, of 255", low=0.0, high=100.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesConfig(LightChangesConfig):
+    """How training images are changed by chance; of label maps colours are not."""
 
     mirror: bool = option(True, "every other tuple of images is mirrored")
     shift: float = option(
@@ -56,24 +80,6 @@ class ChangesConfig:
     )
     block: float = option(
         0.35, "sides of a block, share of the image's at most", low=0.0, high=1.0
-    )
-    brightness: float = option(
-        0.3, "RGB: made brighter or darker by up to this share", low=0.0, high=0.9
-    )
-    contrast: float = option(
-        0.3, "RGB: the same about the mean, of the contrast", low=0.0, high=0.9
-    )
-    gamma: float = option(
-        0.35, "RGB: exponent of the values, to e to the plus or minus this", low=0.0, high=2.0
-    )
-    tint: float = option(
-        0.25, "RGB: each channel brighter or darker by up to this share", low=0.0, high=0.9
-    )
-    blur_px: float = option(
-        1.0, "RGB: standard deviation of a blur, at most", unit="px", low=0.0, high=20.0
-    )
-    noise: float = option(
-        8.0, "RGB: standard deviation of noise, at most, of 255", low=0.0, high=100.0
     )
     warp_px: float = option(
         3.0, "labels: boundaries are moved by smooth waves of this standard deviation, at most, "

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semloc_ros.config.places_learning import ChangesConfig
+from semloc_ros.config.places_learning import ChangesConfig, LightChangesConfig
 from semloc_ros.types import FloatArray, LabelMap
 
 _LEAST_BLUR = 0.3  # pixels: below, a pixel keeps nearly all of itself
@@ -23,17 +23,13 @@ def change_image(
     """The image in another light and cut otherwise, and a mask (H, W): 255 where a block hides it
     as the masks of moving things do. Other blocks are full of colours."""
     height, width = image.shape[:2]
-    lit = cv2.LUT(image, _light(float(image.mean()) / 255.0, config, rng))
+    lit = in_other_light(image, config, rng)
     matrix = _cut(width, height, config.shift, mirrored, rng)
     cut = cv2.warpAffine(
         lit, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )  # fmt: skip
-    sigma = rng.uniform(0.0, config.blur_px)
-    if sigma > _LEAST_BLUR:
-        cut = cv2.GaussianBlur(cut, (0, 0), sigma)
-    noise = rng.uniform(0.0, config.noise) * rng.standard_normal(image.shape, np.float32)
-    found = np.clip(np.rint(cut + noise), 0, 255).astype(np.uint8)
+    found = blurred_and_noisy(np.asarray(cut, np.uint8), config, rng)
     mask = np.zeros((height, width), np.uint8)
     for rows, columns in _blocks(height, width, config, rng):
         if rng.random() < 0.5:
@@ -78,7 +74,27 @@ def change_labels(
     return np.asarray(found)
 
 
-def _light(mean: float, config: ChangesConfig, rng: np.random.Generator) -> NDArray[np.uint8]:
+def in_other_light(
+    image: NDArray[np.uint8], config: LightChangesConfig, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """The image (H, W, 3) with other brightness, contrast and colours."""
+    return np.asarray(cv2.LUT(image, _light(float(image.mean()) / 255.0, config, rng)), np.uint8)
+
+
+def blurred_and_noisy(
+    image: NDArray[np.uint8], config: LightChangesConfig, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """The image (H, W, 3) as a poorer camera takes it."""
+    sigma = rng.uniform(0.0, config.blur_px)
+    if sigma > _LEAST_BLUR:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
+    noise = rng.uniform(0.0, config.noise) * rng.standard_normal(image.shape, np.float32)
+    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+
+
+def _light(
+    mean: float, config: LightChangesConfig, rng: np.random.Generator
+) -> NDArray[np.uint8]:
     """What each value (0 to 255) of each channel becomes: (256, 1, 3)."""
     exponent = np.exp(rng.uniform(-config.gamma, config.gamma))
     contrast = 1.0 + rng.uniform(-config.contrast, config.contrast)
