@@ -21,6 +21,8 @@ from semloc_ros.cli import (
     labels,
     learn,
     map,
+    mask,
+    mask_quality,
     model,
     replay,
     train,
@@ -40,6 +42,8 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.command("labels")(labels.labels)
+app.command("mask")(mask.mask)
+app.command("mask-quality")(mask_quality.mask_quality)
 app.add_typer(world.app, name="world")
 app.add_typer(map.app, name="map")
 app.add_typer(dataset.app, name="dataset")
