@@ -29,6 +29,7 @@ from semloc_ros.networks.instance_inputs import LONGEST
 ARCHITECTURES = ("mobile", "resnet50_fpn")
 
 _CHANNELS = 64  # of the small pyramid
+_GROUPS = 8  # of channels that are normalized together
 _HIDDEN = 256  # of the small box head
 # of the small encoder: blocks that the pyramid reads, at strides 4, 8, 16 and 32, and channels
 _LEVELS = {1: 16, 3: 24, 8: 48, 12: 576}
@@ -107,7 +108,7 @@ def _resnet50(num_classes: int, short_side: int) -> MaskRCNN:
 
 def _mobile(num_classes: int, short_side: int) -> MaskRCNN:
     names = [str(level) for level in range(len(_LEVELS))]
-    mask_head = MaskRCNNHeads(_CHANNELS, (_CHANNELS,) * 3, 1)
+    mask_head = MaskRCNNHeads(_CHANNELS, (_CHANNELS,) * 3, 1, _normed)
     return MaskRCNN(
         MobileBackbone(),
         min_size=short_side, max_size=round(LONGEST * short_side),
@@ -135,7 +136,9 @@ class MobileBackbone(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = mobilenet_v3_small().features
-        self.fpn = FeaturePyramidNetwork(list(_LEVELS.values()), _CHANNELS, LastLevelMaxPool())
+        self.fpn = FeaturePyramidNetwork(
+            list(_LEVELS.values()), _CHANNELS, LastLevelMaxPool(), _normed
+        )
 
     def forward(self, images: torch.Tensor) -> OrderedDict[str, torch.Tensor]:
         """The levels by name, as `MaskRCNN` takes them."""
@@ -148,3 +151,9 @@ class MobileBackbone(nn.Module):
         found: OrderedDict[str, torch.Tensor] = self.fpn(levels)
         return found
 
+
+
+def _normed(channels: int) -> nn.GroupNorm:
+    """Without it nothing that starts from scratch learns in a short time (He et al., "Rethinking
+    ImageNet Pre-training", ICCV 2019); over groups, as batches are small."""
+    return nn.GroupNorm(_GROUPS, channels)
