@@ -4,6 +4,7 @@
 """
 
 from semloc_ros.config.dynamic import DynamicConfig
+from semloc_ros.config.dynamic_segmenter import DynamicSegmenterNodeConfig, PropagationConfig
 from semloc_ros.config.evaluation import (
     BagTopicsConfig,
     DemoConfig,
@@ -63,6 +64,7 @@ __all__ = [
     "DescriberConfig",
     "DoctorConfig",
     "DynamicConfig",
+    "DynamicSegmenterNodeConfig",
     "EvaluateConfig",
     "EvaluationConfig",
     "FaultInjectorConfig",
@@ -86,6 +88,7 @@ __all__ = [
     "PlaceRetrieverNodeConfig",
     "PlacesConfig",
     "PnpConfig",
+    "PropagationConfig",
     "RecorderNodeConfig",
     "RefinementConfig",
     "ReplayConfig",

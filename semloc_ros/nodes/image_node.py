@@ -33,11 +33,12 @@ _SILENCE_S = 2.0  # without an image that is said
 
 
 class Refused(InputError):
-    """An image that is not worked on for a reason of its own: the word of the status."""
+    """An image that is not worked on for a reason of its own: the word of the status and its level;
+    a warning passes by itself and is not logged."""
 
-    def __init__(self, reason: str, text: str) -> None:
+    def __init__(self, reason: str, text: str, level: bytes = DiagnosticStatus.ERROR) -> None:
         super().__init__(text)
-        self.reason = reason
+        self.reason, self.level = reason, level
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,10 @@ class ImageNode(StagedNode):
         try:
             values = self._timed(arrival)
         except SemlocError as error:
-            reason = error.reason if isinstance(error, Refused) else BAD_IMAGE
-            self._faults.say(reason, str(error))
-            self._say(DiagnosticStatus.ERROR, reason, header, detail=str(error))
+            fault = error if isinstance(error, Refused) else Refused(BAD_IMAGE, str(error))
+            if fault.level == DiagnosticStatus.ERROR:
+                self._faults.say(fault.reason, str(error))
+            self._say(fault.level, fault.reason, header, detail=str(error))
             return
         self._say(DiagnosticStatus.OK, OK, header, **values, images_left_out=images.replaced)
 
