@@ -27,7 +27,6 @@ from reporting import arguments, progress, report
 
 from semloc_ros.config import DynamicConfig
 from semloc_ros.config.mining import MiningConfig
-from semloc_ros.datasets.contents import spread
 from semloc_ros.datasets.static_clips import read_static_clips, recognize
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.evaluation.dynamic_figures import SheetRow, f1_figure, sheet_figure
@@ -38,7 +37,7 @@ from semloc_ros.learning.mask_mining import MaskMiner
 from semloc_ros.options import from_mapping
 from semloc_ros.perception.dynamic_masks import DynamicSegmenter, load_dynamic
 from semloc_ros.perception.mask_shapes import parts_of
-from semloc_ros.types import InstanceImage, Instances
+from semloc_ros.types import UNSURE, InstanceImage, Instances
 
 MINED = "mined"
 WIDTH = 150
@@ -116,7 +115,7 @@ def main() -> None:
         rows += rows_of(chosen, judged)
         bars[one.name] = bars_of(one.name, {name: groups for name, (groups, _) in judged.items()})
         if options.figures:
-            shown = [sheet_row(image, finders) for image in spread(chosen.images, options.shown)]
+            shown = [sheet_row(image, finders) for image in crowded(chosen.images, options.shown)]
             save_figure(sheet_figure(shown), options.figures / f"masks_{one.name}.jpg")
     facts = {name: f"{named[name]}, {one.segmenter.computed_by}" for name, one in models.items()}
     columns = ("set", "group", "model", *COLUMNS, "ms")
@@ -193,6 +192,17 @@ def bars_of(name: str, judged: Mapping[str, Groups]) -> dict[str, dict[str, floa
             if counts.pixels.hits or counts.pixels.misses:
                 found.setdefault(group or name, {})[model] = counts.pixels.f1
     return found
+
+
+def crowded(images: Sequence[InstanceImage], count: int) -> list[InstanceImage]:
+    """Of `count` equal parts of the images, each the one with the most dynamic pixels."""
+
+    def dynamic(index: int) -> int:
+        truth = images[index].read_instances()
+        return np.count_nonzero((truth > 0) & (truth != UNSURE))
+
+    parts = np.array_split(np.arange(len(images)), min(count, len(images)))
+    return [images[max(part.tolist(), key=dynamic)] for part in parts]
 
 
 def sheet_row(image: InstanceImage, finders: Mapping[str, Finder]) -> SheetRow:
