@@ -199,7 +199,7 @@ def crowded(images: Sequence[InstanceImage], count: int) -> list[InstanceImage]:
 
     def dynamic(index: int) -> int:
         truth = images[index].read_instances()
-        return np.count_nonzero((truth > 0) & (truth != UNSURE))
+        return int(np.count_nonzero((truth > 0) & (truth != UNSURE)))
 
     parts = np.array_split(np.arange(len(images)), min(count, len(images)))
     return [images[max(part.tolist(), key=dynamic)] for part in parts]
