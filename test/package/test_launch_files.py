@@ -19,6 +19,7 @@ from semloc_ros.config import (
     LocalizerNodeConfig,
     ReplayConfig,
     RetrieverConfig,
+    SlamBridgeNodeConfig,
 )
 from semloc_ros.options import describe, flatten
 
@@ -28,6 +29,7 @@ pytest.importorskip("launch_ros", reason="needs ROS 2")
 ROOT = Path(__file__).resolve().parents[2]
 NODES = (
     "fault_injector", "fgsn_segmenter", "localizer", "place_retriever", "recorder", "replay",
+    "slam_bridge",
 )  # fmt: skip
 SHOW = """
 import json, os, pathlib, sys, time, rclpy
@@ -283,3 +285,23 @@ def test_replay_with_faults(launched: Launched, fault: str) -> None:
 def test_faults_that_are_none_start_nothing(launched: Launched, inject: str, said: str) -> None:
     seen = launched("localize.launch.py", f"inject:={inject}")
     assert said in seen["shown"] and list(seen) == ["shown"]
+
+
+def test_the_slam_bridge_gets_what_was_given_and_nothing_else(launched: Launched) -> None:
+    file = "slam_bridge.launch.py"
+    name, values, topics, _ = launched(file)["slam_bridge"]
+    assert name == "/slam_bridge" and values == {}
+    words = ["namespace:=robot", "body_frame:=eye", "image_topic:=/cam"]
+    words += ["mask_topic:=net/mask", "tf_rate:=30", "use_sim_time:=true"]
+    seen = launched(file, *words, "alignment.known_scale:=true")
+    name, values, topics, _ = seen["slam_bridge"]
+    assert name == "/robot/slam_bridge"
+    assert values == {
+        "body_frame": "eye", "alignment.known_scale": True, "tf_rate": 30, "use_sim_time": True,
+    }
+    assert (topics[0], topics[3]) == ("/cam", "/robot/net/mask")
+    shown = launched(file, "--show-args")["shown"]
+    for one in describe(SlamBridgeNodeConfig):
+        assert f"'{one.name}':" in shown and one.help in shown
+    shown = launched(file, "config:=/no/such.yaml")
+    assert "config: expected a yaml file, got /no/such.yaml" in shown["shown"]

@@ -108,6 +108,11 @@ def test_a_signal_while_the_map_is_read_ends_the_localizer_cleanly(start, ros):
             ["-p", "retriever.models:=a", "-p", "retriever.count:=0"],
             "retriever.count: expected 1 to 10000, got 0",
         ),
+        (
+            "slam_bridge",
+            ["-p", "alignment.known_scale:=maybe"],
+            "alignment.known_scale: expected a bool, got 'maybe'",
+        ),
         ("recorder", [], "out: expected a folder to record to, got ''"),
         ("recorder", ["-p", "out:=/proc/none"], "/proc/none: expected a folder that can be"),
         (
