@@ -21,6 +21,7 @@ from semloc_ros.types import UNSURE
 _STATIC, _IGNORED = 0, -1  # as torchvision labels boxes
 _SMOOTH = 1 / 9  # where the loss of a box turns from squared to absolute
 _HALF = 0.5
+_MOMENTUM = 0.1  # of statistics; with torchvision's 0.01 hundreds of steps go by until they fit
 
 Target = Mapping[str, torch.Tensor]
 Losses = dict[str, torch.Tensor]
@@ -68,6 +69,9 @@ class InstanceLosses(nn.Module):
     def __init__(self, network: InstanceNetwork, unsure_share: float) -> None:
         super().__init__()
         self.network, self._share = network, unsure_share
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = _MOMENTUM
 
     def train(self, mode: bool = True) -> InstanceLosses:
         """A frozen encoder keeps its statistics too."""
