@@ -27,7 +27,7 @@ INPUT, TRUTH, PERIOD = "input", "groundtruth", "temporalROI.txt"
 
 _TRUTH_VALUES = lookup_table({value: value for value in (UNKNOWN, OUTSIDE, SHADOW, STATIC)})
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
-_VIDEOS = (".avi", ".mp4", ".mkv", ".mov", ".webm")
+VIDEOS = (".avi", ".mp4", ".mkv", ".mov", ".webm")
 _REGIONS = ("ROI.bmp", "ROI.png", "ROI.jpg")  # CDnet has bmp and jpg of the same
 _FRAME_FILE = re.compile(r"in(\d+)\.(?:jpg|jpeg|png|bmp)")
 
@@ -55,7 +55,7 @@ def read_static_clip(path: Path, rate_hz: float = 0.0) -> StaticClip:
     `rate_hz` is for folders, which do not tell; a video's own is used. Raises DatasetError.
     """
     path = Path(path)
-    if path.suffix.lower() in _VIDEOS and not path.is_dir():
+    if path.suffix.lower() in VIDEOS and not path.is_dir():
         video = VideoFile(path)
         return StaticClip(path.stem, video.num_frames, video.rate_hz, video.read, _no_truth)
     if (path / INPUT).is_dir():
@@ -67,7 +67,7 @@ def read_static_clip(path: Path, rate_hz: float = 0.0) -> StaticClip:
 
 
 def _clip_paths(folder: Path) -> list[Path]:
-    if folder.suffix.lower() in _VIDEOS and folder.is_file():
+    if folder.suffix.lower() in VIDEOS and folder.is_file():
         return [folder]
     inputs = {
         frame.parent
@@ -76,7 +76,7 @@ def _clip_paths(folder: Path) -> list[Path]:
         for frame in [next(inside.glob("in[0-9]*.*"), None)]
         if frame is not None
     }
-    videos = [path for path in folder.glob("*") if path.suffix.lower() in _VIDEOS]
+    videos = [path for path in folder.glob("*") if path.suffix.lower() in VIDEOS]
     return sorted([inside.parent for inside in inputs] + videos)
 
 

@@ -110,7 +110,7 @@ def test_patches_of_a_network_that_gives_scores(network):
     [
         ("classes: [", "mine.yaml: expected a readable yaml file"),
         ("name: x", "mine.yaml: expected keys and values, at least `classes`"),
-        ("classes: [a, a, b]", "mine.yaml: classes: expected cityscapes, or different names"),
+        ("classes: [a, a, b]", "mine.yaml: classes: expected cityscapes, .*, or different names"),
         (PLAIN + "stationary: [noon]", "mine.yaml: stationary: expected names that classes has"),
         (PLAIN + "chanels: bgr", "mine.yaml: expected only name, .*, got 'chanels'"),
         (PLAIN + "channels: gbr", "mine.yaml: channels: expected rgb or bgr, got 'gbr'"),
