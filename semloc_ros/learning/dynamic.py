@@ -85,5 +85,5 @@ class DynamicProgram:
         """(H, W) bool: where an object was found in an image (H, W, 3)."""
         planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).to(device)
         (found,) = cast(Found, self.network.network([planes.to(torch.float32) / _WHITE]))
-        masks = found["masks"][found["scores"] >= self._config.score, 0]
-        return (masks >= _HALF).any(0)
+        mask = (found["masks"][found["scores"] >= self._config.score, 0] >= _HALF).any(0)
+        return mask | (found["pixels"] >= _HALF) if "pixels" in found else mask

@@ -52,14 +52,22 @@ def _boxes(masks: torch.Tensor) -> torch.Tensor:
 
 
 def covered(boxes: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """(N,) shares of the boxes (N, 4), cut by the image, that the mask (H, W) of 0 and 1 covers."""
-    height, width = mask.shape
+    """(N,) shares of the boxes (N, 4), cut by the image, that the mask (H, W) of 0 and 1 covers; a
+    box beyond the edge is what is next to it there."""
     sums = functional.pad(mask.to(torch.float32).cumsum(0).cumsum(1), (1, 0, 1, 0))
-    limits = torch.tensor([width, height, width, height], device=boxes.device)
-    corners = torch.minimum(boxes.detach().round().long().clamp(min=0), limits)
-    x0, y0, x1, y1 = corners.unbind(1)
+    (x0, x1), (y0, y1) = (
+        _pixels(boxes[:, axis], boxes[:, axis + 2], mask.shape[1 - axis]) for axis in (0, 1)
+    )
     inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
-    return inside / ((x1 - x0) * (y1 - y0)).clamp(min=1)
+    return inside / ((x1 - x0) * (y1 - y0))
+
+
+def _pixels(
+    first: torch.Tensor, last: torch.Tensor, length: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """From which pixel up to which edges reach, one pixel at least."""
+    low = first.detach().floor().long().clamp(0, length - 1)
+    return low, torch.maximum(last.detach().ceil().long().clamp(max=length), low + 1)
 
 
 class InstanceLosses(nn.Module):
@@ -82,12 +90,31 @@ class InstanceLosses(nn.Module):
         return self
 
     def forward(self, images: Sequence[torch.Tensor], truth: Sequence[Target]) -> Losses:
-        """The five losses by name, of images (3, H, W) from 0 to 1 and their `targets`."""
+        """The losses by name, of images (3, H, W) from 0 to 1 and their `targets`."""
         detector: Any = self.network.detector
         batch, aims = detector.transform(list(images), [dict(one) for one in truth])
         features = detector.backbone(batch.tensors)
         proposals, losses = self._propose(batch, features, aims)
-        return {**losses, **self._judge(features, proposals, batch.image_sizes, aims)}
+        losses |= self._judge(features, proposals, batch.image_sizes, aims)
+        if self.network.pixels is not None:
+            losses["pixels"] = self._of_pixels(features, aims)
+        return losses
+
+    def _of_pixels(
+        self, features: Mapping[str, torch.Tensor], aims: Sequence[Target]
+    ) -> torch.Tensor:
+        """How wrong the branch for pixels is."""
+        logits = self.network.pixel_logits(features)
+        total, count = logits.new_zeros(()), logits.new_zeros(())
+        for logit, aim in zip(logits, aims, strict=True):
+            masks = aim["masks"]
+            height, width = masks.shape[-2:]
+            known = masks[-1] == 0
+            wrong = functional.binary_cross_entropy_with_logits(
+                logit[:height, :width], masks[:-1].any(0).to(logit.dtype), reduction="none"
+            )
+            total, count = total + (wrong * known).sum(), count + known.sum()
+        return total / count.clamp(min=1)
 
     def _propose(
         self, batch: Any, features: Mapping[str, torch.Tensor], aims: Sequence[Target]
@@ -127,7 +154,7 @@ class InstanceLosses(nn.Module):
         positive = of_class > 0
         wanted = [_chosen(aim["boxes"], one) for aim, one in zip(aims, matched, strict=True)]
         goals = torch.cat(heads.box_coder.encode(wanted, boxes))
-        shifts = shifts.reshape(len(shifts), -1, 4)[positive, of_class[positive]]
+        shifts = shifts.reshape(*scores.shape, 4)[positive, of_class[positive]]
         every = torch.ones_like(positive)
         wrong = functional.cross_entropy(scores, of_class, reduction="sum")
         return {

@@ -6,7 +6,7 @@ label_stride pixels, and `scores` (B, C, ceil(H / 8), ceil(W / 8)). Place networ
 (B, planes, H, W) float32 as `place_inputs` makes them, output `descriptors` (B, dimensions).
 Instance networks: input `images` (1, 3, h, w) float32, normalized, in the network's own size (see
 `instance_inputs`); outputs `boxes` (N, 4) in pixels of that, `labels` (N,), `scores` (N,) and
-`masks` (N, m, m) in the boxes. What the model is goes along as metadata, with the sha256 of the
+`masks` (N, m, m) in the boxes, and `pixels` of networks that judge them. What the model is goes along as metadata, with the sha256 of the
 file of weights that it is from.
 """
 
@@ -23,7 +23,7 @@ from torch import nn
 from semloc_ros.errors import EnvironmentFault, ModelError, expected
 from semloc_ros.networks.backends import LABEL_OUTPUTS, check_stride
 from semloc_ros.networks.detection import InstanceNetwork
-from semloc_ros.networks.instance_backends import INSTANCE_OUTPUTS
+from semloc_ros.networks.instance_backends import INSTANCE_OUTPUTS, PIXELS_OUTPUT
 from semloc_ros.networks.instance_inputs import network_size
 from semloc_ros.networks.model_about import (
     METADATA_KEY,
@@ -99,7 +99,11 @@ def _traced(network: nn.Module, about: About) -> _Traced:
         assert isinstance(network, InstanceNetwork)
         free = {name: {0: "objects"} for name in INSTANCE_OUTPUTS}
         free["images"] = {2: "height", 3: "width"}
-        return _Traced(Detector(network), 3, INSTANCE_OUTPUTS, free)
+        outputs: tuple[str, ...] = INSTANCE_OUTPUTS
+        if network.pixels is not None:
+            free[PIXELS_OUTPUT] = {0: "rows", 1: "columns"}
+            outputs = (*outputs, PIXELS_OUTPUT)
+        return _Traced(Detector(network), 3, outputs, free)
     assert isinstance(network, SegmentationNetwork) and isinstance(about, ModelAbout)
     return _Traced(_Labelled(network, about.label_stride), 3, LABEL_OUTPUTS, _FREE)
 

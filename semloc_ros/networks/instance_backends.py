@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.networks.backends import about_of, chosen_backend, open_exported
 from semloc_ros.networks.graphs import Graph, not_installed
-from semloc_ros.networks.instance_inputs import Detections
+from semloc_ros.networks.instance_inputs import PIXEL_STRIDE, Detections
 from semloc_ros.networks.model_about import InstanceAbout
 
 INSTANCE_OUTPUTS = ("boxes", "labels", "scores", "masks")
+PIXELS_OUTPUT = "pixels"  # of networks that judge every pixel, too
 COCO_WEIGHTS = ".pth"
 
 
@@ -60,17 +61,22 @@ class InstanceGraphBackend:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self.computed_by = graph.computed_by
-        self.about = about_of(graph, InstanceAbout, INSTANCE_OUTPUTS)
+        also = (PIXELS_OUTPUT,) if PIXELS_OUTPUT in graph.outputs else ()
+        self._outputs = (*INSTANCE_OUTPUTS, *also)
+        self.about = about_of(graph, InstanceAbout, self._outputs)
 
     def detect(self, images: NDArray[np.float32]) -> Detections:
         """See `InstanceBackend`."""
-        return as_detections(self._graph.run(images, INSTANCE_OUTPUTS))
+        return as_detections(self._graph.run(images, self._outputs))
 
 
 def as_detections(outputs: list[NDArray[Any]]) -> Detections:
-    """The four outputs in their types."""
-    boxes, labels, scores, masks = outputs
+    """The four outputs, or five, in their types."""
+    boxes, labels, scores, masks = outputs[: len(INSTANCE_OUTPUTS)]
+    pixels = outputs[len(INSTANCE_OUTPUTS)] if len(outputs) > len(INSTANCE_OUTPUTS) else None
     return Detections(
         np.asarray(boxes, np.float32), np.asarray(labels, np.int64),
         np.asarray(scores, np.float32), np.asarray(masks),
+        pixels=None if pixels is None else np.asarray(pixels, np.float32),
+        cell=(float(PIXEL_STRIDE), float(PIXEL_STRIDE)),
     )  # fmt: skip

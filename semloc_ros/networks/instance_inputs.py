@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from semloc_ros.networks.images import Normalization, check_image_array, to_planes
 
 LONGEST = 2.2  # times the shorter side: longer images are made smaller
+PIXEL_STRIDE = 4  # of what judges pixels: its cells, in the network's pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,9 @@ class Detections:
     `boxes` (N, 4) float32 x0 y0 x1 y1 in pixels, where 0 is the left or upper edge of the image
     (elsewhere it is the centre of the first pixel); `labels` (N,) numbers of classes; `scores` (N,)
     in [0, 1]; `masks` (N, m, n) probabilities: of the cells of the boxes, or, if `whole`, of cells
-    of the image.
+    of the image. `pixels` (rows, columns) probabilities, of a network that gives them, that
+    something dynamic is there, by cells of `cell` pixels (height, width) from the image's upper
+    left edge.
     """
 
     boxes: NDArray[np.float32]
@@ -29,14 +32,18 @@ class Detections:
     scores: NDArray[np.float32]
     masks: NDArray[Any]
     whole: bool = False
+    pixels: NDArray[np.float32] | None = None
+    cell: tuple[float, float] = (1.0, 1.0)
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def scaled(self, before: tuple[int, int], after: tuple[int, int]) -> Detections:
         """In an image that was resized from one (height, width) to another."""
-        factors = np.array([after[1] / before[1], after[0] / before[0]] * 2, np.float32)
-        return replace(self, boxes=self.boxes * factors)
+        down, across = (one / other for one, other in zip(after, before, strict=True))
+        factors = np.array([across, down] * 2, np.float32)
+        cell = (self.cell[0] * down, self.cell[1] * across)
+        return replace(self, boxes=self.boxes * factors, cell=cell)
 
 
 def network_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:

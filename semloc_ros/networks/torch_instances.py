@@ -15,13 +15,13 @@ from semloc_ros.errors import ModelError, expected
 from semloc_ros.networks import coco
 from semloc_ros.networks.detection import InstanceNetwork, empty_instance_network
 from semloc_ros.networks.instance_backends import COCO_WEIGHTS, as_detections
-from semloc_ros.networks.instance_inputs import Detections
+from semloc_ros.networks.instance_inputs import PIXEL_STRIDE, Detections
 from semloc_ros.networks.model_about import InstanceAbout
 from semloc_ros.networks.model_files import load_instance_network
 from semloc_ros.networks.torch_backend import ready, words
 
 _COCO_SIDE = 800  # pixels: what torchvision's weights were trained at
-Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+Found = tuple[torch.Tensor, ...]
 
 
 class Detector(nn.Module):
@@ -31,12 +31,13 @@ class Detector(nn.Module):
 
     def __init__(self, network: InstanceNetwork) -> None:
         super().__init__()
-        self.detector = network.detector
+        self.detector, self.pixels = network.detector, network.pixels
         self._divisible = int(network.detector.transform.size_divisible)
 
     def forward(self, images: torch.Tensor) -> Found:
         """Of images (1, 3, h, w), normalized: boxes (N, 4) in pixels of them, labels (N,), scores
-        (N,) and masks (N, m, m)."""
+        (N,), masks (N, m, m), and of a network that judges pixels the probability that they are
+        dynamic, by cells of `PIXEL_STRIDE` pixels."""
         height, width = images.shape[-2:]
         lack = [-one % self._divisible for one in (height, width)]
         padded = functional.pad(images, (0, lack[1], 0, lack[0]))
@@ -44,7 +45,12 @@ class Detector(nn.Module):
         given = ImageList(padded, [(height, width)])
         proposals, _ = self.detector.rpn(given, features)
         found = self.detector.roi_heads(features, proposals, given.image_sizes)[0][0]
-        return found["boxes"], found["labels"], found["scores"], found["masks"][:, 0]
+        objects = (found["boxes"], found["labels"], found["scores"], found["masks"][:, 0])
+        if self.pixels is None:
+            return objects
+        rows, columns = (-(-one // PIXEL_STRIDE) for one in (height, width))
+        cells = self.pixels(features["0"])[0, 0, :rows, :columns]
+        return (*objects, cells.sigmoid())
 
 
 class TorchInstanceBackend:

@@ -14,7 +14,7 @@ from semloc_ros.networks.instance_backends import InstanceBackend
 from semloc_ros.networks.instance_inputs import Detections, network_size, resized_planes
 from semloc_ros.perception.features import check_image
 from semloc_ros.perception.mask_shapes import Found, composed
-from semloc_ros.types import Instances
+from semloc_ros.types import UNSURE, Instances
 
 
 class Detector(Protocol):
@@ -48,6 +48,7 @@ class InstanceSegmenter:
         self.name, self.computed_by, self.classes = name, computed_by, classes
         self._detector, self._config = detector, config
         self._labels = [names.index(one) for one in classes]
+        self._asks_some = len(classes) < len(names) - 1  # pixels are of any class
 
     def segment(self, image: NDArray[np.uint8]) -> Instances:
         """See `DynamicSegmenter`."""
@@ -59,7 +60,10 @@ class InstanceSegmenter:
             placed_mask(found, number, size, self._config.mask_threshold)
             for number in np.flatnonzero(chosen).tolist()
         )
-        return composed(_there(placed), size, self._config.min_area)
+        objects = composed(_there(placed), size, self._config.min_area)
+        if found.pixels is None or self._asks_some:
+            return objects
+        return completed(objects, placed_pixels(found, size), self._config)
 
 
 def placed_mask(
@@ -91,6 +95,56 @@ def placed_mask(
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT,
     )  # fmt: skip
     return score, np.s_[top:bottom, left:right], shown >= threshold
+
+
+def placed_pixels(found: Detections, size: tuple[int, int]) -> NDArray[np.float32]:
+    """The probability of each pixel of an image of `size` (height, width), linearly between the
+    middles of cells."""
+    down, across = found.cell
+    cells_from_image = np.array([
+        [1 / across, 0, 0.5 / across - 0.5], [0, 1 / down, 0.5 / down - 0.5],
+    ])  # fmt: skip
+    assert found.pixels is not None, "asked for only where there are some"
+    return np.asarray(cv2.warpAffine(
+        found.pixels, cells_from_image, size[::-1],
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+    ), np.float32)  # fmt: skip
+
+
+def completed(
+    objects: Instances, probability: NDArray[np.float32], config: DynamicConfig
+) -> Instances:
+    """Objects, and the pixels (H, W) that are dynamic without being in one.
+
+    What hangs together belongs to the object that it touches most, or is an object of its own, of
+    its mean probability.
+    """
+    left = ((probability >= config.mask_threshold) & (objects.numbers == 0)).astype(np.uint8)
+    count, parts = cv2.connectedComponents(left)
+    owners = _touched(parts.astype(np.int64), count, objects)
+    areas = np.bincount(parts.ravel(), minlength=count)
+    sums = np.bincount(parts.ravel(), probability.ravel(), minlength=count)
+    least = max(config.min_area * left.size, 1)
+    alone = [part for part in range(1, count) if not owners[part] and areas[part] >= least]
+    alone = alone[: UNSURE - 1 - len(objects)]
+    owners[alone] = len(objects) + 1 + np.arange(len(alone))
+    scores = np.concatenate([objects.scores, sums[alone] / areas[alone]])
+    numbers = np.where(left > 0, owners[parts], objects.numbers)
+    return Instances(numbers.astype(np.uint16), scores.astype(np.float32))
+
+
+def _touched(parts: NDArray[np.int64], count: int, objects: Instances) -> NDArray[np.int64]:
+    """(count,) of each part the object with which it shares the longest edge, 0 for none."""
+    numbers = objects.numbers.astype(np.int64)
+    pairs = [(parts[1:], numbers[:-1]), (parts[:-1], numbers[1:]),
+             (parts[:, 1:], numbers[:, :-1]), (parts[:, :-1], numbers[:, 1:])]  # fmt: skip
+    width = len(objects) + 1
+    edges = np.zeros((count, width), np.int64)
+    for part, number in pairs:
+        meets = (part > 0) & (number > 0)
+        both = part[meets] * width + number[meets]
+        edges += np.bincount(both, minlength=count * width).reshape(count, width)
+    return np.asarray(edges.argmax(1))
 
 
 def _covered(low: float, high: float, length: int) -> tuple[int, int]:
