@@ -6,8 +6,8 @@ label_stride pixels, and `scores` (B, C, ceil(H / 8), ceil(W / 8)). Place networ
 (B, planes, H, W) float32 as `place_inputs` makes them, output `descriptors` (B, dimensions).
 Instance networks: input `images` (1, 3, h, w) float32, normalized, in the network's own size (see
 `instance_inputs`); outputs `boxes` (N, 4) in pixels of that, `labels` (N,), `scores` (N,) and
-`masks` (N, m, m) in the boxes, and `pixels` of networks that judge them. What the model is goes along as metadata, with the sha256 of the
-file of weights that it is from.
+`masks` (N, m, m) in the boxes, and of networks that judge them `pixels` (rows, columns), by cells.
+What the model is goes along as metadata, with the sha256 of the file of weights that it is from.
 """
 
 from __future__ import annotations
