@@ -16,7 +16,7 @@ def without_dynamic(
     Depth of 0 is none, in millimetres and in metres. An edge of the fill is an edge of the image:
     detectors find corners there (see `keypoint_filter` for what does not).
     """
-    blank = pixels.copy()
+    blank: NDArray[Any] = pixels.copy()
     blank[mask != 0] = fill
     return blank
 
