@@ -12,7 +12,7 @@ their ends by their length.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,18 +20,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+from mask_gains import NONE, TRUE, Mask, MaskOf, masks_by_name, share_under, under, won_back
 from numpy.typing import NDArray
 from reporting import arguments, progress, report
 
-from semloc_ros.datasets.world_folder import read_true_masks
-from semloc_ros.errors import ConfigError, expected
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps.kapture import read_kapture
-from semloc_ros.maps.masks import masks_of_folder
 from semloc_ros.types import Camera, FloatArray, PosedImage
 
-Mask = NDArray[np.uint8]
-MaskOf = Callable[[PosedImage, NDArray[np.uint8]], Mask | None]
 MOST, FEW = 400, 250  # corners; with less tracks, new ones are sought
 LEAST = 12  # inliers that a motion needs
 APART, WINDOW, LEVELS = 12, (21, 21), 3  # pixels between corners; of Lucas-Kanade
@@ -98,7 +94,9 @@ class Tracker:
         essential, fit = cv2.findEssentialMat(one, two, lens, kind, 0.999, ERROR_PX)
         if essential is None or essential.shape != (3, 3):
             return None, none
-        _, turn, way, fit, _ = cv2.recoverPose(essential, one, two, lens, distanceThresh=FARTHEST, mask=fit)
+        _, turn, way, fit, _ = cv2.recoverPose(
+            essential, one, two, lens, distanceThresh=FARTHEST, mask=fit
+        )
         inliers = none.copy()
         inliers[order] = fit.ravel() > 0
         if inliers.sum() < LEAST:
@@ -128,13 +126,6 @@ def tracked(
     good &= np.linalg.norm((back - start).reshape(-1, 2), axis=1) < BACK_PX
     good &= ((moved > 1) & (moved < (width - 2, height - 2))).all(1)
     return points[good], moved[good]
-
-
-def under(mask: Mask, pixels: FloatArray) -> NDArray[np.bool_]:
-    """Which pixels (N, 2), inside the image, lie under a mask."""
-    u, v = np.rint(pixels).astype(int).T.reshape(2, -1)
-    height, width = mask.shape
-    return np.asarray(mask[np.clip(v, 0, height - 1), np.clip(u, 0, width - 1)] > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +201,6 @@ def scaled(pose: FloatArray, length: float) -> FloatArray:
     return se3.make_pose(pose[:3, :3], pose[:3, 3] * (length / now if now > 0 else 0.0))
 
 
-def share_under(mask: Mask, pixels: FloatArray) -> float:
-    """Share of the pixels (N, 2) under a mask; NaN without a pixel."""
-    return float(under(mask, pixels).mean()) if len(pixels) else np.nan
-
-
 def row_of(name: str, drives: Sequence[Drive]) -> tuple[Any, ...]:
     """Means over the same drive with several seeds; inliers on what moves over steps with any."""
     parts = [one.stretches().mean(0) for one in drives]
@@ -236,17 +222,35 @@ def rms(values: FloatArray) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-def masks_by_name(words: Sequence[str], frames: Path) -> dict[str, MaskOf]:
-    """`none`, what the words NAME=FOLDER name (`semloc mask` of the frames), and `true`."""
-    true = read_true_masks(frames)
-    found: dict[str, MaskOf] = {"none": lambda image, pixels: None}
-    for word in words:
-        name, equals, folder = word.partition("=")
-        if not equals or not Path(folder).is_dir() or name in ("none", "true", *found):
-            raise ConfigError(expected("--masks", "another NAME=FOLDER of masks", word))
-        found[name] = masks_of_folder(Path(folder)).read
-    found["true"] = lambda image, pixels: true(image)
-    return found
+def gains(found: Mapping[str, Sequence[Drive]]) -> dict[str, str]:
+    """What masks win, a line by loss; steps are means over the seeds."""
+    losses = {
+        "turn of a step, deg": lambda one: one.turn_deg,
+        "shift of a step, cm": lambda one: 100 * one.shift_m,
+        "outliers among the tracks": lambda one: 1 - one.inliers,
+    }
+    lines = {}
+    for loss, take in losses.items():
+        steps = {name: np.mean([take(one) for one in drives], 0) for name, drives in found.items()}
+        lines[loss] = "; ".join(f"{name}: {text}" for name, text in won_back(steps).items())
+    drifts = {
+        name: np.array([one.stretches()[:, 0].mean() for one in drives])
+        for name, drives in found.items()
+    }
+    return lines | {"drift, %": drift_won_back(drifts)}
+
+
+def drift_won_back(drifts: Mapping[str, FloatArray]) -> str:
+    """The same of drifts (seeds,). One drive has too few stretches for a test: true masks win if
+    they do with every seed."""
+    none, true = drifts[NONE], drifts[TRUE]
+    if not (true < none).all():
+        return f"{TRUE}: {none.mean():.2f} to {true.mean():.2f}; the share won back is undefined"
+    parts = [
+        f"{name}: {100 * (none.mean() - one.mean()) / (none.mean() - true.mean()):.0f} % won back"
+        for name, one in drifts.items() if name not in (NONE, TRUE)
+    ]  # fmt: skip
+    return "; ".join([f"{TRUE}: {none.mean():.2f} to {true.mean():.2f}", *parts])
 
 
 def main() -> None:
@@ -260,17 +264,18 @@ def main() -> None:
     cv2.setNumThreads(1)
     images = read_kapture(given.frames)[:: given.every]
     masks = masks_by_name(given.masks, given.frames)
-    rows = []
+    found: dict[str, list[Drive]] = {}
     with progress() as bar:
         for name, mask_of in masks.items():
             tell = partial(bar.advance, bar.add_task(name, total=given.seeds * len(images)))
-            drives = [
-                drive(images, mask_of, masks["true"], given.method, seed, tell)
+            found[name] = [
+                drive(images, mask_of, masks[TRUE], given.method, seed, tell)
                 for seed in range(given.seeds)
             ]
-            rows.append(row_of(name, drives))
-    about = f"Visual odometry, {given.frames.name}: {len(images)} images, {drives[0].way[-1]:.0f} m"
-    report(about, COLUMNS, rows, given.json)
+    rows = [row_of(name, drives) for name, drives in found.items()]
+    way = found[NONE][0].way[-1]
+    about = f"Visual odometry, {given.frames.name}: {len(images)} images, {way:.0f} m"
+    report(about, COLUMNS, rows, given.json, 150, **gains(found))
 
 
 if __name__ == "__main__":
