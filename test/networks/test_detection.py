@@ -89,6 +89,17 @@ def test_the_small_one_is_small_and_finds_boxes_with_masks():
     assert isinstance(found, list)
     assert found[0]["masks"].shape[1:] == (1, *SIZE)
     assert len(found[0]["masks"]) == len(found[0]["scores"]) == len(found[0]["boxes"])
+    assert found[0]["pixels"].shape == SIZE
+    assert 0.0 <= float(found[0]["pixels"].min()) <= float(found[0]["pixels"].max()) <= 1.0
+
+
+def test_images_of_other_sizes_get_pixels_of_theirs():
+    network = small().eval()
+    sizes = [(70, 150), (200, 210)]
+    with torch.inference_mode():
+        found = network([torch.rand(3, *size) for size in sizes])
+    assert isinstance(found, list)
+    assert [tuple(one["pixels"].shape) for one in found] == sizes
 
 
 def test_the_same_generator_gives_the_same_weights_and_leaves_the_global_one():
