@@ -5,9 +5,8 @@
   under the licences of Flickr.
 
 Polygons, run lengths and compressed run lengths are read; `iscrowd` regions are unsure. A category
-is dynamic unless it is one of COCO's that stay by themselves: people, vehicles, animals and what
-people carry do not (Table 1 of Cimarelli et al., "Faster Visual-Based Localization with
-Mobile-PoseNet", CAIP 2019). Where objects overlap the smaller one is on top.
+is dynamic unless it is one of COCO's that are neither a vehicle, nor an animal, nor carried by
+people (`networks.coco.DYNAMIC`). Where objects overlap the smaller one is on top.
 """
 
 from __future__ import annotations
@@ -25,20 +24,13 @@ from numpy.typing import NDArray
 from semloc_ros.datasets.instance_numbers import consecutive
 from semloc_ros.errors import DatasetError, InputError, expected
 from semloc_ros.maps.image_files import read_image
+from semloc_ros.networks import coco
 from semloc_ros.types import UNSURE, InstanceImage
 
 INSTANCES = "instances.json"
-STATIC_CATEGORIES = frozenset((
-    "traffic light", "fire hydrant", "street sign", "stop sign", "parking meter", "bench",
-    "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove",
-    "skateboard", "surfboard", "tennis racket", "bottle", "wine glass", "cup", "fork", "knife",
-    "spoon", "bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog",
-    "pizza", "donut", "cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet",
-    "tv", "laptop", "mouse", "remote", "keyboard", "cell phone", "microwave", "oven", "toaster",
-    "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier",
-    "toothbrush",
-))  # fmt: skip
-
+# the table of `coco.DYNAMIC` has only what was found; its text takes all animals. A train moves too
+_ALSO = ("train", "cat", "sheep", "cow", "elephant", "bear", "zebra", "giraffe")
+_STATIC = frozenset(coco.NAMES_80) - {*coco.DYNAMIC, *_ALSO}
 _NUMBERED = re.compile(r"(.+)_(\d+)")
 
 
@@ -57,7 +49,7 @@ def read_coco_instances(source: Path) -> list[InstanceImage]:
     content = _content(path)
     try:
         names = {int(one["id"]): str(one["name"]) for one in content["categories"]}
-        dynamic = {number for number, name in names.items() if name not in STATIC_CATEGORIES}
+        dynamic = {number for number, name in names.items() if name not in _STATIC}
         of_image: dict[int, list[Mapping[str, Any]]] = {}
         for one in content["annotations"]:
             if int(one["category_id"]) in dynamic:
@@ -132,17 +124,17 @@ def _painted(
 
 def _mask(path: Path, shape: tuple[int, int], segmentation: Any) -> NDArray[np.bool_]:
     try:
-        from pycocotools import mask as coco
+        from pycocotools import mask as masks
     except ImportError:
         wanted = "pip install 'semloc_ros[masks]' to read it"
         raise InputError(expected(str(path), wanted, "no pycocotools")) from None
     try:
         code = segmentation
         if isinstance(segmentation, list):
-            code = coco.merge(coco.frPyObjects(segmentation, *shape))
+            code = masks.merge(masks.frPyObjects(segmentation, *shape))
         elif isinstance(segmentation["counts"], list):
-            code = coco.frPyObjects(segmentation, *shape)
-        mask = np.asarray(coco.decode(code), np.bool_)
+            code = masks.frPyObjects(segmentation, *shape)
+        mask = np.asarray(masks.decode(code), np.bool_)
     except Exception as error:  # it raises what its parts do, bare Exception among them
         raise _other_form(path, error) from None
     if mask.shape != shape:

@@ -76,12 +76,12 @@ def network(seed: int = 0):
 def test_losses_fall_and_boxes_are_found(tmp_path: Path) -> None:
     told: list[dict[str, float]] = []
     longer = dataclasses.replace(
-        STAGE, iterations=40, batch=2, validate_every=20, learning_rate=0.004
+        STAGE, iterations=20, batch=2, validate_every=5, learning_rate=0.004
     )
-    program = DynamicProgram(network(), [scenes(40)], scenes(6, "b", 100), CONFIG, 6, 0)
+    program = DynamicProgram(network(), [scenes(40)], scenes(3, "b", 100), CONFIG, 3, 0)
     train(program, longer, tmp_path, 0, lambda done, total, numbers: told.append(numbers))
     assert told[-1]["loss"] < 0.5 * told[0]["loss"]
-    assert told[0]["validation_f1"] < 0.5 < 0.7 < told[-1]["validation_f1"]
+    assert told[0]["validation_f1"] < 0.4 < 0.8 < told[-1]["validation_f1"], told
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch) -> None:
