@@ -18,6 +18,7 @@ from semloc_ros.networks.instance_backends import COCO_WEIGHTS, as_detections
 from semloc_ros.networks.instance_inputs import PIXEL_STRIDE, Detections
 from semloc_ros.networks.model_about import InstanceAbout
 from semloc_ros.networks.model_files import load_instance_network
+from semloc_ros.networks.pyramid import cells as cell_count
 from semloc_ros.networks.torch_backend import ready, words
 
 _COCO_SIDE = 800  # pixels: what torchvision's weights were trained at
@@ -48,7 +49,7 @@ class Detector(nn.Module):
         objects = (found["boxes"], found["labels"], found["scores"], found["masks"][:, 0])
         if self.pixels is None:
             return objects
-        rows, columns = (-(-one // PIXEL_STRIDE) for one in (height, width))
+        rows, columns = (cell_count(one, PIXEL_STRIDE) for one in (height, width))
         cells = self.pixels(features["0"])[0, 0, :rows, :columns]
         return (*objects, cells.sigmoid())
 

@@ -71,8 +71,8 @@ def placed_mask(
 ) -> Found | None:
     """One object in an image of `size` (height, width); None outside of it.
 
-    The mask of a box is read where the image's pixels have their middles, linearly between the
-    middles of its cells, and falls to 0 outside.
+    The mask of a box is read where the pixels inside of the box have their middles, linearly
+    between the middles of its cells.
     """
     mask = found.masks[number].astype(np.float32)
     score = float(found.scores[number])
@@ -92,7 +92,7 @@ def placed_mask(
     ])  # fmt: skip
     shown = cv2.warpAffine(
         mask, mask_from_image, (right - left, bottom - top),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
     return score, np.s_[top:bottom, left:right], shown >= threshold
 
