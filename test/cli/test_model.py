@@ -102,6 +102,22 @@ def test_a_model_of_places_is_exported_too(prefix: Path, tmp_path: Path) -> None
     assert found[0].sha256 == found[1].sha256 and found[0].about == found[1].about
 
 
+def test_a_model_of_dynamic_objects_is_exported_too(tmp_path: Path) -> None:
+    from semloc_ros.networks.detection import make_instance_network
+    from semloc_ros.networks.graphs import open_graph
+    from semloc_ros.networks.model_files import InstanceAbout, save_model
+
+    pytest.importorskip("onnx")
+    network = make_instance_network("mobile", 2, 64, torch.Generator().manual_seed(0))
+    save_model(tmp_path / "walkers.safetensors", network, InstanceAbout("walkers", "mobile", 64))
+    words = (str(tmp_path / "walkers.safetensors"), "--size", "160", "120")
+    shown = semloc("export", *words, prefix=tmp_path)
+    assert "walkers.onnx" in shown.replace("\n", "") and "objects of 1 classes" in shown
+    found = open_graph(tmp_path / "walkers.onnx", device="cpu", threads=1)
+    assert found.size == (64, 85), "the network's own size for such images"
+    assert found.outputs[:4] == ("boxes", "labels", "scores", "masks")
+
+
 def test_faults_are_one_line(prefix: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--size of 1 or more"):
         semloc("export", "noise", "--size", "48", "0", prefix=prefix)
