@@ -11,13 +11,13 @@ LEAST_PX = 12  # of an object in a truth: what is smaller is neither learned nor
 
 
 def consecutive(numbers: NDArray[np.integer], least_px: int = LEAST_PX) -> NDArray[np.uint16]:
-    """(H, W) as `types.Instances.numbers` has it, from any numbers of objects; 0 stays static and
+    """(H, W) as `types.Instances.numbers` has it, from any numbers from 0 on; 0 stays static and
     65535 unsure. Objects of fewer than `least_px` pixels become unsure."""
-    found, where, counts = np.unique(numbers, return_inverse=True, return_counts=True)
-    objects = (found != 0) & (found != UNSURE)
-    small = objects & (counts < least_px)
-    kept = objects & ~small
-    table = np.zeros(len(found), np.uint16)
-    table[(found == UNSURE) | small] = UNSURE
+    counts = np.bincount(numbers.ravel())
+    number = np.arange(len(counts))
+    objects = (counts > 0) & (number != 0) & (number != UNSURE)
+    kept = objects & (counts >= least_px)
+    table = np.zeros(len(counts), np.uint16)
+    table[(number == UNSURE) | objects] = UNSURE
     table[kept] = np.arange(1, np.count_nonzero(kept) + 1)
-    return table[where].reshape(numbers.shape)
+    return np.asarray(table[numbers])

@@ -115,9 +115,9 @@ def _splits(
             kind: ([image for one in each for image in one], held)
             for kind, each in sources.items()
         }
-    rng = np.random.default_rng(seed)
-    return {
-        kind: split_images(each, config.validation_share, config.blocks, rng)
+    rng = {SYNTH: np.random.default_rng(seed), REAL: np.random.default_rng([seed, 1])}
+    return {  # the same for all models that share a first stage
+        kind: split_images(each, config.validation_share, config.blocks, rng[kind])
         for kind, each in sources.items()
     }
 
