@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,8 @@ def tracked(
 class Drive:
     """What an odometry made of N images: `poses` (N, 4, 4), camera_from_start; of the N - 1 steps
     errors (degrees, metres), share of inliers, share of them on what is truly dynamic, and which
-    had no motion. The `way` (N,) metres is the true one."""
+    had no motion, and how much of the second image is truly dynamic. The `way` (N,) metres is the
+    true one."""
 
     poses: FloatArray
     truth: FloatArray
@@ -142,6 +144,7 @@ class Drive:
     inliers: FloatArray
     on_moving: FloatArray
     failed: NDArray[np.bool_]
+    covered: FloatArray
 
     def stretches(self) -> FloatArray:
         """Of all stretches (M, 2): error at the end in percent of the length, degrees by metre."""
@@ -185,14 +188,14 @@ def drive(
             poses.append(last @ poses[-1])
             shift, turn = se3.pose_error(se3.inverse(last), se3.inverse(true))
             moving = true_of(image, pixels)
-            share = np.nan if moving is None else share_under(moving, step.inliers)
+            share, covered = share_under(moving, step.inliers), float((moving > 0).mean())
             failed = step.second_from_first is None
-            rows.append((np.degrees(turn), shift, step.inlier_ratio, share, failed))
+            rows.append((np.degrees(turn), shift, step.inlier_ratio, share, failed, covered))
         tell()
     centres = se3.inverse(truth)[:, :3, 3]
     way = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(centres, axis=0), axis=1))]
     columns = np.array(rows, np.float64).T
-    return Drive(np.stack(poses), truth, way, *columns[:4], columns[4] > 0)
+    return Drive(np.stack(poses), truth, way, *columns[:4], columns[4] > 0, columns[5])
 
 
 def scaled(pose: FloatArray, length: float) -> FloatArray:
@@ -229,10 +232,17 @@ def gains(found: Mapping[str, Sequence[Drive]]) -> dict[str, str]:
         "shift of a step, cm": lambda one: 100 * one.shift_m,
         "outliers among the tracks": lambda one: 1 - one.inliers,
     }
-    lines = {}
-    for loss, take in losses.items():
-        steps = {name: np.mean([take(one) for one in drives], 0) for name, drives in found.items()}
-        lines[loss] = "; ".join(f"{name}: {text}" for name, text in won_back(steps).items())
+    covered = found[NONE][0].covered
+    subsets = {"": covered >= 0, ", most covered quarter": covered >= np.quantile(covered, 0.75)}
+    means = [f"{100 * covered[chosen].mean():.0f} %" for chosen in subsets.values()]
+    lines = {"covered: all, most covered quarter": ", ".join(means)}
+    for (loss, take), (subset, chosen) in product(losses.items(), subsets.items()):
+        steps = {
+            name: np.mean([take(one)[chosen] for one in drives], 0)
+            for name, drives in found.items()
+        }
+        words = won_back(steps)
+        lines[loss + subset] = "; ".join(f"{name}: {text}" for name, text in words.items())
     drifts = {
         name: np.array([one.stretches()[:, 0].mean() for one in drives])
         for name, drives in found.items()

@@ -105,7 +105,7 @@ def test_drift_is_the_error_of_the_ends_by_the_way(odometry):
     poses = truth.copy()
     poses[:, 0, 3] = -0.001 * np.arange(41)
     steps = np.zeros(40)
-    found = odometry.Drive(poses, truth, 0.1 * np.arange(41), *[steps] * 4, steps > 0)
+    found = odometry.Drive(poses, truth, 0.1 * np.arange(41), *[steps] * 4, steps > 0, steps)
     assert found.stretches()[:, 0] == pytest.approx(1.0, rel=0.3)
     assert found.stretches()[:, 1] == pytest.approx(0.0)
     assert found.end_m == pytest.approx(0.04)
