@@ -85,6 +85,7 @@ class SlamAligner:
         self._odom_from_body: FloatArray = np.eye(4)
         self._odometry: Odometry | None = None
         self._map_from_track: Similarity | None = None
+        self._last_scale: float | None = None  # of this track, unless fixes spoke against it
         self._spread: tuple[FloatArray, int, float] = (np.zeros((7, 7)), 0, 0.0)
         self._why = NotAligned(NotAlignedReason.NO_SLAM, "no pose has come")
 
@@ -92,6 +93,8 @@ class SlamAligner:
         """The next pose of the SLAM (4, 4). A new frame forgets all fixes."""
         before = self._track.newest
         step = self._track.add(stamp_ns, slam_from_body, self._scale)
+        if step is Step.NEW_FRAME:
+            self._last_scale = None
         if step is not Step.DROPPED:
             self._move(stamp_ns, None if step is Step.NEW_FRAME else before)
         if step is Step.NEW_FRAME:
@@ -131,12 +134,13 @@ class SlamAligner:
     def odometry(self) -> Odometry | None:
         """The way of the body up to its newest pose, in metres and without jumps, in a frame that
         begins anywhere. None while the scale is not known; then it goes on where it stopped, with
-        a gap in time."""
+        a gap in time. A scale that was known stays so where fixes get few, not where they
+        disagree."""
         return self._odometry
 
     def _move(self, stamp_ns: int, before: tuple[FloatArray, float] | None) -> None:
         """Odometry goes on from `before`, the track one pose ago, if it is the same track."""
-        newest, scale = self._track.newest, self._scale
+        newest, scale = self._track.newest, self._scale or self._last_scale
         if before is None or newest is None or scale is None:
             self._odometry = None
             return
@@ -245,10 +249,13 @@ class SlamAligner:
                 self._fail(why, detail())
                 return
         self._map_from_track = found
+        self._last_scale = float(found.scale)
         self._spread = covariance, int(fixes.agrees.sum()), apart
 
     def _fail(self, reason: NotAlignedReason, detail: str) -> None:
         self._map_from_track = None
+        if reason is NotAlignedReason.FIXES_DISAGREE:
+            self._last_scale = None
         self._why = NotAligned(reason, detail)
 
 

@@ -9,7 +9,7 @@ from slam_drive import STEP_NS, curve, slam_from_map
 from semloc_ros.config.slam import SlamAlignmentConfig
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import error_vector, nees, perturb
-from semloc_ros.localization.slam_alignment import Alignment, NotAligned
+from semloc_ros.localization.slam_alignment import Alignment, NotAligned, NotAlignedReason
 from semloc_ros.localization.slam_following import BaseOdometry, SlamFollower
 from semloc_ros.types import FloatArray
 
@@ -138,6 +138,23 @@ def test_after_a_loss_odometry_goes_on_and_says_that_it_was_blind() -> None:
     assert blind > 3.0, "1 m/s for more than 3 s"
     found = ride.follower.pose()
     assert found is not None and np.allclose(found[1], truth[-1], atol=0.02)
+
+
+def test_odometry_goes_on_where_fixes_get_few_and_ends_where_they_disagree() -> None:
+    truth, ride = curve(1500), Ride(noise=False)
+    slam = told(truth)
+    ride.go(truth[:100], slam[:100])
+    ride.every = 300  # 30 m: fewer than min_fixes within window_m
+    ride.go(truth[100:1300], slam[100:1300])
+    found = ride.follower.aligner.alignment
+    assert isinstance(found, NotAligned) and found.reason is NotAlignedReason.TOO_FEW_FIXES
+    assert None not in ride.odometry[100:]
+    ride.every = 5
+    wrong = perturb(truth, ride.generator.normal(size=(1500, 6)) * [9, 9, 9, 1, 1, 1])
+    ride.go(wrong[1300:], slam[1300:])
+    found = ride.follower.aligner.alignment
+    assert isinstance(found, NotAligned) and found.reason is NotAlignedReason.FIXES_DISAGREE
+    assert ride.odometry[-1] is None
 
 
 def test_restart_forgets_the_frame_and_not_the_way() -> None:
