@@ -15,6 +15,10 @@ the map's views must be described by the same model. What reads labels gets thos
 
     ros2 launch semloc_ros localize.launch.py map:=/maps/street places_model:=NAME[,NAME]
 
+With `masks_model` the node dynamic_segmenter masks what moves; its masks are the localizer's:
+
+    ros2 launch semloc_ros localize.launch.py map:=/maps/street masks_model:=NAME_OR_FILE
+
 With `inject` the topics go through the node fault_injector first, which puts faults in:
 
     ros2 launch semloc_ros localize.launch.py map:=/maps/office inject:="drop=0.2 blackout@10=3s"
@@ -30,12 +34,22 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-from semloc_ros.config import LabellerConfig, LocalizerNodeConfig, PlaceRetrieverNodeConfig
+from semloc_ros.config import (
+    DynamicSegmenterNodeConfig,
+    LabellerConfig,
+    LocalizerNodeConfig,
+    PlaceRetrieverNodeConfig,
+)
 from semloc_ros.evaluation.faults import parse_faults
 from semloc_ros.options import describe, help_line
 
 OPTIONS = list(describe(LocalizerNodeConfig))
 LABELLER = list(describe(LabellerConfig, "labeller."))
+MASKER = [
+    one
+    for one in describe(DynamicSegmenterNodeConfig)
+    if one.name.startswith(("dynamic.", "propagation.")) or one.name == "network_nice"
+]
 TOPICS = {  # argument: the name that the node uses
     "image_topic": "image",
     "camera_info_topic": "camera_info",
@@ -56,7 +70,8 @@ SHARED = ("map", "map_frame", "image_transport", "odometry", "odom_frame", "base
 
 
 def generate_launch_description():
-    nodes = [OpaqueFunction(function=one) for one in (segmenter, retriever, injector, localizer)]
+    makers = (segmenter, masker, retriever, injector, localizer)
+    nodes = [OpaqueFunction(function=one) for one in makers]
     return LaunchDescription([*arguments(), *nodes, rviz()])
 
 
@@ -69,6 +84,9 @@ def arguments():
     yield optional("labels_model", "label images by this model: a name in models/, or a file")
     for one in LABELLER:
         yield optional(one.name, f"labels_model: {help_line(one)}; {one.default!r} if not given")
+    yield optional("masks_model", "mask what moves by this model: a name in models/, or a file")
+    for one in MASKER:
+        yield optional(one.name, f"masks_model: {help_line(one)}; {one.default!r} if not given")
     yield optional("places_model", "find places by these models: names in models/ or files, A,B")
     for one in RETRIEVER:
         yield optional(one.name, f"places_model: {help_line(one)}; {one.default!r} if not given")
@@ -115,6 +133,8 @@ def topics(given):
     """Where the topics come from."""
     if "labels_model" in given:
         given = {**given, "labels_topic": "fgsn_segmenter/labels"}
+    if "masks_model" in given:
+        given = {**given, "mask_topic": "dynamic_segmenter/mask"}
     if "places_model" in given:
         given = {**given, "places_topic": "place_retriever/places"}
     return ((name, given[topic]) for topic, name in TOPICS.items() if topic in given)
@@ -125,11 +145,23 @@ def segmenter(context):
     given = arguments_of(context)
     if "labels_model" not in given:
         return []
-    refuse_both(given, "labels")
+    refuse_both(given, "labels", "labels_model")
     values = {one.name: value(one, given[one.name]) for one in LABELLER if one.name in given}
     if "image_transport" in given:
         values["image_transport"] = given["image_transport"]
     return beside("fgsn_segmenter", given, {**values, "model": given["labels_model"]}, ("image",))
+
+
+def masker(context):
+    """What masks the images, as they are before any fault, where a model is given."""
+    given = arguments_of(context)
+    if "masks_model" not in given:
+        return []
+    refuse_both(given, "mask", "masks_model")
+    values = {one.name: value(one, given[one.name]) for one in MASKER if one.name in given}
+    if "image_transport" in given:
+        values["image_transport"] = given["image_transport"]
+    return beside("dynamic_segmenter", given, {**values, "model": given["masks_model"]}, ("image",))
 
 
 def retriever(context):
@@ -137,17 +169,17 @@ def retriever(context):
     given = arguments_of(context)
     if "places_model" not in given:
         return []
-    refuse_both(given, "places")
+    refuse_both(given, "places", "places_model")
     options = [*RETRIEVER, *(one for one in OPTIONS if one.name in SHARED)]
     values = {one.name: value(one, given[one.name]) for one in options if one.name in given}
     values[PLACES_MODELS] = given["places_model"]
     return beside("place_retriever", given, values, ("image", "labels", "mask", "odom"))
 
 
-def refuse_both(given, kind):
+def refuse_both(given, kind, model):
     """What a node beside makes comes from nowhere else."""
     if f"{kind}_topic" in given:
-        raise RuntimeError(f"{kind}_topic: expected none beside {kind}_model, got both")
+        raise RuntimeError(f"{kind}_topic: expected none beside {model}, got both")
 
 
 def beside(executable, given, values, names):

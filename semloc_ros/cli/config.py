@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from semloc_ros.config import (
+    DynamicSegmenterNodeConfig,
     FaultInjectorConfig,
     FgsnSegmenterNodeConfig,
     LocalizerNodeConfig,
@@ -30,6 +31,7 @@ from semloc_ros.options import commented_yaml, from_mapping, markdown_table
 # by page of docs/nodes, then by the name that stands in its markers
 TABLES: dict[str, dict[str, type]] = {
     "localizer.md": {"parameters": LocalizerNodeConfig, "recorder parameters": RecorderNodeConfig},
+    "dynamic_segmenter.md": {"parameters": DynamicSegmenterNodeConfig},
     "fgsn_segmenter.md": {"parameters": FgsnSegmenterNodeConfig},
     "place_retriever.md": {"parameters": PlaceRetrieverNodeConfig},
     "slam_bridge.md": {"parameters": SlamBridgeNodeConfig},

@@ -9,16 +9,18 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Result = TypeVar("Result")
+_LOWEST = 19
 
 
 def give_way(nice: int) -> None:
-    """Lower the priority of the calling thread, and of the threads that it starts, to `nice` (0 to
-    19), where the system has priorities of threads: on Linux. A priority lower than that stays."""
+    """Make the calling thread, and what threads it starts, nicer than the process by `nice`, where
+    the system has priorities of threads: on Linux. A priority that is lower yet stays."""
     if not sys.platform.startswith("linux"):
         return
+    wanted = min(os.getpriority(os.PRIO_PROCESS, os.getpid()) + nice, _LOWEST)
     thread = threading.get_native_id()
-    if os.getpriority(os.PRIO_PROCESS, thread) < nice:
-        os.setpriority(os.PRIO_PROCESS, thread, nice)
+    if os.getpriority(os.PRIO_PROCESS, thread) < wanted:
+        os.setpriority(os.PRIO_PROCESS, thread, wanted)
 
 
 def giving_way(call: Callable[[], Result], nice: int) -> Result:

@@ -10,9 +10,11 @@ one carries what it found last on to each image (see `perception.mask_propagatio
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,8 +43,11 @@ _POLL_S = 0.2
 
 
 def load(config: DynamicSegmenterNodeConfig) -> DynamicSegmenter:
-    """The configured model; SemlocError if it or the options do not do."""
-    return load_dynamic(config.model, config.dynamic)
+    """The configured model; SemlocError if it or the options do not do. Unless `threads` are given
+    a core is left to those that wait for masks: threads of a network that wait for each other on a
+    core that is taken away from them make it slower by tens of times."""
+    threads = config.dynamic.threads or max(len(os.sched_getaffinity(0)) - 1, 1)
+    return load_dynamic(config.model, replace(config.dynamic, threads=threads))
 
 
 class DynamicSegmenterNode(ImageNode):
@@ -156,7 +161,8 @@ class DynamicSegmenterNode(ImageNode):
 
 
 def main() -> int:
-    """The executable."""
+    """The executable. Threads of OpenCV that wait for each other are late where cores are short."""
+    cv2.setNumThreads(1)
     return run(DynamicSegmenterNode)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -153,7 +154,9 @@ def _small(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(gray, size_small, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+@lru_cache(maxsize=2)
 def _grid(shape: tuple[int, ...]) -> Map:
+    """Each pixel's own place. Not to be written to."""
     v, u = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     return np.stack([u, v])
 

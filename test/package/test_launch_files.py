@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from semloc_ros.config import (
+    DynamicConfig,
     LabellerConfig,
     LocalizerNodeConfig,
+    PropagationConfig,
     ReplayConfig,
     RetrieverConfig,
     SlamBridgeNodeConfig,
@@ -28,8 +30,8 @@ pytest.importorskip("launch_ros", reason="needs ROS 2")
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = (
-    "fault_injector", "fgsn_segmenter", "localizer", "place_retriever", "recorder", "replay",
-    "slam_bridge",
+    "dynamic_segmenter", "fault_injector", "fgsn_segmenter", "localizer", "place_retriever",
+    "recorder", "replay", "slam_bridge",
 )  # fmt: skip
 SHOW = """
 import json, os, pathlib, sys, time, rclpy
@@ -129,7 +131,10 @@ def test_missing_config_file_is_said(launched: Launched) -> None:
 
 def test_show_args_lists_every_option(launched: Launched) -> None:
     shown = launched("replay.launch.py", "--show-args")["shown"]
-    kinds = ((LocalizerNodeConfig, ""), (ReplayConfig, ""), (LabellerConfig, "labeller."))
+    kinds = (
+        (LocalizerNodeConfig, ""), (ReplayConfig, ""), (LabellerConfig, "labeller."),
+        (DynamicConfig, "dynamic."), (PropagationConfig, "propagation."),
+    )  # fmt: skip
     for kind, prefix in kinds:
         for one in describe(kind, prefix):
             assert f"'{one.name}':" in shown
@@ -220,6 +225,33 @@ def test_labels_come_from_one_source(launched: Launched) -> None:
     seen = launched("localize.launch.py", "labels_model:=street_fgsn", "labels_topic:=/labels")
     assert "labels_topic: expected none beside labels_model, got both" in seen["shown"]
     assert list(seen) == ["shown"]
+
+
+def test_a_model_of_masks_starts_the_dynamic_segmenter(launched: Launched) -> None:
+    words = ["masks_model:=street_masks", "dynamic.device:=cpu", "propagation.max_age:=0.5"]
+    words += ["network_nice:=5", "namespace:=robot", "image_topic:=/cam/image", "inject:=drop"]
+    seen = launched("localize.launch.py", *words, nodes=3)
+    name, values, topics, _ = seen["dynamic_segmenter"]
+    assert name == "/robot/dynamic_segmenter"
+    options = {"dynamic.device": "cpu", "propagation.max_age": 0.5, "network_nice": 5}
+    assert values == {**options, "model": "street_masks"}
+    assert topics[0] == "/cam/image", "as before the faults"
+    assert seen["fault_injector"][2][3] == "/robot/dynamic_segmenter/mask"
+    assert seen["localizer"][2][3] == "/robot/fault_injector/mask"
+    assert "network_nice" not in seen["localizer"][1]
+
+
+def test_masks_come_from_one_source(launched: Launched) -> None:
+    seen = launched("localize.launch.py", "masks_model:=street_masks", "mask_topic:=/mask")
+    assert "mask_topic: expected none beside masks_model, got both" in seen["shown"]
+    assert list(seen) == ["shown"]
+
+
+def test_the_retriever_gets_the_masks_of_a_model(launched: Launched) -> None:
+    words = ["bag:=/bags/drive", "masks_model:=street_masks", "places_model:=street"]
+    seen = launched("replay.launch.py", *words, nodes=4)
+    assert seen["place_retriever"][2][3] == "/dynamic_segmenter/mask"
+    assert own_arguments(seen["replay"])[2] == "/image=3"
 
 
 def test_models_of_places_start_the_retriever(launched: Launched) -> None:

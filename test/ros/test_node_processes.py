@@ -104,6 +104,11 @@ def test_a_signal_while_the_map_is_read_ends_the_localizer_cleanly(start, ros):
             "labeller.devise: unknown parameter, did you mean labeller.device?",
         ),
         (
+            "dynamic_segmenter",
+            ["-p", "propagation.max_agee:=1.0"],
+            "propagation.max_agee: unknown parameter, did you mean propagation.max_age?",
+        ),
+        (
             "place_retriever",
             ["-p", "retriever.models:=a", "-p", "retriever.count:=0"],
             "retriever.count: expected 1 to 10000, got 0",
