@@ -86,7 +86,10 @@ def _finds_objects(path: Path) -> bool:
     """Whether a file of ours is a network for objects; other kinds are checked where opened."""
     if path.suffix == ".onnx":
         said = open_graph(path, device="cpu", planes=None).metadata.get(METADATA_KEY)
-        return said is not None and isinstance(from_json(said), InstanceAbout)
+        try:
+            return said is not None and isinstance(from_json(said), InstanceAbout)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from None
     return isinstance(read_about(path), InstanceAbout)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,14 @@ from semloc_ros.errors import ConfigError, InputError, ModelError, SemlocError
 from semloc_ros.networks import coco
 from semloc_ros.networks.detection import InstanceNetwork, make_instance_network
 from semloc_ros.networks.export import export_onnx
+from semloc_ros.networks.graphs import open_graph
 from semloc_ros.networks.images import IMAGENET
 from semloc_ros.networks.instance_backends import open_instance_backend
 from semloc_ros.networks.instance_inputs import Detections, network_size, resized_planes
 from semloc_ros.networks.model_files import InstanceAbout, save_model
+from semloc_ros.perception import foreign_model
 from semloc_ros.perception.dynamic_masks import load_dynamic
+from semloc_ros.perception.foreign_instances import ForeignDetector
 from semloc_ros.perception.instance_segmenter import placed_mask
 
 ABOUT = InstanceAbout("things", "mobile", 64, ("static", "car", "cat"), (False, True, False))
@@ -119,6 +123,32 @@ def test_the_door_finds_the_same_by_either(model: Path) -> None:
     assert (coarse.segment(image).numbers != wanted.numbers).any(), "images of another size"
     with pytest.raises(ConfigError, match="classes: expected names of classes of things"):
         load_dynamic(model, DynamicConfig(classes="static"))
+
+
+def test_what_torchvision_exports_by_itself_is_a_network_of_others(
+    network: InstanceNetwork, model: Path, tmp_path: Path
+) -> None:
+    image = noise(64, 100)
+    given = torch.from_numpy(image).permute(2, 0, 1) / 255
+    names = ["boxes", "labels", "scores", "masks"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network.detector, ([given],), str(tmp_path / "theirs.onnx"), dynamo=False,
+            opset_version=17, input_names=["image"], output_names=names,
+        )  # fmt: skip
+    about = "kind: instances\nclasses: [static, car, cat]\nmean: [0, 0, 0]\nstd: [1, 1, 1]\n"
+    (tmp_path / "theirs.yaml").write_text(about + "dynamic: [car]\n")
+    theirs = foreign_model.read_about(tmp_path / "theirs.yaml")
+    graph = open_graph(tmp_path / "theirs.onnx", device="cpu", threads=1)
+    found = ForeignDetector(graph, theirs).detect(image)
+    planes = resized_planes(image, (64, 100), IMAGENET)
+    wanted = open_instance_backend(model, threads=1).detect(planes)
+    assert found.whole and found.masks.shape[1:] == (64, 100)
+    np.testing.assert_array_equal(found.labels, wanted.labels)
+    np.testing.assert_allclose(found.boxes, wanted.boxes, atol=0.01)
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-4)
+    assert len(load_dynamic(tmp_path / "theirs.onnx").segment(image)) > 0
 
 
 def test_what_is_below_the_score_need_not_be_computed(model: Path) -> None:
