@@ -31,7 +31,7 @@ class DynamicSegmenterNodeConfig:
         "raw", "kind of the image topic", choices=("raw", "compressed")
     )
     network_nice: int = option(
-        10, "the network's thread gives way to others: 0 as them, 19 as much as there is",
+        10, "the network's process gives way to others: 0 not, 19 as far as it goes",
         low=0, high=19,
     )
     dynamic: DynamicConfig = section(DynamicConfig)

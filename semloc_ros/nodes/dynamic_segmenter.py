@@ -4,8 +4,8 @@
         -r image:=/camera/image_raw
 
 `~/mask` is what the localizer takes for `mask`: every image has one, some milliseconds after it.
-The network is slower than that and works on the newest image in a thread of low priority; a quick
-one carries what it found last on to each image (see `perception.mask_propagation`).
+The network is slower than that and works on the newest image in a process of its own, of low
+priority; what it found last is carried on to each image (see `perception.mask_propagation`).
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from std_msgs.msg import Header
 from semloc_ros.config import DynamicSegmenterNodeConfig
 from semloc_ros.errors import SemlocError, expected
 from semloc_ros.nodes import messages
-from semloc_ros.nodes.background import give_way, giving_way
 from semloc_ros.nodes.image_node import ImageNode, Refused
 from semloc_ros.nodes.loop import Loop
 from semloc_ros.nodes.parameters import NodeParameters
 from semloc_ros.nodes.running import run
 from semloc_ros.nodes.status import quiet_publisher
-from semloc_ros.perception.dynamic_masks import DynamicSegmenter, load_dynamic
+from semloc_ros.perception.dynamic_masks import DynamicSegmenter
 from semloc_ros.perception.mask_propagation import Carried, MaskPropagation
 from semloc_ros.perception.mask_shapes import finished
+from semloc_ros.perception.segmenter_process import SegmenterProcess
 
 NO_MASK, OLD_MASK = "no_mask", "old_mask"
 _POLL_S = 0.2
@@ -46,8 +46,9 @@ def load(config: DynamicSegmenterNodeConfig) -> DynamicSegmenter:
     """The configured model; SemlocError if it or the options do not do. Unless `threads` are given
     a core is left to those that wait for masks: threads of a network that wait for each other on a
     core that is taken away from them make it slower by tens of times."""
-    threads = config.dynamic.threads or max(len(os.sched_getaffinity(0)) - 1, 1)
-    return load_dynamic(config.model, replace(config.dynamic, threads=threads))
+    threads = config.dynamic.threads or max((os.cpu_count() or 1) - 1, 1)
+    options = replace(config.dynamic, threads=threads)
+    return SegmenterProcess(config.model, options, config.network_nice)
 
 
 class DynamicSegmenterNode(ImageNode):
@@ -82,14 +83,14 @@ class DynamicSegmenterNode(ImageNode):
             network.stop()
 
     def _load(self) -> None:
-        config = self._options.config
-        opened = giving_way(partial(self._open, config), config.network_nice)
-        self._segmenter = opened
+        self._segmenter = opened = self._open(self._options.config)
         classes = ", ".join(opened.classes)
         self.get_logger().info(f"{opened.name}: {classes} are dynamic, {opened.computed_by}")
 
     def _unload(self) -> None:
-        self._segmenter = None
+        segmenter, self._segmenter = self._segmenter, None
+        if isinstance(segmenter, SegmenterProcess):
+            segmenter.close()
 
     def _transport(self) -> str:
         return self._options.config.image_transport
@@ -102,9 +103,8 @@ class DynamicSegmenterNode(ImageNode):
         self._network.start()
 
     def _network_turn(self, propagation: MaskPropagation) -> None:
-        """The slow thread: what is dynamic in the newest image."""
+        """The slow thread, which waits for the network: what is dynamic in the newest image."""
         segmenter, config = self._segmenter, self._options.config
-        give_way(config.network_nice)
         seen = propagation.take(_POLL_S)
         if seen is None or segmenter is None:
             return

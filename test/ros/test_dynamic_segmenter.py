@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import sys
-import threading
 import time
 
 import numpy as np
@@ -19,7 +16,6 @@ from sensor_msgs.msg import Image
 
 from semloc_ros.errors import InputError, ModelError
 from semloc_ros.nodes import messages
-from semloc_ros.nodes.background import give_way, giving_way
 from semloc_ros.nodes.dynamic_segmenter import DynamicSegmenterNode
 from semloc_ros.types import Instances
 
@@ -31,16 +27,15 @@ _names = itertools.count()
 
 
 class FakeSegmenter:
-    """Finds the same in every image, after a while; keeps what it was given, and how nicely."""
+    """Finds the same in every image, after a while; keeps what it was given."""
 
     name, computed_by, classes = "fake", "nothing", ("box",)
 
     def __init__(self, delay_s=0.0):
-        self.delay_s, self.fault, self.images, self.nice = delay_s, None, [], None
+        self.delay_s, self.fault, self.images = delay_s, None, []
 
     def segment(self, image):
         self.images.append(image)
-        self.nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         time.sleep(self.delay_s)
         if self.fault is not None:
             raise self.fault
@@ -192,17 +187,3 @@ def test_a_bad_model_is_a_failed_transition_and_can_be_mended(start):
         assert rig.change(Transition.TRANSITION_CLEANUP)
     assert opened == ["other"] * 2
     assert rig.change(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="priorities of threads")
-def test_the_network_gives_way_and_nobody_else(start):
-    segmenter = FakeSegmenter()
-    rig = start(segmenter, network_nice=7).ready()
-    rig.until(lambda: rig.masks, every=rig.send)
-    own = os.getpriority(os.PRIO_PROCESS, os.getpid())
-    assert segmenter.nice == min(own + 7, 19)
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
-    with pytest.raises(ModelError, match="^gone$"):
-        giving_way(lambda: (_ for _ in ()).throw(ModelError("gone")), 1)
-    give_way(0)
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
