@@ -4,8 +4,9 @@
     python benchmarks/mask_worth.py --frames out/street/frames/summer --map out/street_map \\
         --masks MODEL=out/masks/MODEL
 
-Each image is localized without a prior and without labels. True masks are the world's people and
-vehicles, moving or not. Beside all images stands the quarter of them of which most is covered.
+Each image of a place that was mapped is localized without a prior and without labels. True masks
+are the world's people and vehicles, moving or not. Beside all images stands the quarter of them of
+which most is covered.
 `--map` may be repeated, to compare maps that were built with other masks (`semloc map build
 --masks`); with `--mapped`, the frames that they were built from, points are counted whose
 observations lie on people and vehicles, more than half of them.
@@ -25,6 +26,7 @@ from reporting import arguments, pose_error, progress, report
 
 from semloc_ros.config import FeaturesConfig, LocalizerConfig
 from semloc_ros.datasets.world_folder import read_true_masks
+from semloc_ros.geometry import se3
 from semloc_ros.localization.localizer import Localizer
 from semloc_ros.maps.kapture import read_kapture
 from semloc_ros.maps.semantic_map import SemanticMap
@@ -32,6 +34,7 @@ from semloc_ros.maps.storage import load_map
 from semloc_ros.types import FloatArray, Frame, PosedImage, PoseEstimate
 
 RECALLS = ((0.01, 0.1), (0.05, 0.5), (0.25, 2.0))  # metres, degrees
+ALIKE = np.cos(np.radians(40.0))  # of the directions of two images
 WORST_M = 1.0  # so far off counts what has no pose, in means
 COLUMNS = (
     "map", "masks", "images", "pose %", *(f"{m} m {d}° %" for m, d in RECALLS), "median cm",
@@ -56,7 +59,7 @@ class Answers:
         hits = [percent((position <= m) & (rotation <= d)) for m, d in RECALLS]
         return (
             int(chosen.sum()), percent(np.isfinite(position)), *hits,
-            100 * float(np.median(position)), 100 * float(np.quantile(position, 0.95)),
+            100 * float(np.median(position)), 100 * quantile(position, 0.95),
             float(np.median(rotation)), int(np.median(self.inliers[chosen])),
             100 * float(self.ratio[chosen].mean()), 100 * mean(self.on_moving[chosen]),
         )  # fmt: skip
@@ -74,6 +77,11 @@ class Answers:
 def percent(chosen: NDArray[np.bool_]) -> float:
     """Share of true rows, in percent."""
     return 100 * float(np.mean(chosen))
+
+
+def quantile(values: FloatArray, share: float) -> float:
+    """The quantile, not interpolated: some errors are infinite."""
+    return float(np.quantile(values, share, method="higher"))
 
 
 def mean(values: FloatArray) -> float:
@@ -100,6 +108,21 @@ def answers(
             count = len(found.inliers)
             rows.append((position, np.degrees(rotation), count, found.score, moving))
     return Answers(*np.array(rows, np.float64).T)
+
+
+def mapped_images(
+    images: Sequence[PosedImage], semantic_map: SemanticMap, metres: float
+) -> list[PosedImage]:
+    """The images that look as a view of the map does: so near, and less than 40° turned."""
+    views = se3.inverse(np.asarray(semantic_map.camera_from_map))
+    found = []
+    for image in images:
+        map_from_camera = se3.inverse(image.camera_from_map)
+        apart = np.linalg.norm(views[:, :3, 3] - map_from_camera[:3, 3], axis=1)
+        alike = views[:, :3, 2] @ map_from_camera[:3, 2] > ALIKE
+        if (alike & (apart < metres)).any():
+            found.append(image)
+    return found
 
 
 def covered(images: Sequence[PosedImage], true_of: MaskOf) -> FloatArray:
@@ -151,9 +174,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="these masks only, e.g. none")
     parser.add_argument("--mapped", type=Path, help="frames that the maps were built from")
     parser.add_argument("--every", type=int, default=1, help="take every n-th image")
+    parser.add_argument("--near", type=float, default=5.0, help="metres from a view of the map")
     parser.add_argument("--features", type=int, default=2000, help="the most of an image")
     given = parser.parse_args()
-    images = read_kapture(given.frames)[:: given.every]
+    maps = {name: load_map(folder) for name, folder in named_maps(given.map).items()}
+    images = read_kapture(given.frames)
+    images = mapped_images(images, next(iter(maps.values())), given.near)[:: given.every]
     masks = masks_by_name(given.masks, given.frames)
     shares = covered(images, masks[TRUE])
     subsets = {"all": np.ones(len(images), bool), "quarter": shares >= np.quantile(shares, 0.75)}
@@ -163,8 +189,7 @@ def main() -> None:
         f"covered, {name}": f"{100 * shares[chosen].mean():.1f} %"
         for name, chosen in subsets.items()
     }
-    for map_name, folder in named_maps(given.map).items():
-        semantic_map = load_map(folder)
+    for map_name, semantic_map in maps.items():
         facts[f"map {map_name}"] = facts_of(semantic_map, given.mapped)
         localizer = Localizer(semantic_map, config)
         found = {
