@@ -27,7 +27,7 @@ from semloc_ros.types import FloatArray, LabelledImage, PosedImage
 ReadView = Callable[[], NDArray[np.uint8]]
 _Frames = dict[int, list[tuple[PosedImage, Path]]]  # with files of truth, by stamp (ns)
 
-MOVABLE = 128  # of motions: what can move, and this and more
+MOVABLE, MOVING = 128, 255  # of motions: what can move is this and more; what does
 _WORLD, _FRAMES, _TRUTH = "world.json", "frames", "truth"
 _LABELS, _MOTIONS = ".labels.png", ".motions.png"
 _TRAIN_IDS = lookup_table({one: one for one in (*range(len(classes.NAMES)), classes.UNKNOWN)})
@@ -78,9 +78,12 @@ def read_view_labels(folder: Path, semantic_map: SemanticMap) -> dict[str, ReadV
     return found
 
 
-def read_true_masks(folder: Path) -> Callable[[PosedImage], NDArray[np.uint8]]:
+def read_true_masks(
+    folder: Path, least: int = MOVABLE
+) -> Callable[[PosedImage], NDArray[np.uint8]]:
     """What gives the true mask (H, W) of an image of this world, 255 = people and vehicles,
-    moving or not. Images are known by their stamps and poses: those of a bag do as well.
+    moving or not; with `least=MOVING` those that move just then. Images are known by their stamps
+    and poses: those of a bag do as well.
 
     DatasetError, in one line, here if there is no dataset folder, and there for an image that is
     none of the world's, or has no truth.
@@ -90,7 +93,7 @@ def read_true_masks(folder: Path) -> Callable[[PosedImage], NDArray[np.uint8]]:
     def mask_of(image: PosedImage) -> NDArray[np.uint8]:
         pose = image.camera_from_map
         path = _truth_of(folder, frames, image.stamp_ns, pose, f"image {image.name}")
-        return np.where(read_values(path) >= MOVABLE, 255, 0).astype(np.uint8)
+        return np.where(read_values(path) >= least, 255, 0).astype(np.uint8)
 
     return mask_of
 

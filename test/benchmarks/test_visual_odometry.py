@@ -67,7 +67,8 @@ def drives(odometry, crowd, masks, **options):
     ]
     true = lambda image, pixels: covered(image.stamp_ns, crowd)  # noqa: E731
     none = lambda image, pixels: None  # noqa: E731
-    return odometry.drive(images, true if masks else none, true, **options)
+    moving = lambda image: covered(image.stamp_ns, crowd)  # noqa: E731
+    return odometry.drive(images, true if masks else none, true, moving, **options)
 
 
 @pytest.mark.parametrize("method", ["usac", "ransac"])
@@ -85,6 +86,7 @@ def test_what_moves_leads_astray_and_masks_help(odometry):
     led_astray = drives(odometry, crowd=True, masks=False)
     masked = drives(odometry, crowd=True, masks=True)
     assert np.nanmean(led_astray.on_moving) > 0.5
+    assert led_astray.moving.mean() == pytest.approx(0.6, abs=0.03)
     assert np.nanmax(masked.on_moving) == 0
     assert masked.shift_m.mean() < 0.3 * led_astray.shift_m.mean()
     assert odometry.row_of("x", [masked])[6] > 80  # percent of inliers

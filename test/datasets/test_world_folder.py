@@ -9,6 +9,7 @@ import pytest
 
 from semloc_ros.datasets.catalog import format_of
 from semloc_ros.datasets.world_folder import (
+    MOVING,
     read_true_masks,
     read_view_labels,
     read_world_images,
@@ -105,6 +106,8 @@ def test_true_masks_are_found_by_stamp_and_pose(folder):
     mask_of = read_true_masks(folder)
     named_otherwise = dataclasses.replace(images[1], name="topic/6")
     assert np.array_equal(mask_of(named_otherwise), [[0, 0, 0, 0, 255, 255, 255, 255]] * 6)
+    moving_of = read_true_masks(folder, MOVING)
+    assert np.array_equal(moving_of(images[1]), [[0, 0, 0, 0, 0, 0, 255, 255]] * 6)
     for image in (images[0], dataclasses.replace(images[1], stamp_ns=7)):
         with pytest.raises(DatasetError, match=f"taken when and where image {image.name} was"):
             mask_of(image)
