@@ -98,10 +98,13 @@ class AlignmentSide:
         self._transforms.clear()
 
     def broadcast(self) -> None:
-        """Tell tf where the SLAM's frame lies, if that is known."""
+        """Tell tf where the SLAM's frame lies, and the scale of that moment, if that is known."""
         config, now = self._config(), self._now_ns()
         found = self._known(now)
-        if found is None or not config.publish_tf:
+        if found is None:
+            return
+        self._scale.publish(Float64(data=float(found.map_from_slam.scale)))
+        if not config.publish_tf:
             return
         stamp = now + round(config.transform_tolerance * 1e9)
         frame = config.slam_frame + ("" if config.alignment.known_scale else METRIC)
@@ -170,8 +173,8 @@ class AlignmentSide:
             self._odom_broadcaster.sendTransform(messages.to_transform(pose, *frames, stamp))
 
     def _say_pose(self) -> None:
-        known, found = self._known(self._now_ns()), self._follower.pose()
-        if known is None or found is None:
+        found = self._follower.pose()
+        if found is None or self._known(self._now_ns()) is None:
             return
         stamp, pose, covariance = found
         self._pose.publish(
@@ -179,7 +182,6 @@ class AlignmentSide:
                 pose, covariance, self._config().map_frame, stamp
             )
         )
-        self._scale.publish(Float64(data=float(known.map_from_slam.scale)))
 
     def _base_from_body(self, stamp_ns: int) -> FloatArray | None:
         """The mount (4, 4) by tf, at the stamp; while tf is not there yet, the last known."""

@@ -152,14 +152,15 @@ def test_a_slam_of_unknown_unit_is_aligned(start, kind):
     last = rig.last()
     assert (last["state"], last["reason"], last["slam_frames"]) == ("ALIGNED", "ok", "1")
     assert float(last["scale"]) == pytest.approx(5.0, rel=0.02)
-    assert rig.scales[-1].data == pytest.approx(5.0, rel=0.02)
-    rig.until(lambda: rig.newest_tf("slam_map_metric"))
+    before = len(rig.transforms)
+    rig.until(lambda: len(rig.transforms) > before + 5)
     found = rig.newest_tf("slam_map_metric")
     assert found.header.frame_id == "map" and rig.newest_tf("slam_map") is None
+    assert rig.scales[-1].data == pytest.approx(5.0, rel=0.02)
     slam = rig.slam_from_map.poses((rig.truth() @ MOUNT)[None])[0]
     map_from_metric = messages.pose_from_transform(found.transform)
     there = se3.transform(map_from_metric, slam[:3, 3] * rig.scales[-1].data)
-    assert np.linalg.norm(there - (rig.truth() @ MOUNT)[:3, 3]) < 0.5
+    assert np.linalg.norm(there - (rig.truth() @ MOUNT)[:3, 3]) < 0.3
 
 
 def test_odometry_is_the_way_of_the_base_in_metres(start):
@@ -222,7 +223,8 @@ def test_a_closure_costs_nothing_and_a_loss_begins_anew(start):
     rig.poses.clear()
     rig.until(lambda: rig.says("ok") and len(rig.poses) > 5, every=rig.drive)
     assert rig.error(rig.poses[-1]) < 0.3
-    assert rig.scales[-1].data == pytest.approx(1 / 0.7, rel=0.03)
+    unit = pytest.approx(1 / 0.7, rel=0.03)
+    rig.until(lambda: rig.scales[-1].data == unit, every=rig.drive)
 
 
 def test_wrong_fixes_do_no_harm_and_reset_begins_anew(start):
@@ -231,10 +233,10 @@ def test_wrong_fixes_do_no_harm_and_reset_begins_anew(start):
     for _ in range(2):
         rig.drive(fixes=False)
         rig.send_fix(se3.exp([8.0, -5.0, 0, 0, 0, 1.0]))
-    rig.until(lambda: len(rig.poses) > 15)
+    rig.until(lambda: len(rig.poses) > 15, every=lambda: rig.drive(fixes=False))
     assert max(map(rig.error, rig.poses)) < 0.3 and rig.says("ok")
     assert rig.call(Trigger, "reset", Trigger.Request()).success
-    rig.until(lambda: rig.says("no_slam"))
+    rig.until(lambda: not rig.says("ok"))
     rig.until(lambda: rig.says("ok"), every=rig.drive)
 
 
