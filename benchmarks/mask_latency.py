@@ -61,11 +61,13 @@ class Heard:
     statuses: dict[int, dict[str, str]] = field(default_factory=dict)
 
     def mask(self, message: Image) -> None:
+        """A mask has come."""
         stamp, now = messages.stamp_ns(message.header.stamp), time.monotonic()
         self.came_s[stamp] = now
         self.masks[stamp] = messages.image_from(message)
 
     def status(self, message: DiagnosticStatus) -> None:
+        """A status has come."""
         values = {pair.key: pair.value for pair in message.values}
         self.statuses[int(values.get("stamp", "0"))] = values
 
@@ -89,6 +91,7 @@ def main() -> None:
 
 
 def parsed() -> argparse.Namespace:
+    """The words of the command."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--frames", type=Path, required=True, help="WORLD/frames/TRAVERSAL")
     parser.add_argument("--camera", default="camera")
@@ -130,6 +133,7 @@ def played(options: argparse.Namespace, images: list[Any], stamps: dict[int, int
 
 
 def wait_for_the_first(camera: Any, image: Any, heard: Heard) -> None:
+    """Send an image again and again until a mask comes; without one the program ends."""
     deadline, stamp = time.monotonic() + _STARTS_S, 10**18 - 10**12
     while not heard.masks:
         if time.monotonic() > deadline:
@@ -170,6 +174,7 @@ def times(options: argparse.Namespace, heard: Heard) -> dict[str, str]:
 
 
 def spread(values: list[float]) -> str:
+    """Percentiles of what is known."""
     known = np.array([one for one in values if np.isfinite(one)] or [np.nan])
     middle, most = np.percentile(known, [50, 95])
     return f"p50 {middle:.3g}, p95 {most:.3g}, most {known.max():.3g}"
