@@ -25,6 +25,7 @@ from semloc_ros.config.learning import (
     SegmentationTrainingConfig,
 )
 from semloc_ros.config.places_learning import PLACES_PRESETS, PlacesTrainingConfig
+from semloc_ros.config.pose_learning import POSE_PRESETS, PoseTrainingConfig
 from semloc_ros.errors import InputError, expected
 from semloc_ros.options import commented_yaml, from_mapping, markdown_table
 
@@ -43,6 +44,7 @@ TRAINING: dict[str, tuple[type[Any], Mapping[str, Mapping[str, Any]]]] = {
     "dynamic": (DynamicTrainingConfig, DYNAMIC_PRESETS),
     "fgsn": (FgsnTrainingConfig, FGSN_PRESETS),
     "places": (PlacesTrainingConfig, PLACES_PRESETS),
+    "pose": (PoseTrainingConfig, POSE_PRESETS),
     "segmentation": (SegmentationTrainingConfig, SEGMENTATION_PRESETS),
 }
 

@@ -93,8 +93,8 @@ def _mend(module: str) -> str:
     extras = {
         "cv2": "opencv", "h5py": "datasets", "matplotlib": "demo", "embreex": "demo",
         "lightning_fabric": "torch", "onnx": "onnx", "onnxruntime": "onnx", "pycocotools": "masks",
-        "rerun": "rerun", "safetensors": "torch", "skimage": "masks", "torch": "torch",
-        "torchvision": "torch",
+        "rerun": "rerun", "safetensors": "torch", "skimage": "masks", "timm": "pose",
+        "torch": "torch", "torchvision": "torch",
     }  # fmt: skip
     if module in extras:
         return f"{module} is not installed: pip install 'semloc_ros[{extras[module]}]'"

@@ -20,6 +20,10 @@ class LoopConfig:
     batch: int = option(
         4, "samples of a step; a pair or a tuple of images is one", low=1, high=1024
     )
+    accumulate: int = option(
+        1, "equal parts that a batch goes through the network in, where memory is short; batch "
+        "normalization sees a part", low=1, high=1024,
+    )  # fmt: skip
     optimizer: str = option("adamw", "of the weights", choices=("adamw", "sgd"))
     learning_rate: float = option(0.001, "at the start", low=1e-8, high=10.0)
     schedule: str = option(

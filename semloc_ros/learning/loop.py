@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -152,24 +153,39 @@ def _stage(
         optimizer.load_state_dict(run.optimizer)
     sums: dict[str, float] = {}
     began = run.iteration
-    for batch in _batches(program, config, fabric, run.iteration, last):
+    for parts in _batches(program, config, fabric, run.iteration, last):
         torch.manual_seed((seed * 1_000_003 + run.iteration) * 1024 + fabric.global_rank)
         set_training(program.network, run.frozen)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, run.iteration)
-        losses = program.losses(network, batch)
-        _check_finite(f"loss of iteration {run.iteration + 1}", float(losses["loss"].detach()))
         optimizer.zero_grad()
-        fabric.backward(losses["loss"])
+        losses = _gradients(program, network, fabric, parts, config.accumulate, run.iteration)
         optimizer.step()
         run.iteration += 1
         for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
+            sums[name] = sums.get(name, 0.0) + value
         if run.iteration % config.validate_every == 0 or run.iteration == last:
             means = {name: value / (run.iteration - began) for name, value in sums.items()}
             run.optimizer = optimizer.state_dict()
             yield {**means, **_validated(program, fabric, run)}
             sums, began = {}, run.iteration
+
+
+def _gradients(
+    program: Program, network: nn.Module, fabric: Fabric, parts: Iterable[Any], count: int,
+    iteration: int,
+) -> dict[str, float]:  # fmt: skip
+    """Adds up those of a batch's `count` parts, one after the other; the means of its losses."""
+    means: dict[str, float] = {}
+    for number, batch in enumerate(parts, 1):
+        unsynced = fabric.no_backward_sync(network, enabled=number < count)  # type: ignore[arg-type]
+        with unsynced:
+            losses = program.losses(network, batch)
+            _check_finite(f"loss of iteration {iteration + 1}", float(losses["loss"].detach()))
+            fabric.backward(losses["loss"] / count)
+        for name, value in losses.items():
+            means[name] = means.get(name, 0.0) + float(value.detach()) / count
+    return means
 
 
 def _check_finite(name: str, value: float) -> None:
@@ -211,8 +227,9 @@ def set_training(network: nn.Module, frozen: Iterable[nn.Module]) -> None:
 
 def _batches(
     program: Program, config: LoopConfig, fabric: Fabric, first: int, last: int
-) -> Iterator[Any]:
-    """The batches of the iterations `first` to `last`, each device's share of them."""
+) -> Iterator[Iterable[Any]]:
+    """The batches of the iterations `first` to `last`, each device's share of them, in parts; a
+    batch must be gone through before the next is asked for."""
     each = config.batch // fabric.world_size
     start = fabric.global_rank * each
     drawn = [
@@ -221,9 +238,12 @@ def _batches(
         for one in range(iteration * config.batch + start, iteration * config.batch + start + each)
     ]
     loader = DataLoader(
-        Subset(program.samples(), drawn), batch_size=each, num_workers=config.workers
-    )
-    yield from fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+        Subset(program.samples(), drawn), batch_size=each // config.accumulate,
+        num_workers=config.workers,
+    )  # fmt: skip
+    parts = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+    for _ in range(first, last):
+        yield islice(parts, config.accumulate)
 
 
 def _optimizer(network: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
@@ -245,6 +265,9 @@ def _fabric(config: LoopConfig) -> Fabric:
         raise ConfigError(expected("training.accelerator", "cpu or auto here", "cuda"))
     if config.batch % config.devices:
         wanted = f"a multiple of the {config.devices} devices"
+        raise ConfigError(expected("training.batch", wanted, config.batch))
+    if config.batch // config.devices % config.accumulate:
+        wanted = f"{config.accumulate} equal parts on each device (training.accumulate)"
         raise ConfigError(expected("training.batch", wanted, config.batch))
     world, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     if world != config.devices:

@@ -100,6 +100,12 @@ def _word(value: object) -> str:
     return value
 
 
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is not true or false")
+    return value
+
+
 def _normalization(value: Any) -> Normalization:
     mean, std = (tuple(float(one) for one in value[name]) for name in ("mean", "std"))
     return Normalization(mean, std)  # type: ignore[arg-type]
@@ -108,6 +114,8 @@ def _normalization(value: Any) -> Normalization:
 _READ: dict[object, Callable[[Any], Any]] = {
     str: _word,
     int: int,
+    bool: _truth,
+    tuple[float, ...]: lambda value: tuple(float(one) for one in value),
     tuple[str, ...]: lambda value: tuple(_word(one) for one in value),
     tuple[bool, ...]: lambda value: tuple(bool(one) for one in value),
     tuple[int, ...]: lambda value: tuple(int(one) for one in value),

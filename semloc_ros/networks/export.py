@@ -4,6 +4,8 @@ Segmentation networks: input `images` (B, 3, H, W) float32, normalized as the mo
 `labels` (B, ceil(H / s), ceil(W / s)) int32, the argmax of scores interpolated to cells of s =
 label_stride pixels, and `scores` (B, C, ceil(H / 8), ceil(W / 8)). Place networks: input `images`
 (B, planes, H, W) float32 as `place_inputs` makes them, output `descriptors` (B, dimensions).
+Pose networks: input `images` (B, 3, H, W) float32 as `pose_inputs` makes them, output `poses`
+(B, 7).
 Instance networks: input `images` (1, 3, h, w) float32, normalized, in the network's own size (see
 `instance_inputs`); outputs `boxes` (N, 4) in pixels of that, `labels` (N,), `scores` (N,) and
 `masks` (N, m, m) in the boxes, and of networks that judge them `pixels` (rows, columns), by cells.
@@ -32,10 +34,12 @@ from semloc_ros.networks.model_about import (
     InstanceAbout,
     ModelAbout,
     PlaceAbout,
+    PoseAbout,
     to_json,
 )
 from semloc_ros.networks.model_files import check_agrees
 from semloc_ros.networks.place_backends import PLACE_OUTPUTS
+from semloc_ros.networks.pose_backends import POSE_OUTPUTS
 from semloc_ros.networks.pyramid import cells, enlarged
 from semloc_ros.networks.segmentation import SegmentationNetwork
 from semloc_ros.networks.torch_instances import Detector
@@ -95,6 +99,8 @@ _FREE = {"images": {0: "batch", 2: "height", 3: "width"}}
 def _traced(network: nn.Module, about: About) -> _Traced:
     if isinstance(about, PlaceAbout):
         return _Traced(network, about.planes, PLACE_OUTPUTS, _FREE)
+    if isinstance(about, PoseAbout):
+        return _Traced(network, 3, POSE_OUTPUTS, _FREE)
     if isinstance(about, InstanceAbout):
         assert isinstance(network, InstanceNetwork)
         free = {name: {0: "objects"} for name in INSTANCE_OUTPUTS}

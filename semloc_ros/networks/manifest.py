@@ -28,8 +28,10 @@ _HEAD = """\
 # kind        clusters or classes: gives images their labels; places: describes places
 # input       RGB in 0..1 minus mean, over std; label maps are made at label_stride pixels;
 #             places: planes of width x height, of images (rgb) or of the kept labels
+#             pose: images of short_side, of which width x height go in
 # classes     names of the labels, in order; empty for clusters
 # pooling     of places; dimensions: numbers of a descriptor
+# spread      of a pose: one sigma, x y z (m) and rotations about them (rad); position_offset (m)
 # training    the command; data: what it learned from; licence: of the weights
 """
 Entries = dict[str, dict[str, Any]]

@@ -13,11 +13,12 @@ from torch import nn
 from semloc_ros.errors import ModelError, expected
 from semloc_ros.networks.detection import InstanceNetwork
 from semloc_ros.networks.places import PlaceNetwork
+from semloc_ros.networks.pose_regression import PoseNetwork
 from semloc_ros.networks.segmentation import SegmentationNetwork
 
 _ENCODERS: dict[type[nn.Module], str] = {
     SegmentationNetwork: "trunk.encoder.", PlaceNetwork: "encoder.",
-    InstanceNetwork: "detector.backbone.body.",
+    InstanceNetwork: "detector.backbone.body.", PoseNetwork: "encoder.",
 }  # fmt: skip
 # torchvision's names of the same tensors: as they are in a classifier (ResNet), under `features`
 # (MobileNet, AlexNet), under `backbone` in segmentation networks; and ours of an encoder.
@@ -28,14 +29,14 @@ _NESTS = ("state_dict", "model_state", "model")  # where checkpoints of a traini
 
 
 def start_from(
-    network: SegmentationNetwork | PlaceNetwork | InstanceNetwork, path: Path
+    network: SegmentationNetwork | PlaceNetwork | InstanceNetwork | PoseNetwork, path: Path
 ) -> list[str]:
     """Take every tensor that fits by name and shape; returns the names, as the network has them.
 
     `path` is a safetensors file of ours (all but the last layers fit if the labels are others), or
-    a .pth of torchvision: ImageNet weights of the encoder, or a segmentation network or a detector
-    around it. Pickled code is never run. Raises ModelError for a damaged file, or if nothing
-    of it fits the encoder: it is of another architecture then.
+    a .pth of torchvision or timm: ImageNet weights of the encoder, or a segmentation network or a
+    detector around it. Pickled code is never run. Raises ModelError for a damaged file, or if
+    nothing of it fits the encoder: it is of another architecture then.
     """
     found = _read(path)
     own, encoder = network.state_dict(), _ENCODERS[type(network)]

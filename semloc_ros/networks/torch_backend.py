@@ -14,7 +14,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.networks.backends import Labels, as_labels, check_stride
 from semloc_ros.networks.manifest import file_sha256
-from semloc_ros.networks.model_files import load_label_network, load_place_network
+from semloc_ros.networks.model_files import (
+    load_label_network,
+    load_place_network,
+    load_pose_network,
+)
 from semloc_ros.networks.pyramid import cells, enlarged
 
 Images = NDArray[np.float32] | torch.Tensor
@@ -61,6 +65,21 @@ class TorchPlaceBackend:
         return np.asarray(found.float().cpu().numpy(), np.float32)
 
 
+class TorchPoseBackend:
+    """See `pose_backends.PoseBackend`."""
+
+    def __init__(self, path: Path, device: str, threads: int) -> None:
+        network, self.about = load_pose_network(path)
+        self._network, self._device = ready(network, device, threads)
+        self.computed_by = words(self._device)
+
+    @torch.inference_mode()
+    def regress(self, planes: Images) -> NDArray[np.float32]:
+        """See `pose_backends.PoseBackend`."""
+        found = self._network(_given(planes, self._device))
+        return np.asarray(found.float().cpu().numpy(), np.float32)
+
+
 def chosen_device(device: str) -> torch.device:
     """auto is the GPU if torch finds one; ConfigError for cuda where it finds none."""
     there = torch.cuda.is_available()
@@ -74,7 +93,8 @@ def merge_normalizations(network: nn.Module) -> None:
     numbers up to rounding, in a fifth less time. The network can only be evaluated after."""
     for sequence in [one for one in network.modules() if isinstance(one, nn.Sequential)]:
         for (name, first), (next_name, second) in pairwise(list(sequence.named_children())):
-            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+            # timm's heirs of batch normalization have an activation in them
+            if isinstance(first, nn.Conv2d) and type(second) is nn.BatchNorm2d:
                 setattr(sequence, name, fuse_conv_bn_eval(first, second))
                 setattr(sequence, next_name, nn.Identity())
 

@@ -168,8 +168,8 @@ def test_what_does_not_agree_is_not_saved(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kind": "poses"}, "kind: expected clusters or classes or places, got 'poses'"),
-        ({"kind": ["places"]}, "kind: expected clusters or classes or places, got"),
+        ({"kind": "poses"}, "kind: expected clusters or classes or places or .*, got 'poses'"),
+        ({"kind": ["places"]}, "kind: expected clusters or classes or places or .*, got"),
         ({"width": "wide"}, "about: width: expected its type"),
         ({"kept": [None]}, "about: kept: expected its type"),
         ({"name": 3}, "about: name: expected its type"),

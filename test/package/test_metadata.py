@@ -45,6 +45,7 @@ LIBRARIES = {
     "scipy": ("python3-scipy", "scipy"),
     "skimage": ("python3-skimage", "scikit-image"),
     "tensorrt": ("", ""),  # comes with JetPack, or from NVIDIA
+    "timm": ("", "timm"),
     "torch": ("", "torch"),
     "torchvision": ("", "torchvision"),
     "trimesh": ("python3-trimesh-pip", "trimesh"),
