@@ -6,7 +6,12 @@ import numpy as np
 
 from semloc_ros.config import DynamicConfig
 from semloc_ros.networks.instance_inputs import Detections
-from semloc_ros.perception.instance_segmenter import InstanceSegmenter, completed, placed_pixels
+from semloc_ros.perception.instance_segmenter import (
+    InstanceSegmenter,
+    completed,
+    placed_mask,
+    placed_pixels,
+)
 from semloc_ros.types import Instances
 
 NOTHING = (
@@ -67,6 +72,19 @@ def test_pixels_stand_where_their_cells_are_in_the_image():
     assert np.isclose((rows * placed).sum() / placed.sum(), 2.5 * 8 - 0.5, atol=0.01)
     assert np.isclose((columns * placed).sum() / placed.sum(), 3.5 * 12 - 0.5, atol=0.01)
     assert placed.max() > 0.8
+
+
+def test_in_a_box_the_mean_of_both_counts():
+    box = np.array([[10.0, 10.0, 30.0, 30.0]], np.float32)
+    mask = np.full((1, 28, 28), 0.6, np.float32)
+    found = Detections(box, np.ones(1, np.int64), np.ones(1, np.float32), mask)
+    pixels = np.zeros((40, 40), np.float32)
+    pixels[:, 20:] = 0.45
+    alone, both = placed_mask(found, 0, (40, 40), 0.5), placed_mask(found, 0, (40, 40), 0.5, pixels)
+    assert alone is not None and alone[2].all()
+    assert both is not None
+    assert not both[2][:, :10].any()
+    assert both[2][:, 10:].all()
 
 
 class Fixed:
