@@ -85,5 +85,9 @@ class DynamicProgram:
         """(H, W) bool: where an object was found in an image (H, W, 3)."""
         planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).to(device)
         (found,) = cast(Found, self.network.network([planes.to(torch.float32) / _WHITE]))
-        mask = (found["masks"][found["scores"] >= self._config.score, 0] >= _HALF).any(0)
-        return mask | (found["pixels"] >= _HALF) if "pixels" in found else mask
+        masks = found["masks"][found["scores"] >= self._config.score, 0]
+        if "pixels" not in found:
+            return (masks >= _HALF).any(0)
+        # as `perception.instance_segmenter`: the mean of both in boxes, pixels elsewhere
+        pixels = found["pixels"]
+        return ((masks + pixels >= 2 * _HALF) & (masks > 0)).any(0) | (pixels >= _HALF)
