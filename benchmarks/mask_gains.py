@@ -34,6 +34,14 @@ def masks_by_name(words: Sequence[str], frames: Path) -> dict[str, MaskOf]:
     return found
 
 
+def part_of(images: Sequence[PosedImage], part: str) -> Sequence[PosedImage]:
+    """The images FIRST:LAST, the last not among them; all of them without a word."""
+    first, colon, last = part.partition(":")
+    if part and not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
+        raise ConfigError(expected("--part", "FIRST:LAST, two numbers of images", part))
+    return images[int(first) : int(last)] if part else images
+
+
 def under(mask: Mask, pixels: FloatArray) -> NDArray[np.bool_]:
     """Which pixels (N, 2), inside the image, lie under a mask."""
     u, v = np.rint(pixels).astype(int).T.reshape(2, -1)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mask_gains import NONE, TRUE, MaskOf, masks_by_name, share_under, under, won_back
+from mask_gains import NONE, TRUE, MaskOf, masks_by_name, part_of, share_under, under, won_back
 from numpy.typing import NDArray
 from reporting import arguments, pose_error, progress, report
 
@@ -173,12 +173,13 @@ def main() -> None:
     parser.add_argument("--masks", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--only", nargs="+", help="these masks only, e.g. none")
     parser.add_argument("--mapped", type=Path, help="frames that the maps were built from")
+    parser.add_argument("--part", default="", metavar="FIRST:LAST", help="these images only")
     parser.add_argument("--every", type=int, default=1, help="take every n-th image")
     parser.add_argument("--near", type=float, default=5.0, help="metres from a view of the map")
     parser.add_argument("--features", type=int, default=2000, help="the most of an image")
     given = parser.parse_args()
     maps = {name: load_map(folder) for name, folder in named_maps(given.map).items()}
-    images = read_kapture(given.frames)
+    images = part_of(read_kapture(given.frames), given.part)
     images = mapped_images(images, next(iter(maps.values())), given.near)[:: given.every]
     masks = masks_by_name(given.masks, given.frames)
     shares = covered(images, masks[TRUE])

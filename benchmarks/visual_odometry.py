@@ -21,7 +21,17 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mask_gains import NONE, TRUE, Mask, MaskOf, masks_by_name, share_under, under, won_back
+from mask_gains import (
+    NONE,
+    TRUE,
+    Mask,
+    MaskOf,
+    masks_by_name,
+    part_of,
+    share_under,
+    under,
+    won_back,
+)
 from numpy.typing import NDArray
 from reporting import arguments, progress, report
 
@@ -268,12 +278,13 @@ def main() -> None:
     parser = arguments(str(__doc__).splitlines()[0])
     parser.add_argument("--frames", type=Path, required=True, help="kapture folder with truth")
     parser.add_argument("--masks", action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--part", default="", metavar="FIRST:LAST", help="these images only")
     parser.add_argument("--every", type=int, default=1, help="take every n-th image")
     parser.add_argument("--seeds", type=int, default=1, help="drives with other random numbers")
     parser.add_argument("--method", choices=("usac", "ransac"), default="usac")
     given = parser.parse_args()
     cv2.setNumThreads(1)
-    images = read_kapture(given.frames)[:: given.every]
+    images = part_of(read_kapture(given.frames), given.part)[:: given.every]
     masks = masks_by_name(given.masks, given.frames)
     moving_of = read_true_masks(given.frames, MOVING)
     found: dict[str, list[Drive]] = {}

@@ -62,3 +62,11 @@ def test_names_of_masks_are_checked(word, gains, tmp_path):
         (tmp_path / "sensors" / f"{name}.txt").write_text(f"# kapture format: 1.1\n{row}\n")
     with pytest.raises(ConfigError, match="--masks: expected another NAME=FOLDER of masks"):
         gains.masks_by_name([word], tmp_path)
+
+
+def test_a_part_of_the_images(gains):
+    assert gains.part_of("abcdef", "2:4") == "cd"
+    assert gains.part_of("abcdef", "") == "abcdef"
+    for part in ("3", "4:2", "a:b", ":3"):
+        with pytest.raises(ConfigError, match="--part: expected FIRST:LAST"):
+            gains.part_of("abcdef", part)
