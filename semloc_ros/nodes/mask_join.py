@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sensor_msgs.msg import Image
@@ -38,6 +39,7 @@ class MaskJoin:
         self._changed = threading.Condition()
         self._queues: dict[str, deque[tuple[int, Any, float]]] = {}
         self._masks: OrderedDict[int, Image] = OrderedDict()
+        self._before: dict[str, int] = {}  # stamp of the last image that went
         self._came_s = float("-inf")
         self.lost = 0  # as they came faster than they went
 
@@ -62,7 +64,8 @@ class MaskJoin:
 
     def take(self, timeout_s: float, wait_s: float, slop_ns: int) -> Taken | None:
         """The next image that has its mask or has waited for `wait_s`, None after the timeout. A
-        mask belongs to an image if their stamps differ by no more than `slop_ns`."""
+        mask belongs to an image if their stamps differ by no more than `slop_ns`, and no neighbour
+        of its kind is nearer."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while True:
@@ -72,10 +75,11 @@ class MaskJoin:
                     if not queue:
                         continue
                     stamp, message, at_s = queue[0]
-                    mask = self._mask(stamp, slop_ns)
+                    mask = self._mask(kind, stamp, slop_ns)
                     until = at_s + wait_s if self._lacks(stamp + slop_ns, now) else now
                     if mask is not None or now >= until:
                         queue.popleft()
+                        self._before[kind] = stamp
                         return Taken(kind, message, mask, now - at_s)
                     patience = min(patience, until)
                 if now >= deadline:
@@ -87,12 +91,17 @@ class MaskJoin:
         with self._changed:
             self._queues.clear()
             self._masks.clear()
+            self._before.clear()
 
-    def _mask(self, stamp_ns: int, slop_ns: int) -> Image | None:
+    def _mask(self, kind: str, stamp_ns: int, slop_ns: int) -> Image | None:
         if stamp_ns in self._masks:
             return self._masks[stamp_ns]
         nearest = min(self._masks, key=lambda one: abs(one - stamp_ns), default=None)
         if nearest is None or abs(nearest - stamp_ns) > slop_ns:
+            return None
+        neighbours = [stamp for stamp, _, _ in islice(self._queues[kind], 1, 2)]
+        neighbours += [self._before[kind]] if kind in self._before else []
+        if any(abs(nearest - one) < abs(nearest - stamp_ns) for one in neighbours):
             return None
         return self._masks[nearest]
 

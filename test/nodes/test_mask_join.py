@@ -85,6 +85,20 @@ def test_a_mask_from_beside_if_that_is_allowed(join):
     assert taken(join, slop_ns=5 * MS) == (204, 206)
 
 
+def test_a_mask_from_beside_is_not_that_of_a_neighbour(join):
+    join.add("image", message(100))
+    join.add_mask(message(100))
+    assert taken(join, slop_ns=50 * MS) == (100, 100)
+    join.add("image", message(133))
+    assert taken(join, slop_ns=50 * MS) is None, "its own will come"
+    join.add("image", message(166))
+    join.add_mask(message(166))
+    assert taken(join, slop_ns=50 * MS) is None, "that of the next image is nearer to that one"
+    join.add_mask(message(133))
+    assert taken(join, slop_ns=50 * MS) == (133, 133)
+    assert taken(join, slop_ns=50 * MS) == (166, 166)
+
+
 def test_what_does_not_fit_is_lost_and_counted(join):
     for number in range(35):
         join.add("image", message(100 + number))
