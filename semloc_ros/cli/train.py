@@ -26,6 +26,7 @@ from semloc_ros.config.places_learning import (
     HybridTrainingConfig,
     PlacesTrainingConfig,
 )
+from semloc_ros.config.pose_learning import POSE_PRESETS, PoseTrainingConfig
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import flatten, from_mapping, load_yaml
 
@@ -216,6 +217,47 @@ def dynamic(
             _teller(bar),
         )  # fmt: skip
     _say(out, found, "1 - F1")
+
+
+@app.command()
+def pose(
+    folders: list[Path] = typer.Argument(
+        ..., help="Of one map: a world or a traversal of it, a kapture folder, a scene of "
+        "Cambridge Landmarks."
+    ),
+    out: Path = _OUT,
+    masks: str = typer.Option(
+        "", help="What moves is zero in all images: truth (of a world), a folder of `semloc mask`, "
+        "or a model; the default is nothing."
+    ),
+    mask_files: Path = typer.Option(
+        None, help="Where masks of a model are kept, also for other trainings; the default is "
+        "NAME.training/masks."
+    ),
+    validation: list[Path] = typer.Option(
+        [], help="A folder that is held out, such as a traversal (of kapture and Cambridge the "
+        "queries); without, stretches of the others are."
+    ),
+    start: Path = _START,
+    preset: str = _PRESET,
+    config_file: Path = _CONFIG,
+    seed: int = _SEED,
+    set_: list[str] = _SET,
+    licence: str = _LICENCE,
+) -> None:
+    """Train a network that tells the camera's pose from one image (Cimarelli et al., AVSS 2019)."""
+    config = _config(PoseTrainingConfig, POSE_PRESETS, preset, config_file, set_)
+    from semloc_ros.learning.pose_programs import PoseData, train_pose
+    from semloc_ros.learning.programs import Origin
+
+    data = PoseData(tuple(folders), tuple(validation), masks, mask_files)
+    with _watched() as bar:
+        told = bar.add_task("masks", total=None, visible=masks not in ("", "truth"))
+        found = train_pose(
+            data, config, _checked(out), seed, start, Origin(_command(), "", licence),
+            _teller(bar), lambda: bar.advance(told),
+        )  # fmt: skip
+    _say(out, found, "loss")
 
 
 def _config(

@@ -56,6 +56,10 @@ class PoseTrainingConfig:
     scale_rotation: float = option(
         0.2, "the first log weight of the rotation's loss (s_q)", low=-20.0, high=20.0
     )
+    batchnorm_momentum: float = option(
+        0.9, "share of its statistics that batch normalization keeps at each step", low=0.0,
+        high=0.9999,
+    )  # fmt: skip
     validation_share: float = option(
         0.1, "of the images, kept for validation where no folder is for it", low=0.01, high=0.9
     )
@@ -80,6 +84,7 @@ POSE_PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "paper": {
         "architecture": "googlenet", "short_side": 256, "width": 224, "height": 224,
+        "batchnorm_momentum": 0.99,
         "light.brightness": 0.0, "light.contrast": 0.0, "light.tint": 0.0,
         "training.iterations": 30_000, "training.batch": 64,
         "training.optimizer": "adamw", "training.momentum": 0.9, "training.weight_decay": 0.0,

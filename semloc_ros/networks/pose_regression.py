@@ -19,7 +19,6 @@ from semloc_ros.errors import ConfigError, EnvironmentFault, expected
 
 _HIDDEN = 2048
 _DROPOUT = 0.12
-_MOMENTUM = 1.0 - 0.99  # torch counts the new statistics' share, the paper the old ones'
 _NUMBERS = 7  # x y z, qx qy qz qw
 _CHANNELS = {"mobile": 576, "googlenet": 1024, "resnet152": 2048, "resnet152v2": 2048}
 
@@ -37,9 +36,6 @@ class PoseNetwork(nn.Module):
         self.normalize = nn.BatchNorm1d(_HIDDEN)
         self.dropout = nn.Dropout(_DROPOUT)
         self.regress = nn.Linear(_HIDDEN, _NUMBERS)
-        for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.momentum = _MOMENTUM
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The numbers of images."""
@@ -48,6 +44,13 @@ class PoseNetwork(nn.Module):
             features = features.mean((2, 3))
         hidden = torch.relu(self.normalize(self.hidden(features)))
         return cast(torch.Tensor, self.regress(self.dropout(hidden)))
+
+    def set_momentum(self, kept: float) -> None:
+        """What of their statistics batch normalizations keep at each step of a training, from 0 to
+        1 (torch counts what is new)."""
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.momentum = 1.0 - kept
 
     def start(self, generator: torch.Generator) -> None:
         """Fully connected layers as He et al. (ICCV 2015) begin them."""

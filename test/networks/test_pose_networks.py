@@ -62,6 +62,7 @@ def test_googlenet_of_the_paper() -> None:
         assert made(torch.zeros(1, 3, 224, 224)).shape == (1, 7)
     assert (made.hidden.in_features, made.hidden.out_features) == (1024, 2048)
     assert made.dropout.p == 0.12
+    made.set_momentum(0.99)
     normed = [one for one in made.modules() if isinstance(one, nn.BatchNorm2d | nn.BatchNorm1d)]
     assert len(normed) == 58 and all(one.momentum == pytest.approx(0.01) for one in normed)
     # He et al.: a variance of 2 / inputs; no biases
