@@ -46,7 +46,7 @@ def load(config: DynamicSegmenterNodeConfig) -> DynamicSegmenter:
     """The configured model; SemlocError if it or the options do not do. Unless `threads` are given
     a core is left to those that wait for masks: threads of a network that wait for each other on a
     core that is taken away from them make it slower by tens of times."""
-    threads = config.dynamic.threads or max((os.cpu_count() or 1) - 1, 1)
+    threads = config.dynamic.threads or max(len(os.sched_getaffinity(0)) - 1, 1)
     options = replace(config.dynamic, threads=threads)
     return SegmenterProcess(config.model, options, config.network_nice)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -20,39 +22,55 @@ from semloc_ros.errors import EnvironmentFault, SemlocError, expected
 from semloc_ros.perception.dynamic_masks import load_dynamic
 from semloc_ros.types import Instances
 
+_RESTART_S = 5.0  # from one start of a process to the next
+
 
 class SegmenterProcess:
-    """A `DynamicSegmenter` that works elsewhere, until `close`; not thread-safe.
+    """A `DynamicSegmenter` that works elsewhere, until `close`; threads wait for each other.
 
     Its process is nicer than this one by `nice`. The constructor raises what `load_dynamic` does.
     """
 
     def __init__(self, model: str, config: DynamicConfig, nice: int = 0) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, model, config, nice), daemon=True
-        )
-        self._process.start()
-        theirs.close()
-        self.name, self.computed_by, self.classes = self._answer()
+        self._given = model, config, nice
+        self._turn = threading.Lock()  # an answer is that of the last question
+        self._is_closed = False
+        self._start()
 
     def segment(self, image: NDArray[np.uint8]) -> Instances:
-        """See `DynamicSegmenter`; EnvironmentFault if the process has ended."""
-        try:
-            self._connection.send(image)
-        except OSError:
-            raise self._ended() from None
-        found: Instances = self._answer()
-        return found
+        """See `DynamicSegmenter`; EnvironmentFault if the process has ended. One that was killed,
+        as for its memory, is started again with a later image."""
+        with self._turn:
+            rested = time.monotonic() - self._started_s >= _RESTART_S
+            if rested and not self._is_closed and not self._process.is_alive():
+                self._connection.close()
+                self._start()
+            try:
+                self._connection.send(image)
+            except OSError:
+                raise self._ended() from None
+            found: Instances = self._answer()
+            return found
 
     def close(self) -> None:
         """End the process; it may finish an image first."""
+        self._is_closed = True
         self._connection.close()
         self._process.join(timeout=1.0)
         if self._process.is_alive():
             self._process.terminate()
             self._process.join()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._started_s = time.monotonic()
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, *self._given), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self.name, self.computed_by, self.classes = self._answer()
 
     def _answer(self) -> Any:
         try:
