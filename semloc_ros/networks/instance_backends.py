@@ -17,6 +17,9 @@ from semloc_ros.networks.model_about import InstanceAbout
 INSTANCE_OUTPUTS = ("boxes", "labels", "scores", "masks")
 PIXELS_OUTPUT = "pixels"  # of networks that judge every pixel, too
 COCO_WEIGHTS = ".pth"
+# pixels of the network: torchvision cuts true masks out (project_masks_on_boxes) as if the middle
+# of pixel 0 lay on the image's edge, where boxes begin
+_LAG = (0.5, 0.5)
 
 
 class InstanceBackend(Protocol):
@@ -78,5 +81,5 @@ def as_detections(outputs: list[NDArray[Any]]) -> Detections:
         np.asarray(boxes, np.float32), np.asarray(labels, np.int64),
         np.asarray(scores, np.float32), np.asarray(masks),
         pixels=None if pixels is None else np.asarray(pixels, np.float32),
-        cell=(float(PIXEL_STRIDE), float(PIXEL_STRIDE)),
+        cell=(float(PIXEL_STRIDE), float(PIXEL_STRIDE)), lag=_LAG,
     )  # fmt: skip

@@ -24,7 +24,8 @@ class Detections:
     in [0, 1]; `masks` (N, m, n) probabilities: of the cells of the boxes, or, if `whole`, of cells
     of the image. `pixels` (rows, columns) probabilities, of a network that gives them, that
     something dynamic is there, by cells of `cell` pixels (height, width) from the image's upper
-    left edge.
+    left edge. What masks of boxes say of a place is so of one that lies `lag` pixels (down, across)
+    further.
     """
 
     boxes: NDArray[np.float32]
@@ -34,6 +35,7 @@ class Detections:
     whole: bool = False
     pixels: NDArray[np.float32] | None = None
     cell: tuple[float, float] = (1.0, 1.0)
+    lag: tuple[float, float] = (0.0, 0.0)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -43,7 +45,8 @@ class Detections:
         down, across = (one / other for one, other in zip(after, before, strict=True))
         factors = np.array([across, down] * 2, np.float32)
         cell = (self.cell[0] * down, self.cell[1] * across)
-        return replace(self, boxes=self.boxes * factors, cell=cell)
+        lag = (self.lag[0] * down, self.lag[1] * across)
+        return replace(self, boxes=self.boxes * factors, cell=cell, lag=lag)
 
 
 def network_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:

@@ -88,9 +88,10 @@ def placed_mask(
     if left >= right or top >= bottom:
         return None
     cells = (mask.shape[1] / (x1 - x0), mask.shape[0] / (y1 - y0))  # per pixel
+    down, across = found.lag
     mask_from_image = np.array([
-        [cells[0], 0, cells[0] * (left + 0.5 - x0) - 0.5],
-        [0, cells[1], cells[1] * (top + 0.5 - y0) - 0.5],
+        [cells[0], 0, cells[0] * (left + 0.5 - across - x0) - 0.5],
+        [0, cells[1], cells[1] * (top + 0.5 - down - y0) - 0.5],
     ])  # fmt: skip
     shown = cv2.warpAffine(
         mask, mask_from_image, (right - left, bottom - top),

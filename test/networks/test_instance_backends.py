@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torchvision.models._meta import _COCO_CATEGORIES
-from torchvision.models.detection.roi_heads import paste_masks_in_image
+from torchvision.models.detection.roi_heads import paste_masks_in_image, project_masks_on_boxes
 
 from semloc_ros.config import DynamicConfig
 from semloc_ros.errors import ConfigError, InputError, ModelError, SemlocError
@@ -19,7 +19,7 @@ from semloc_ros.networks.detection import InstanceNetwork, make_instance_network
 from semloc_ros.networks.export import export_onnx
 from semloc_ros.networks.graphs import open_graph
 from semloc_ros.networks.images import IMAGENET
-from semloc_ros.networks.instance_backends import open_instance_backend
+from semloc_ros.networks.instance_backends import as_detections, open_instance_backend
 from semloc_ros.networks.instance_inputs import Detections, network_size, resized_planes
 from semloc_ros.networks.model_files import InstanceAbout, save_model
 from semloc_ros.perception import foreign_model
@@ -109,6 +109,27 @@ def test_masks_lie_where_torchvision_puts_them() -> None:
         assert (ours & wanted).sum() > 0.9 * (ours | wanted).sum()  # theirs rounds the box
         width, height = np.diff(boxes[number].reshape(2, 2), axis=0)[0]
         assert abs(ours.sum() / (np.pi / 4 * 0.64 * width * height) - 1) < 0.02
+
+
+def test_what_a_network_learns_as_the_mask_of_an_object_lies_on_the_object() -> None:
+    """Also where the network saw the image at half its size."""
+    rows, columns = np.mgrid[:60, :80]
+    true = np.hypot((rows - 24) / 16, (columns - 40) / 25) <= 1
+    small = np.hypot((rows[:30, :40] - 11.75) / 8, (columns[:30, :40] - 19.75) / 12.5) <= 1
+    for mask, size in ((true, (60, 80)), (small, (30, 40))):
+        down, across = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+        box = torch.tensor([[across[0], down[0], across[-1] + 1, down[-1] + 1]]).float()
+        goal = project_masks_on_boxes(
+            torch.from_numpy(mask[None]).to(torch.uint8), box, torch.tensor([0]), 28
+        )
+        one = np.ones(1, np.float32)
+        found = as_detections([box.numpy(), one, one, goal.numpy()]).scaled(size, (60, 80))
+        placed = placed_mask(found, 0, (60, 80), 0.5)
+        assert placed is not None
+        ours = np.zeros((60, 80), np.bool_)
+        ours[placed[1]] = placed[2]
+        away = np.argwhere(ours).mean(0) - np.argwhere(true).mean(0)
+        assert np.abs(away).max() < 0.25
 
 
 def test_the_door_finds_the_same_by_either(model: Path) -> None:
