@@ -65,4 +65,5 @@ class InstanceAbout(About):
     @staticmethod
     def summary(entry: Mapping[str, Any]) -> str:
         """See `About`."""
-        return f"objects of {len(entry['classes']) - 1} classes"
+        count = len(entry["classes"]) - 1
+        return "dynamic objects" if count == 1 else f"objects of {count} classes"
