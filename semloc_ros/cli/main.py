@@ -24,6 +24,7 @@ from semloc_ros.cli import (
     mask,
     mask_quality,
     model,
+    pose,
     replay,
     train,
     world,
@@ -49,6 +50,7 @@ app.add_typer(map.app, name="map")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(learn.app, name="learn")
 app.add_typer(model.app, name="model")
+app.add_typer(pose.app, name="pose")
 app.add_typer(train.app, name="train")
 app.command("replay", context_settings=replay.SETTINGS)(replay.replay)
 
@@ -91,7 +93,8 @@ def _fail(line: str) -> None:
 def _mend(module: str) -> str:
     """What to install for a module that is not there."""
     extras = {
-        "cv2": "opencv", "h5py": "datasets", "matplotlib": "demo", "embreex": "demo",
+        "captum": "pose", "cv2": "opencv", "h5py": "datasets", "matplotlib": "demo",
+        "embreex": "demo",
         "lightning_fabric": "torch", "onnx": "onnx", "onnxruntime": "onnx", "pycocotools": "masks",
         "rerun": "rerun", "safetensors": "torch", "skimage": "masks", "timm": "pose",
         "torch": "torch", "torchvision": "torch",

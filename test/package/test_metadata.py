@@ -25,6 +25,7 @@ SETUP.read(ROOT / "setup.cfg")
 
 # import name: (rosdep key in package.xml or "" where there is none, name on PyPI)
 LIBRARIES = {
+    "captum": ("", "captum"),
     "cv2": ("python3-opencv", "opencv-python-headless"),
     "embreex": ("", "embreex"),
     "faiss": ("python3-faiss", "faiss-cpu"),

@@ -1,0 +1,284 @@
+"""`semloc pose`: pose networks with and without masks, and what they look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskID
+from rich.table import Table
+
+from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.config.pose_learning import POSE_PRESETS, PoseTrainingConfig
+from semloc_ros.config.pose_study import PoseStudyConfig, SaliencyConfig
+from semloc_ros.errors import ConfigError, DatasetError, expected
+from semloc_ros.options import flatten, from_mapping, load_yaml
+
+if TYPE_CHECKING:
+    from semloc_ros.datasets.pose_views import PoseView
+    from semloc_ros.evaluation.pose_errors import Study
+    from semloc_ros.evaluation.pose_page import Look
+
+app = typer.Typer(help="Pose networks: what masks change, and what they look at.",
+                  no_args_is_help=True)  # fmt: skip
+
+_MASKS = typer.Option(
+    "", help="What moves: truth (of a world), a folder of `semloc mask`, or a model."
+)
+_MODELS = typer.Option([], "--model", help="A model of `semloc train pose`. Repeatable.")
+_SET = typer.Option([], "--set", metavar="NAME=VALUE", help="An option, e.g. saliency.steps=80.")
+
+
+@app.command()
+def study(
+    test: list[Path] = typer.Argument(
+        None, help="Test images: a world's traversal; of a kapture folder or Cambridge Landmarks "
+        "the queries."
+    ),
+    out: Path = typer.Option(Path("out/pose_study"), help="Folder of the results."),
+    masks: str = _MASKS,
+    model: list[Path] = _MODELS,
+    train: list[Path] = typer.Option(
+        [], help="Train on these folders, for each seed without masks and with; goes on where it "
+        "was stopped. Repeatable."
+    ),
+    seeds: str = typer.Option("0 1 2", help="Of the trainings."),
+    start: Path = typer.Option(None, help="Weights that trainings begin with."),
+    preset: str = typer.Option("small", help="Of the training: small or paper."),
+    config_file: Path = typer.Option(None, "--config", help="Options of the training, instead."),
+    train_set: list[str] = typer.Option(
+        [], metavar="NAME=VALUE", help="An option of the training, e.g. architecture=googlenet."
+    ),
+    errors: Path = typer.Option(None, help="Judge this errors.csv again; no network is run."),
+    set_: list[str] = _SET,
+) -> None:
+    """Train and test with and without masks: UT/UT, UT/MT, MT/UT and MT/MT, with one report."""
+    from semloc_ros.evaluation.pose_errors import read_errors, write_errors
+
+    config = from_mapping(PoseStudyConfig, parse_assignments(set_))
+    if errors is not None:
+        if test or model or train:
+            raise ConfigError(expected("--errors", "no images or models beside it", "both"))
+        _report(read_errors(errors), config, out)
+        return
+    options = _training(preset, config_file, train_set)
+    _check_before(test or [], masks, config, out)
+    views = _views(test, masks, out / "masks")
+    if train:
+        data = _split(train, views)
+        model = [*model, *_train(data, masks, options, _seeds(seeds), start, out)]
+    found, architectures = _run(model, views)
+    write_errors(found, out / "errors.csv")
+    _report(found, config, out, _look(model, found, views, config), architectures)
+
+
+@app.command()
+def saliency(
+    data: list[Path] = typer.Argument(..., help="Images, as of `semloc pose study`."),
+    model: list[Path] = _MODELS,
+    masks: str = _MASKS,
+    out: Path = typer.Option(Path("saliency.png"), help="The figure, PNG or SVG."),
+    image: list[str] = typer.Option([], help="The name of an image in the data. Repeatable."),
+    images: int = typer.Option(3, min=1, help="Without --image: so many, evenly spread."),
+    mask_files: Path = typer.Option(
+        Path("out/masks"), help="Where masks of a model are kept."
+    ),
+    set_: list[str] = _SET,
+) -> None:
+    """What of an image makes the pose that each model tells: a row an image, side by side.
+
+    Models that were trained with masks see masked images. `--set` takes steps, samples, noise, …
+    """
+    config = from_mapping(SaliencyConfig, parse_assignments(set_))
+    import_module("captum")
+    from semloc_ros.datasets.pose_views import masked_views, read_pose_views
+    from semloc_ros.evaluation.pose_figures import saliency_figure
+    from semloc_ros.evaluation.pose_page import LOOK_HEADER, look_of
+    from semloc_ros.evaluation.pose_runs import look
+
+    if not model or not masks:
+        raise ConfigError(expected("--model and --masks", "both", "one or none"))
+    views = masked_views(_chosen(read_pose_views(data, queries=True), image, images), masks,
+                         mask_files)  # fmt: skip
+    with _bar("saliency", 2 * len(model) * len(views)) as tell:
+        found = look_of(*look(model, views, config, tell=tell), config.largest_gap)
+    try:
+        saliency_figure(found.rows).savefig(out)
+    except (OSError, ValueError) as error:
+        wanted = "a picture that can be written"
+        raise ConfigError(expected(f"--out {out}", wanted, error)) from None
+    _print_table(LOOK_HEADER, found.lines)
+    for doubt in found.doubts:
+        Console().print(doubt, style="yellow")
+
+
+def _training(preset: str, file: Path | None, given: Sequence[str]) -> PoseTrainingConfig:
+    if preset not in POSE_PRESETS:
+        raise ConfigError(expected("--preset", " or ".join(POSE_PRESETS), preset))
+    first: Mapping[str, Any] = POSE_PRESETS[preset]
+    if file is not None:
+        first = flatten(load_yaml(PoseTrainingConfig, file))
+    return from_mapping(PoseTrainingConfig, {**first, **parse_assignments(given)})
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        found = [int(word) for word in text.split()]
+    except ValueError:
+        found = []
+    if not found or len(set(found)) < len(found) or min(found) < 0:
+        raise ConfigError(expected("--seeds", "different numbers, as 0 1 2", repr(text)))
+    return found
+
+
+def _check_before(test: Sequence[Path], masks: str, config: PoseStudyConfig, out: Path) -> None:
+    """What would otherwise end the command after hours of training."""
+    from semloc_ros.evaluation.pose_study import share_bounds
+
+    if not test:
+        raise ConfigError(expected("TEST", "folders of test images (or --errors)", "none"))
+    if not masks:
+        raise ConfigError(expected("--masks", "truth, a folder or a model", "none"))
+    share_bounds(config.masked_shares)
+    if config.pictures:
+        import_module("captum")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        wanted = "a folder that can be written"
+        raise ConfigError(expected(f"--out {out}", wanted, error)) from None
+
+
+def _views(folders: Sequence[Path], masks: str, files: Path) -> list[PoseView]:
+    from semloc_ros.datasets.pose_views import masked_views, read_pose_views
+
+    views = read_pose_views(folders, queries=True)
+    with _bar("masks of test images", len(views)) as tell:
+        return masked_views(views, masks, files, tell)
+
+
+def _split(train: Sequence[Path], test: Sequence[PoseView]) -> tuple[Path, ...]:
+    """The folders to train on, if they are of the map of the test images, and have none of them."""
+    from semloc_ros.datasets.pose_views import check_one_map, read_pose_views
+
+    check_one_map([*train, *dict.fromkeys(view.folder for view in test)])
+    tested = {view.where for view in test}
+    shared = [view.where for view in read_pose_views(train) if view.where in tested]
+    if shared:
+        wanted = "no images that are tested"
+        raise DatasetError(expected("--train", wanted, f"{len(shared)}, as {shared[0]}"))
+    return tuple(train)
+
+
+def _train(
+    folders: tuple[Path, ...], masks: str, options: PoseTrainingConfig, seeds: Sequence[int],
+    start: Path | None, out: Path,
+) -> list[Path]:  # fmt: skip
+    """One network without masks and one with for each seed; their files."""
+    from semloc_ros.learning.pose_programs import PoseData, train_pose
+
+    files = []
+    for seed in seeds:
+        for word, used in (("unmasked", ""), ("masked", masks)):
+            path = out / "models" / f"{word}_{seed}.safetensors"
+            data = PoseData(folders, (), used, out / "masks")
+            with Progress(console=Console(stderr=True), transient=True) as bar:
+                task = bar.add_task(path.stem, total=None)
+                found = train_pose(data, options, path, seed, start, tell=_Teller(bar, task))
+            Console().print(
+                f"{path}: score {found['best_score']:.3f} at iteration "
+                f"{found['best_iteration']:.0f}", highlight=False, soft_wrap=True,
+            )  # fmt: skip
+            files.append(path)
+    return files
+
+
+class _Teller:
+    """Moves a bar as a training goes on."""
+
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self._bar, self._task = bar, task
+
+    def __call__(self, done: int, total: int, numbers: dict[str, float]) -> None:
+        self._bar.update(self._task, completed=done, total=total)
+
+
+def _run(model: Sequence[Path], views: Sequence[PoseView]) -> tuple[Study, list[str]]:
+    """The errors of all models, and their architectures."""
+    from semloc_ros.evaluation.pose_runs import open_models, run_models
+
+    models = open_models(model)
+    with _bar("test images", len(views)) as tell:
+        found = run_models(models, views, tell)
+    return found, [one.about.architecture for one in models.values()]
+
+
+def _look(
+    model: Sequence[Path], found: Study, views: Sequence[PoseView], config: PoseStudyConfig
+) -> Look | None:
+    """The saliency of the first network without masks and of the first with them."""
+    from semloc_ros.evaluation.pose_page import look_of
+    from semloc_ros.evaluation.pose_runs import look, pictures_of
+
+    by_name = {path.stem: path for path in model}
+    first = [by_name[found.models(training)[0]] for training in ("UT/UT", "MT/MT")]
+    if not config.pictures or any(path.suffix != ".safetensors" for path in first):
+        return None
+    chosen = [views[row] for row in pictures_of(found.masked_share, config.pictures)]
+    with _bar("saliency", 2 * len(first) * len(chosen)) as tell:
+        rows, looks = look(first, chosen, config.saliency, tell=tell)
+    return look_of(rows, looks, config.saliency.largest_gap)
+
+
+def _report(
+    found: Study, config: PoseStudyConfig, out: Path, look: Look | None = None,
+    architectures: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """metrics.json, report.html, and the table on the terminal."""
+    from semloc_ros.evaluation.metrics import write_metrics
+    from semloc_ros.evaluation.pose_page import error_table, verdict, write_study
+    from semloc_ros.evaluation.pose_study import doubts, judged
+
+    numbers = judged(found, config)
+    out.mkdir(parents=True, exist_ok=True)
+    write_metrics(numbers, out / "metrics.json")
+    write_study(out / "report.html", found, numbers, config, look, architectures)
+    _print_table(*error_table(numbers["all"]))
+    console = Console()
+    for doubt in doubts(found):
+        console.print(doubt, style="yellow", soft_wrap=True)
+    console.print(verdict(numbers), soft_wrap=True, highlight=False)
+    console.print(f"report: {out / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def _chosen(views: list[PoseView], names: Sequence[str], count: int) -> list[PoseView]:
+    if not names:
+        import numpy as np
+
+        places = np.linspace(0, len(views) - 1, min(count, len(views))).round().astype(int)
+        return [views[place] for place in places]
+    by_name = {view.image.name: view for view in views}
+    for name in names:
+        if name not in by_name:
+            raise ConfigError(expected("--image", f"a name like {next(iter(by_name))}", name))
+    return [by_name[name] for name in names]
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*header, box=None)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+@contextmanager
+def _bar(words: str, total: int) -> Iterator[Any]:
+    """A bar, and what moves it by one."""
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words, total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,222 @@
+"""The page of a study of pose networks: what masks change, and the maps of what networks look at.
+
+Tables and figures are those of Cimarelli et al. (AVSS 2019), section 5.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from semloc_ros.config.pose_study import PoseStudyConfig
+from semloc_ros.evaluation.page import (
+    all_numbers,
+    figure_grid,
+    inline_figure,
+    number,
+    table,
+    write_page,
+)
+from semloc_ros.evaluation.pose_errors import COMBINATIONS, Study
+from semloc_ros.evaluation.pose_figures import (
+    SaliencyRow,
+    box_figure,
+    cdf_figure,
+    group_figure,
+    saliency_figure,
+)
+from semloc_ros.evaluation.pose_runs import Looks
+from semloc_ros.evaluation.pose_study import FIRST, KINDS, STATISTICS, doubts, share_groups
+
+# Table 2 of the paper, on King's College: by network and combination the medians, then the means,
+# of position (m) and rotation (degrees)
+PAPER = {
+    "googlenet": {
+        "UT/UT": (0.93, 3.29, 1.36, 3.85), "UT/MT": (1.01, 3.12, 1.39, 3.84),
+        "MT/UT": (0.94, 2.86, 1.21, 3.40), "MT/MT": (0.95, 2.84, 1.19, 3.39),
+    },
+    "resnet152v2": {
+        "UT/UT": (1.06, 3.18, 1.58, 3.99), "UT/MT": (1.10, 3.12, 1.73, 4.20),
+        "MT/UT": (1.13, 3.31, 1.40, 4.21), "MT/MT": (1.09, 3.12, 1.33, 4.20),
+    },
+}  # fmt: skip
+LOOK_HEADER = (
+    "image", "network", "movers of the pixels", "of the contributions", "sum", "pose changes by",
+    "gap",
+)  # fmt: skip
+_EXPLAINED = (
+    "UT, MT: networks trained on images without and with masks; behind the slash, what the test "
+    "images were. Masked pixels are zero after the images were standardized."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Rows of the saliency figure, and a line of words for each map: see `look_of`."""
+
+    rows: Sequence[SaliencyRow]
+    lines: Sequence[Sequence[str]]
+    doubts: Sequence[str] = ()
+
+
+def look_of(rows: Sequence[SaliencyRow], looks: Looks, largest_gap: float) -> Look:
+    """What the maps say in numbers: on movers, and whether their sums are as they should be."""
+    lines, wide = [], 0
+    for row in rows:
+        for words, one in looks[row.name].items():
+            wide += one.relative_gap > largest_gap
+            lines.append([
+                row.name, words, f"{100 * float((row.mask != 0).mean()):.1f} %",
+                f"{100 * one.share_on(row.mask):.1f} %", f"{one.contributions.sum():.3g}",
+                f"{one.change:.3g}", f"{100 * one.relative_gap:.1f} %",
+            ])  # fmt: skip
+    doubt = f"{wide} of {len(lines)} maps miss what the pose changes by by more than "
+    doubt += f"{100 * largest_gap:g} %: more saliency.steps would help."
+    return Look(rows, lines, [doubt] if wide else [])
+
+
+def write_study(
+    path: Path, study: Study, numbers: Mapping[str, Any], config: PoseStudyConfig,
+    look: Look | None = None, architectures: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Write the page: `numbers` are those of `pose_study.judged`; beside networks of the paper's
+    architectures its own are shown."""
+    groups = share_groups(study.masked_share, config.masked_shares)
+    figures = {
+        "Share of the images with at most an error": cdf_figure(study),
+        "Errors; notches: intervals of the medians": box_figure(study, numbers["all"]),
+        "Errors by masked share of the image": group_figure(study, groups, numbers["groups"]),
+    }
+    sections = [
+        f'<p class="verdict">{html.escape(verdict(numbers))}</p>',
+        *(f"<p><strong>{html.escape(doubt)}</strong></p>" for doubt in doubts(study)),
+        f"<p>{html.escape(_about(study, config))}</p>",
+        table(*error_table(numbers["all"])),
+        *(_paper(name) for name in dict.fromkeys(architectures) if name in PAPER),
+        "<h2>Beside UT/UT, image by image</h2>" + table(*difference_table(numbers["all"])),
+        "<h2>Errors</h2>" + figure_grid(figures),
+        "<h2>By masked share of the image</h2>" + table(*group_table(numbers)),
+        *([] if look is None else [_saliency(look)]),
+        all_numbers(numbers),
+    ]
+    write_page(path, "Pose networks with and without masks", sections)
+
+
+def verdict(numbers: Mapping[str, Any]) -> str:
+    """The paper's question in one sentence: does MT/MT differ from UT/UT by more than chance?"""
+    told = []
+    for kind in KINDS:
+        change = numbers["all"]["MT/MT"][kind]["against"]["median"]
+        low, high = change["interval"]
+        surely = "smaller" if high < 0 else "larger" if low > 0 else ""
+        word = surely or "different by no more than chance"
+        told.append(f"median {kind} error {word}")
+    return f"Masks in training and test, beside none at all: {', '.join(told)}."
+
+
+def error_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: by combination the medians and means, their intervals below."""
+    header = ["", *(f"{name} {kind}" for name in STATISTICS for kind in KINDS), "by network"]
+    rows = [
+        [
+            name,
+            *(_cell(numbers[name][kind][one], unit)
+              for one in STATISTICS for kind, unit in KINDS.items()),
+            "; ".join(
+                f"{_short(metres)} m, {_short(degrees)}°"
+                for metres, degrees in zip(
+                    *(numbers[name][kind]["by_model"] for kind in KINDS), strict=True
+                )
+            ),
+        ]
+        for name in COMBINATIONS
+    ]  # fmt: skip
+    return header, rows
+
+
+def difference_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: by combination the differences from UT/UT, and whether the medians lie in
+    the intervals of UT/UT's, which is the paper's test."""
+    header = ["", *(f"{name} {kind}" for name in STATISTICS for kind in KINDS)]
+    header += [f"median {kind} in UT/UT's interval" for kind in KINDS]
+    rows = [
+        [
+            name,
+            *(_cell(numbers[name][kind]["against"][one], unit, signed=True)
+              for one in STATISTICS for kind, unit in KINDS.items()),
+            *("yes" if numbers[name][kind]["in_first"] else "no" for kind in KINDS),
+        ]
+        for name in COMBINATIONS if name != FIRST
+    ]  # fmt: skip
+    return header, rows
+
+
+def group_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: by masked share of the images the medians of each combination; then the
+    rank correlation of masked share and error over all images."""
+    header = ["masked", "images"]
+    header += [f"{name}, {kind}" for kind in KINDS for name in COMBINATIONS]
+    rows = [
+        [
+            label, str(group["images"]),
+            *(_cell(group[name][kind]["median"], unit)
+              for kind, unit in KINDS.items() for name in COMBINATIONS),
+        ]
+        for label, group in numbers["groups"].items()
+    ]  # fmt: skip
+    correlations = numbers["correlation"]
+    cells = [_cell(correlations[name][kind], "") for kind in KINDS for name in COMBINATIONS]
+    return header, [*rows, ["rank correlation", str(numbers["images"]), *cells]]
+
+
+def _about(study: Study, config: PoseStudyConfig) -> str:
+    counts = {word: len(study.models(f"{word}/UT")) for word in ("UT", "MT")}
+    return (
+        f"{_EXPLAINED} {len(study.names)} test images, {counts['UT']} networks trained without and "
+        f"{counts['MT']} with masks; numbers are of all of them together. Small: intervals of "
+        f"{100 * config.confidence:g} %, of a bootstrap over blocks of {config.block_images} "
+        f"neighbouring images; networks are drawn too, but "
+        "so few tell little of what others would do."
+    )
+
+
+def _paper(architecture: str) -> str:
+    rows = [
+        [name, f"{metres} m", f"{degrees}°", f"{mean_m} m", f"{mean_deg}°"]
+        for name, (metres, degrees, mean_m, mean_deg) in PAPER[architecture].items()
+    ]
+    header = ["", *(f"{name} {kind}" for name in STATISTICS for kind in KINDS)]
+    title = f"What the paper has for {architecture}, on King's College"
+    return f"<details><summary>{title}</summary>{table(header, rows)}</details>"
+
+
+def _saliency(look: Look) -> str:
+    doubts = "".join(f"<p>{html.escape(doubt)}</p>" for doubt in look.doubts)
+    picture = inline_figure(saliency_figure(look.rows))
+    return (
+        "<h2>What the networks look at</h2><p>Integrated gradients, smoothed: how far each pixel "
+        "moves the pose from where the network puts an empty image to where it puts this one, in "
+        "metres, or in quaternions. Blue is the outline of the mask. On movers there should be no "
+        "larger a share of the contributions than they have of the pixels, if the network does not "
+        f'care for them.</p>{doubts}<figure><img alt="saliency" src="{picture}"></figure>'
+        + table(LOOK_HEADER, look.lines)
+    )
+
+
+def _cell(value: Mapping[str, Any], unit: str, signed: bool = False) -> str:
+    if value["value"] is None:
+        return number(None)
+    text = f"{value['value']:+.2f}" if signed else _short(value["value"])
+    space = "" if unit in ("", "°") else " "
+    if value["interval"] is None:
+        return f"{text}{space}{unit}"
+    low, high = value["interval"]
+    between = f"{low:+.2f} to {high:+.2f}" if signed else f"{_short(low)} to {_short(high)}"
+    return f"{text}{space}{unit}\n{between}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}"

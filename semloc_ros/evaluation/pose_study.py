@@ -1,0 +1,206 @@
+"""Do networks that regress poses need masks? Training and test with and without, and all numbers.
+
+Cimarelli et al. (AVSS 2019), section 5.2: UT/UT, UT/MT, MT/UT and MT/MT (unmasked or masked
+training / test). The paper has one network of each training; here are several, as their seeds make
+a difference too. Numbers are of the errors of all networks of a training together. Intervals are of
+a bootstrap that draws networks and blocks of neighbouring images (of several networks: two or three
+say little of all that could be trained, so intervals are rather too narrow). All four are drawn
+alike, so their differences have intervals of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from semloc_ros.config.pose_study import PoseStudyConfig
+from semloc_ros.errors import ConfigError, expected
+from semloc_ros.evaluation.intervals import blocks_of
+from semloc_ros.evaluation.pose_errors import COMBINATIONS, Study
+from semloc_ros.types import FloatArray
+
+KINDS = {"position": "m", "rotation": "°"}
+STATISTICS = ("median", "mean")
+FIRST = "UT/UT"  # what the others are held against
+_AT_ONCE = 4_000_000  # weights of a bootstrap in memory
+Number = dict[str, Any]  # "value" and "interval", lower and upper bound
+
+
+def judged(study: Study, config: PoseStudyConfig) -> Number:
+    """All numbers: `all` images, `groups` of them by masked share, and `correlation` (see there).
+
+    Of each: by combination and kind of error `median` and `mean` with their intervals, `against`
+    UT/UT the same of the differences; `by_model` the medians of each network alone; `in_first` as
+    the paper asks it: whether the median lies in the interval of UT/UT's.
+    """
+    weights = _Weights(study, config)
+    everything = np.ones(len(study.names), np.bool_)
+    found = {"images": len(study.names), "all": _numbers(study, weights, everything)}
+    found["groups"] = {
+        label: {"images": int(chosen.sum()), **_numbers(study, weights, chosen)}
+        for label, chosen in share_groups(study.masked_share, config.masked_shares).items()
+        if chosen.any()
+    }
+    found["correlation"] = _correlations(study, weights)
+    return found
+
+
+def share_groups(masked_share: FloatArray, bounds: str) -> dict[str, NDArray[np.bool_]]:
+    """Which images (N,) have how much masked: by the words for it, e.g. `5 to 15 %`; see
+    `share_bounds`."""
+    edges = share_bounds(bounds)
+    percent = [f"{100 * edge:g}" for edge in edges]
+    words = [f"0 to {percent[0]} %"]
+    words += [f"{low} to {high} %" for low, high in zip(percent, percent[1:], strict=False)]
+    group = np.digitize(masked_share, edges, right=True)
+    return {word: group == at for at, word in enumerate([*words, f"over {percent[-1]} %"])}
+
+
+def share_bounds(text: str) -> list[float]:
+    """Bounds from their words; ConfigError unless they are rising shares."""
+    try:
+        edges = [float(word) for word in text.split()]
+    except ValueError:
+        edges = []
+    if not edges or not all(a < b for a, b in zip([0.0, *edges], [*edges, 1.0], strict=True)):
+        raise ConfigError(expected("masked_shares", "rising numbers between 0 and 1", text))
+    return edges
+
+
+def doubts(study: Study) -> list[str]:
+    """What makes the comparison say little, in sentences."""
+    found = []
+    plain, masked = study.errors("UT/UT", "position"), study.errors("MT/UT", "position")
+    if any(np.array_equal(one, other) for one in plain for other in masked):
+        found.append("Networks trained with and without masks err alike to the last digit: in "
+                     "their training images nothing was masked.")  # fmt: skip
+    if not study.masked_share.any():
+        found.append("Nothing is masked in any test image.")
+    if min(len(plain), len(masked)) == 1:
+        found.append("With one network each, nothing tells what another seed would give.")
+    return found
+
+
+class _Weights:
+    """How often each draw of the bootstrap takes each image (R, N), and each of the networks of
+    each training (R, S)."""
+
+    def __init__(self, study: Study, config: PoseStudyConfig) -> None:
+        rng = np.random.default_rng(config.seed)
+        counts = [len(list(part)) for _, part in groupby(map(_folder, study.names))]
+        blocks = blocks_of(counts, config.block_images)
+        block_of = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+        self.tail = (1 - config.confidence) / 2
+        self.images = _drawn(rng, config.resamples, len(blocks))[:, block_of]
+        self.networks = {
+            masked: _drawn(rng, config.resamples, len(study.models(f"{word}/UT")))
+            for word, masked in (("UT", False), ("MT", True))
+        }
+
+    def bounds(self, drawn: FloatArray) -> list[float] | None:
+        """The interval of what was drawn (R,); None where no draw says anything."""
+        known = drawn[np.isfinite(drawn)]
+        if not len(known):
+            return None
+        return [float(one) for one in np.quantile(known, [self.tail, 1 - self.tail])]
+
+
+def _drawn(rng: np.random.Generator, resamples: int, count: int) -> NDArray[np.int64]:
+    return rng.multinomial(count, np.full(count, 1 / count), size=resamples)
+
+
+def _folder(name: str) -> str:
+    return str(PurePosixPath(name).parent)
+
+
+def _numbers(study: Study, weights: _Weights, chosen: NDArray[np.bool_]) -> Number:
+    found: Number = {}
+    drawn: dict[tuple[str, str, str], FloatArray] = {}
+    for combination, (trained, _) in COMBINATIONS.items():
+        found[combination] = {}
+        for kind in KINDS:
+            errors = study.errors(combination, kind)[:, chosen]
+            each = _statistics(errors, weights.networks[trained], weights.images[:, chosen])
+            values = {"median": float(np.median(errors)), "mean": float(errors.mean())}
+            drawn.update({(combination, kind, name): each[name] for name in STATISTICS})
+            found[combination][kind] = {
+                name: {"value": values[name], "interval": weights.bounds(each[name])}
+                for name in STATISTICS
+            } | {"by_model": [float(one) for one in np.median(errors, axis=1)]}
+    for combination in COMBINATIONS:
+        for kind in KINDS:
+            _hold_against(found, drawn, weights, combination, kind)
+    return found
+
+
+def _hold_against(
+    found: Number, drawn: Mapping[tuple[str, str, str], FloatArray], weights: _Weights,
+    combination: str, kind: str,
+) -> None:  # fmt: skip
+    """Add what differs from UT/UT."""
+    if combination == FIRST:
+        return
+    own, first = found[combination][kind], found[FIRST][kind]
+    own["against"] = {
+        name: {
+            "value": own[name]["value"] - first[name]["value"],
+            "interval": weights.bounds(drawn[combination, kind, name] - drawn[FIRST, kind, name]),
+        }
+        for name in STATISTICS
+    }
+    bounds = first["median"]["interval"]
+    own["in_first"] = bounds and bounds[0] <= own["median"]["value"] <= bounds[1]
+
+
+def _statistics(
+    errors: FloatArray, networks: NDArray[np.int64], images: NDArray[np.int64]
+) -> dict[str, FloatArray]:
+    """Median and mean (R,) of errors (S, N), in each draw as often as it takes the network (R, S)
+    times the image (R, N); NaN where nothing is taken."""
+    order = np.argsort(errors, axis=None)
+    ordered, last = errors.ravel()[order], errors.size - 1
+    medians, means = [], []
+    for rows in np.array_split(np.arange(len(images)), 1 + images.size * len(errors) // _AT_ONCE):
+        weights = networks[rows, :, None] * images[rows, None, :]
+        sums = np.cumsum(weights.reshape(len(rows), -1)[:, order], axis=1)
+        total = sums[:, -1]
+        lower = (2 * sums < total[:, None]).sum(axis=1)
+        upper = np.minimum((2 * sums <= total[:, None]).sum(axis=1), last)
+        with np.errstate(invalid="ignore"):
+            means.append((weights * errors).sum(axis=(1, 2)) / total)
+        median = (ordered[lower] + ordered[upper]) / 2
+        medians.append(np.where(total > 0, median, np.nan))
+    return {"median": np.concatenate(medians), "mean": np.concatenate(means)}
+
+
+def _correlations(study: Study, weights: _Weights) -> Number:
+    """By combination and kind: the rank correlation (Spearman) of masked share and error (mean of
+    the networks) over images; None where all are the same. Ranks are those of all images, in every
+    draw."""
+    shares = rankdata(study.masked_share)
+    found: Number = {}
+    for combination in COMBINATIONS:
+        found[combination] = {}
+        for kind in KINDS:
+            errors = rankdata(study.errors(combination, kind).mean(axis=0))
+            value = float(_pearson(shares, errors, np.ones((1, len(shares))))[0])
+            drawn = _pearson(shares, errors, weights.images)
+            found[combination][kind] = {
+                "value": value if np.isfinite(value) else None, "interval": weights.bounds(drawn),
+            }  # fmt: skip
+    return found
+
+
+def _pearson(a: FloatArray, b: FloatArray, weights: NDArray[Any]) -> FloatArray:
+    """Correlation (R,) of a and b (N,) by weights (R, N); NaN where one of them does not vary."""
+    share = weights / weights.sum(axis=1, keepdims=True)
+    left, right = a - (share @ a)[:, None], b - (share @ b)[:, None]
+    spread = (share * left**2).sum(axis=1) * (share * right**2).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((share * left * right).sum(axis=1) / np.sqrt(spread))

@@ -1,0 +1,140 @@
+"""Numbers of the study of pose networks, against what they are by hand and by other ways."""
+
+import numpy as np
+import pytest
+from pose_studies import SMALL, study_of
+from scipy.stats import spearmanr
+
+from semloc_ros.config.pose_study import PoseStudyConfig
+from semloc_ros.errors import ConfigError, DatasetError
+from semloc_ros.evaluation.pose_errors import (
+    COMBINATIONS,
+    Study,
+    Trial,
+    read_errors,
+    write_errors,
+)
+from semloc_ros.evaluation.pose_study import doubts, judged, share_bounds, share_groups
+
+
+def test_medians_and_means_are_those_of_all_networks_together():
+    study = study_of()
+    found = judged(study, SMALL)["all"]
+    for name in COMBINATIONS:
+        errors = study.errors(name, "rotation")
+        assert errors.shape == (3, 120)
+        numbers = found[name]["rotation"]
+        assert numbers["median"]["value"] == pytest.approx(np.median(errors))
+        assert numbers["mean"]["value"] == pytest.approx(errors.mean())
+        assert numbers["by_model"] == pytest.approx(np.median(errors, axis=1))
+        low, high = numbers["median"]["interval"]
+        assert low < numbers["median"]["value"] < high
+
+
+def test_the_bootstrap_is_what_drawing_networks_and_images_one_by_one_gives():
+    study = study_of(count=40)
+    config = PoseStudyConfig(resamples=4000, block_images=1)
+    found = judged(study, config)["all"]["UT/UT"]["position"]
+    errors, rng = study.errors("UT/UT", "position"), np.random.default_rng(1)
+    drawn = [
+        errors[rng.integers(3, size=3)][:, rng.integers(40, size=40)] for _ in range(4000)
+    ]
+    for name, of in (("median", np.median), ("mean", np.mean)):
+        expected = np.quantile([of(one) for one in drawn], [0.025, 0.975])
+        assert found[name]["interval"] == pytest.approx(expected, rel=0.03)
+
+
+def test_larger_blocks_of_neighbours_that_err_alike_make_wider_intervals():
+    slow = np.repeat(np.random.default_rng(0).lognormal(0, 0.7, 12), 10)
+    trials = [
+        Trial(f"{trained}{seed}", trained, tested, slow, slow)
+        for trained in (False, True) for seed in range(2) for tested in (False, True)
+    ]  # fmt: skip
+    study = Study(tuple(f"a/{row:03}" for row in range(120)), np.zeros(120), tuple(trials))
+    widths = []
+    for block in (1, 10):
+        config = PoseStudyConfig(resamples=300, block_images=block)
+        low, high = judged(study, config)["all"]["UT/UT"]["position"]["mean"]["interval"]
+        widths.append(high - low)
+    assert widths[1] > 2 * widths[0]
+
+
+def test_a_difference_is_found_image_by_image_that_the_intervals_alone_hide():
+    found = judged(study_of(factor=0.9), SMALL)["all"]["MT/MT"]["position"]
+    assert found["in_first"] is True
+    assert found["against"]["mean"]["interval"][1] < 0
+    first = judged(study_of(), SMALL)["all"]["UT/UT"]["position"]["mean"]["value"]
+    assert found["against"]["mean"]["value"] == pytest.approx(found["mean"]["value"] - first)
+    clear = judged(study_of(factor=0.5), SMALL)["all"]["MT/MT"]["position"]
+    assert clear["in_first"] is False
+    assert clear["against"]["median"]["interval"][1] < 0
+
+
+def test_groups_hold_the_images_of_their_masked_share_and_the_correlation_is_spearmans():
+    study = study_of()
+    numbers = judged(study, SMALL)
+    assert list(numbers["groups"]) == ["0 to 5 %", "5 to 15 %", "15 to 35 %", "over 35 %"]
+    assert sum(group["images"] for group in numbers["groups"].values()) == 120
+    chosen = (study.masked_share > 0.05) & (study.masked_share <= 0.15)
+    group = numbers["groups"]["5 to 15 %"]
+    assert group["images"] == chosen.sum()
+    errors = study.errors("UT/MT", "position")[:, chosen]
+    assert group["UT/MT"]["position"]["median"]["value"] == pytest.approx(np.median(errors))
+    rank = numbers["correlation"]["MT/UT"]["rotation"]
+    mean = study.errors("MT/UT", "rotation").mean(axis=0)
+    assert rank["value"] == pytest.approx(spearmanr(study.masked_share, mean).statistic)
+    assert 0 < rank["interval"][0] < rank["value"] < rank["interval"][1]
+
+
+def test_bounds_of_groups_and_bounds_that_are_none():
+    groups = share_groups(np.array([0.0, 0.05, 0.0501, 0.5, 0.9]), "0.05 0.5")
+    assert [row.tolist() for row in groups.values()] == [
+        [True, True, False, False, False], [False, False, True, True, False], [False] * 4 + [True],
+    ]  # fmt: skip
+    for text in ("", "0.5 0.2", "0.1 x", "0.0", "0.4 1.0"):
+        with pytest.raises(ConfigError, match="masked_shares: expected rising numbers"):
+            share_bounds(text)
+
+
+def test_what_makes_a_study_worthless_is_said():
+    assert doubts(study_of()) == []
+    (alike,) = doubts(study_of(same=True))
+    assert "nothing was masked" in alike
+    (single,) = doubts(study_of(seeds=1))
+    assert "one network" in single
+    study = study_of()
+    (bare,) = doubts(Study(study.names, 0 * study.masked_share, study.trials))
+    assert "any test image" in bare
+
+
+def test_errors_come_back_from_their_file(tmp_path):
+    study = study_of(count=7)
+    write_errors(study, tmp_path / "errors.csv")
+    found = read_errors(tmp_path / "errors.csv")
+    assert found.names == study.names
+    assert found.masked_share == pytest.approx(study.masked_share)
+    for name in COMBINATIONS:
+        assert found.models(name) == study.models(name)
+        assert found.errors(name, "rotation") == pytest.approx(study.errors(name, "rotation"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda lines: lines[1:], "expected the columns training"),
+        (lambda lines: [*lines[:3], "unmasked,a,masked,x.png,0.1,far,1"], "errors.csv:4: expected"),
+        (lambda lines: [*lines[:3], "both,a,masked,x.png,0.1,1,1"], "errors.csv:4: expected"),
+        (lambda lines: [*lines[:3], lines[3].rpartition(",")[0]], "errors.csv:4: expected"),
+        (lambda lines: lines[:-1], "expected the same images"),
+        (lambda lines: [one for one in lines if ",plain_0,masked" not in one], "same networks"),
+        (lambda lines: [one for one in lines if not one.startswith("masked")], "of MT"),
+        (lambda lines: [lines[0]], "of UT"),
+    ],
+)  # fmt: skip
+def test_broken_files_of_errors_are_one_line(tmp_path, change, said):
+    path = tmp_path / "errors.csv"
+    write_errors(study_of(count=5, seeds=2), path)
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+    with pytest.raises(DatasetError, match=said) as error:
+        read_errors(path)
+    assert "\n" not in str(error.value)
