@@ -240,6 +240,7 @@ def _batches(
     loader = DataLoader(
         Subset(program.samples(), drawn), batch_size=each // config.accumulate,
         num_workers=config.workers,
+        generator=torch.Generator(),  # of its own: it draws one number, whenever it begins
     )  # fmt: skip
     parts = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
     for _ in range(first, last):

@@ -6,6 +6,7 @@ import pytest
 from semloc_ros.datasets.cambridge import read_cambridge, recognize
 from semloc_ros.errors import DatasetError
 from semloc_ros.geometry import se3
+from semloc_ros.maps.nvm import read_nvm_views
 
 HEADER = "Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n"
 # name, focal length, quaternion, centre, radial distortion, 0
@@ -59,6 +60,27 @@ def test_a_real_camera_stands_upright_at_its_centre(folder):
     map_from_camera = se3.inverse(query.camera_from_map)
     assert np.allclose(map_from_camera[:3, 3], [-0.157816, -10.413150, 1.832074])
     assert np.allclose(map_from_camera[:3, 1], [-0.015836, 0.044984, -0.998862], atol=1e-5)  # down
+
+
+def test_the_poses_of_the_model_are_those_of_the_lists(folder):
+    """Both have the rotation world to camera, w first, and the camera's centre: the pose that must
+    come out is worked out here from a row of ShopFacade, whose camera stands upright."""
+    centre, wxyz = "-0.157816 -10.413150 1.832074", "0.712261 0.682691 -0.123193 0.106962"
+    (folder / "dataset_train.txt").write_text(f"{HEADER}seq1/frame00001.png {centre} {wxyz}\n")
+    line = f"seq1/frame00001.jpg\t1670.5 {wxyz} {centre} -0.0504 0"
+    (folder / "reconstruction.nvm").write_text(f"NVM_V3 \n\n1\n{line}\n\n0\n")
+    (listed,) = read_cambridge(folder).mapping
+    (modelled,) = read_nvm_views(folder / "reconstruction.nvm")
+    w, x, y, z = map(float, wxyz.split())
+    turn = np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip
+    wanted = se3.make_pose(turn, -turn @ np.array([float(one) for one in centre.split()]))
+    np.testing.assert_allclose(listed.camera_from_map, wanted, atol=2e-5)
+    np.testing.assert_allclose(modelled.camera_from_map, listed.camera_from_map, atol=1e-12)
+    assert modelled.calibration.fx == listed.camera.fx == 1670.5
 
 
 def test_an_image_that_the_model_lacks_gets_the_median_focal_length(folder, known_pose):
