@@ -36,6 +36,7 @@ from semloc_ros.nodes.status import quiet_publisher
 from semloc_ros.perception.dynamic_masks import DynamicSegmenter
 from semloc_ros.perception.mask_propagation import Carried, MaskPropagation
 from semloc_ros.perception.mask_shapes import finished
+from semloc_ros.perception.masked_images import without_dynamic
 from semloc_ros.perception.segmenter_process import SegmenterProcess
 
 NO_MASK, OLD_MASK = "no_mask", "old_mask"
@@ -155,9 +156,7 @@ class DynamicSegmenterNode(ImageNode):
             message.encoding = "16UC1"
             self._instances.publish(message)
         if self._masked_image.get_subscription_count() > 0:
-            masked = image.copy()
-            masked[mask > 0] = 0
-            self._masked_image.publish(messages.to_image(masked, header))
+            self._masked_image.publish(messages.to_image(without_dynamic(image, mask), header))
 
 
 def main() -> int:
