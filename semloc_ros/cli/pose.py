@@ -98,7 +98,7 @@ def saliency(
     import_module("captum")
     from semloc_ros.datasets.pose_views import masked_views, read_pose_views
     from semloc_ros.evaluation.pose_figures import saliency_figure
-    from semloc_ros.evaluation.pose_page import LOOK_HEADER, look_of
+    from semloc_ros.evaluation.pose_page import look_of
     from semloc_ros.evaluation.pose_runs import look
 
     if not model or not masks:
@@ -112,9 +112,12 @@ def saliency(
     except (OSError, ValueError) as error:
         wanted = "a picture that can be written"
         raise ConfigError(expected(f"--out {out}", wanted, error)) from None
-    _print_table(LOOK_HEADER, found.lines)
+    console = Console(soft_wrap=True, highlight=False)
+    for name, network, pixels, contributions, _, _, gap in found.lines:
+        told = f"movers {pixels} of the pixels, {contributions} of the contributions; gap {gap}"
+        console.print(f"{name}: {network}: {told}")
     for doubt in found.doubts:
-        Console().print(doubt, style="yellow")
+        console.print(doubt, style="yellow")
 
 
 def _training(preset: str, file: Path | None, given: Sequence[str]) -> PoseTrainingConfig:
@@ -248,8 +251,12 @@ def _report(
     out.mkdir(parents=True, exist_ok=True)
     write_metrics(numbers, out / "metrics.json")
     write_study(out / "report.html", found, numbers, config, look, architectures)
-    _print_table(*error_table(numbers["all"]))
+    header, rows = error_table(numbers["all"])
+    table = Table(*header[:-1], box=None)  # a terminal has no room for each network
+    for row in rows:
+        table.add_row(*row[:-1])
     console = Console()
+    console.print(table)
     for doubt in doubts(found):
         console.print(doubt, style="yellow", soft_wrap=True)
     console.print(verdict(numbers), soft_wrap=True, highlight=False)
@@ -267,13 +274,6 @@ def _chosen(views: list[PoseView], names: Sequence[str], count: int) -> list[Pos
         if name not in by_name:
             raise ConfigError(expected("--image", f"a name like {next(iter(by_name))}", name))
     return [by_name[name] for name in names]
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(*header, box=None)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
 
 
 @contextmanager

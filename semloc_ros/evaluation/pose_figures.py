@@ -114,12 +114,12 @@ def saliency_figure(rows: Sequence[SaliencyRow]) -> Figure:
     figure = Figure(figsize=size, dpi=110, layout="constrained")
     grid = figure.subplots(len(rows), 1 + len(titles), squeeze=False)
     for line, row in zip(grid, rows, strict=True):
-        line[0].imshow(row.image)
+        line[0].imshow(row.image, interpolation="none")
         line[0].set_ylabel(row.name, fontsize=7)
         for axes, title in zip(line[1:], titles, strict=True):
             weights = np.abs(row.maps[title])
             top = np.percentile(weights, _STRONGEST) or 1.0
-            axes.imshow(weights, vmin=0.0, vmax=top, cmap="inferno")
+            axes.imshow(weights, vmin=0.0, vmax=top, cmap="inferno", interpolation="none")
         for axes in line:
             _outline(axes, row.mask)
     for axes, title in zip(grid[0], ["image", *titles], strict=True):

@@ -43,7 +43,7 @@ PAPER = {
         "MT/UT": (1.13, 3.31, 1.40, 4.21), "MT/MT": (1.09, 3.12, 1.33, 4.20),
     },
 }  # fmt: skip
-LOOK_HEADER = (
+_LOOK_HEADER = (
     "image", "network", "movers of the pixels", "of the contributions", "sum", "pose changes by",
     "gap",
 )  # fmt: skip
@@ -73,7 +73,7 @@ def look_of(rows: Sequence[SaliencyRow], looks: Looks, largest_gap: float) -> Lo
                 f"{100 * one.share_on(row.mask):.1f} %", f"{one.contributions.sum():.3g}",
                 f"{one.change:.3g}", f"{100 * one.relative_gap:.1f} %",
             ])  # fmt: skip
-    doubt = f"{wide} of {len(lines)} maps miss what the pose changes by by more than "
+    doubt = f"{wide} of {len(lines)} maps miss the change of the pose by more than "
     doubt += f"{100 * largest_gap:g} %: more saliency.steps would help."
     return Look(rows, lines, [doubt] if wide else [])
 
@@ -202,7 +202,7 @@ def _saliency(look: Look) -> str:
         "metres, or in quaternions. Blue is the outline of the mask. On movers there should be no "
         "larger a share of the contributions than they have of the pixels, if the network does not "
         f'care for them.</p>{doubts}<figure><img alt="saliency" src="{picture}"></figure>'
-        + table(LOOK_HEADER, look.lines)
+        + table(_LOOK_HEADER, look.lines)
     )
 
 

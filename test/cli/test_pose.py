@@ -1,0 +1,124 @@
+"""`semloc pose`: one command from images to a report; faults are said before any training."""
+
+import json
+
+import pytest
+from pose_room import write_world
+from typer.testing import CliRunner
+
+pytest.importorskip("lightning_fabric")
+pytest.importorskip("captum")
+
+from semloc_ros.cli.main import app
+from semloc_ros.errors import ConfigError, DatasetError, ModelError, SemlocError
+
+TRAINING = [
+    "short_side=68", "width=64", "height=64", "training.iterations=2", "training.batch=4",
+    "training.validate_every=2", "training.threads=1", "training.accelerator=cpu",
+]  # fmt: skip
+QUICK = ["saliency.steps=2", "saliency.samples=1", "pictures=1", "resamples=100"]
+
+
+def run(*words):
+    done = CliRunner().invoke(app, ["pose", *map(str, words)])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def settings(name, values):
+    return [word for value in values for word in (name, value)]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return write_world(tmp_path_factory.mktemp("pose") / "room", 16)
+
+
+@pytest.fixture(scope="module")
+def done(world, tmp_path_factory):
+    out = tmp_path_factory.mktemp("study") / "out"
+    told = run(
+        "study", world / "frames" / "evening", "--train", world / "frames" / "mapping",
+        "--masks", "truth", "--seeds", "0 3", "--out", out, *settings("--train-set", TRAINING),
+        *settings("--set", QUICK),
+    )  # fmt: skip
+    return out, told
+
+
+def test_networks_are_trained_tested_and_reported_by_one_command(done):
+    out, told = done
+    models = sorted(path.stem for path in (out / "models").glob("*.safetensors"))
+    assert models == ["masked_0", "masked_3", "unmasked_0", "unmasked_3"]
+    numbers = json.loads((out / "metrics.json").read_text())
+    assert numbers["images"] == 4
+    assert len(numbers["all"]["MT/UT"]["position"]["by_model"]) == 2
+    rows = (out / "errors.csv").read_text().splitlines()
+    assert len(rows) == 1 + 4 * 2 * 4
+    page = (out / "report.html").read_text()
+    assert "masked_0, position" in page and page.count("<img") == 4
+    for name in ("UT/UT", "UT/MT", "MT/UT", "MT/MT", "report.html"):
+        assert name in told
+
+
+def test_errors_and_models_are_judged_again_without_training(done, world, tmp_path):
+    out, _ = done
+    first = json.loads((out / "metrics.json").read_text())
+    run("study", "--errors", out / "errors.csv", "--out", tmp_path / "a", "--set", "resamples=100")
+    assert json.loads((tmp_path / "a" / "metrics.json").read_text())["all"]["MT/MT"]["position"][
+        "by_model"
+    ] == pytest.approx(first["all"]["MT/MT"]["position"]["by_model"])
+    models = settings("--model", [out / "models" / f"{one}.safetensors"
+                                  for one in ("unmasked_0", "masked_3")])  # fmt: skip
+    run("study", world / "frames" / "evening", "--masks", "truth", *models, "--out", tmp_path / "b",
+        "--set", "pictures=0", "--set", "resamples=100")  # fmt: skip
+    again = json.loads((tmp_path / "b" / "metrics.json").read_text())["all"]
+    assert again["UT/MT"]["rotation"]["by_model"] == pytest.approx(
+        first["all"]["UT/MT"]["rotation"]["by_model"][:1], rel=1e-4
+    )
+
+
+def test_saliency_of_an_image_is_drawn(done, world, tmp_path):
+    out, _ = done
+    models = settings("--model", [out / "models" / f"{one}.safetensors"
+                                  for one in ("unmasked_0", "masked_0")])  # fmt: skip
+    base = ["saliency", world / "frames" / "evening", "--masks", "truth", *models,
+            *settings("--set", ["steps=2", "samples=1"])]  # fmt: skip
+    told = run(*base, "--image", "left/000002.png", "--out", tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert "left/000002.png" in told and "left/000001.png" not in told
+    with pytest.raises(ConfigError, match="--image: expected a name like left/000000.png"):
+        run(*base, "--image", "x.png", "--out", tmp_path / "b.png")
+    with pytest.raises(ConfigError, match="a picture that can be written"):
+        run(*base, "--images", 1, "--out", tmp_path / "b.what")
+
+
+@pytest.mark.parametrize(
+    ("words", "fault", "said"),
+    [
+        ([], ConfigError, "TEST: expected folders of test images"),
+        (["{evening}"], ConfigError, "--masks: expected truth, a folder or a model"),
+        (["{evening}", "--masks", "truth"], ModelError, "some without, got none"),
+        (["{evening}", "--errors", "x.csv"], ConfigError, "--errors: expected no images"),
+        (["{evening}", "--masks", "truth", "--train", "{world}"], DatasetError, "no images that"),
+        (["{evening}", "--masks", "truth", "--train", "{mapping}", "--seeds", "1 1"], ConfigError,
+         "--seeds: expected different numbers"),
+        (["{evening}", "--masks", "truth", "--preset", "big"], ConfigError, "--preset: expected"),
+        (["{evening}", "--masks", "truth", "--set", "masked_shares=0.5 0.2"], ConfigError,
+         "rising"),
+        (["--errors", "nowhere.csv"], DatasetError, "nowhere.csv: expected a readable table"),
+    ],
+)  # fmt: skip
+def test_faults_are_said_in_one_line_before_anything_is_trained(
+    world, tmp_path, words, fault, said
+):
+    places = {
+        "evening": world / "frames" / "evening", "mapping": world / "frames" / "mapping",
+        "world": world,
+    }  # fmt: skip
+    out = tmp_path / "out"
+    with pytest.raises(SemlocError, match=said) as error:
+        run("study", *(word.format(**places) for word in words), "--out", out)
+    assert type(error.value) is fault and "\n" not in str(error.value)
+    assert not (out / "models").exists()
