@@ -12,6 +12,9 @@ from semloc_ros.geometry import se3
 from semloc_ros.networks.pose_regression import PoseNetwork
 from semloc_ros.types import FloatArray
 
+_TURNS = 180  # that are tried, over half a turn
+_SQUARE = 0.1  # cosines of quaternions that count as square to each other: within 12 degrees
+
 
 class PoseLosses(nn.Module):
     """A pose network and the log weights of its two losses, which are learned with it (Kendall and
@@ -49,18 +52,25 @@ def targets(map_from_camera: FloatArray, offset: FloatArray) -> NDArray[np.float
     """What a network should say of N poses (N, 4, 4): (N, 7), see `PoseNetwork`.
 
     A quaternion and its negative are one rotation, which equation 3 does not know: of the two the
-    one counts that is on the side of the mean of all N, whose w is not negative. With w >= 0 for
-    each by itself, two cameras that look nearly the same way could have opposite truths.
+    one counts that is on a side of all N together (`side_of`). With w >= 0 for each by itself, many
+    cameras that look nearly the same way can have opposite truths.
     """
     positions, quaternions = se3.to_quaternion_xyzw(map_from_camera)
-    sides = np.sign(quaternions @ mean_quaternion(quaternions))
-    quaternions = quaternions * np.where(sides < 0, -1.0, 1.0)[:, None]
+    sides = np.where(quaternions @ side_of(quaternions) < 0, -1.0, 1.0)
+    quaternions = quaternions * sides[:, None]
     return np.concatenate([positions - offset, quaternions], 1).astype(np.float32)
 
 
-def mean_quaternion(quaternions: FloatArray) -> FloatArray:
-    """The mean (4,) of unit quaternions (N, 4) whose signs do not count (Markley et al., "Averaging
-    Quaternions", 2007); its w, the last number, is not negative."""
+def side_of(quaternions: FloatArray) -> FloatArray:
+    """The unit quaternion (4,) that is square to as few of the unit quaternions (N, 4) as can be:
+    halves of space meet where the fewest cameras look. Its w, the last number, is not negative.
+
+    It is sought among turns in the plane that has most of them: that of all upright cameras. Where
+    they look all ways around alike, there is no good one.
+    """
     _, axes = np.linalg.eigh(quaternions.T @ quaternions)
-    mean = axes[:, -1]
-    return np.asarray(mean if mean[3] >= 0 else -mean)
+    angles = np.linspace(0.0, np.pi, _TURNS, endpoint=False)[:, None]
+    tried = np.cos(angles) * axes[:, -1] + np.sin(angles) * axes[:, -2]
+    square = np.exp(-0.5 * (tried @ quaternions.T / _SQUARE) ** 2).sum(1)
+    best = tried[int(np.argmin(square))]
+    return np.asarray(best if best[3] >= 0 else -best)

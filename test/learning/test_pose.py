@@ -22,7 +22,7 @@ from semloc_ros.datasets.pose_views import masked_views, read_pose_views  # noqa
 from semloc_ros.errors import ConfigError, DatasetError  # noqa: E402
 from semloc_ros.geometry import se3  # noqa: E402
 from semloc_ros.learning.pose import pose_errors, poses_from  # noqa: E402
-from semloc_ros.learning.pose_losses import PoseLosses, mean_quaternion, targets  # noqa: E402
+from semloc_ros.learning.pose_losses import PoseLosses, side_of, targets  # noqa: E402
 from semloc_ros.learning.pose_programs import PoseData, read_pose_split, train_pose  # noqa: E402
 from semloc_ros.learning.pose_samples import (  # noqa: E402
     PosePictures,
@@ -106,7 +106,15 @@ def test_neighbouring_views_have_neighbouring_quaternions() -> None:
     assert np.linalg.norm(np.diff(found, axis=0), axis=1).max() < 0.05
     np.testing.assert_allclose(np.abs(found), np.abs(plain), atol=1e-6)
     middle = se3.to_quaternion_xyzw(looking(np.array([-90.0])))[1][0]
-    np.testing.assert_allclose(np.abs(mean_quaternion(plain) @ middle), 1)
+    assert np.abs(side_of(plain) @ middle) > 0.99 and side_of(plain)[3] >= 0
+
+
+@pytest.mark.parametrize("gap", [-90.0, 20.0, 75.0, 160.0])
+def test_the_cut_is_where_nobody_looks(gap: float) -> None:
+    """Cameras that look nearly all ways around, and not 20 degrees to either side of one."""
+    found = targets(looking(gap + np.arange(20.0, 341.0, 5.0)), np.zeros(3))[:, 3:]
+    assert np.linalg.norm(np.diff(found, axis=0), axis=1).max() < 0.05
+    assert found[0] @ found[-1] < -0.9  # on the two sides of the gap
 
 
 def test_targets_and_poses_are_each_others_inverse() -> None:
