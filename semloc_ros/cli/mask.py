@@ -55,7 +55,7 @@ def mask(
         raise ConfigError(expected("--polarity", " or ".join(_POLARITIES), polarity))
     config = from_mapping(DynamicConfig, parse_assignments(set_))
     found = _images(source, topic, pattern)
-    _check_apart(source, (out, overlays, instances))
+    _check_apart(source, {"--out": out, "--overlays": overlays, "--instances": instances})
     segmenter = load_dynamic(model, config)
     files = _Files(out, polarity, overlays, instances, config)
     with Progress(console=Console(stderr=True)) as bar:
@@ -79,11 +79,11 @@ def _images(source: Path, topic: str, pattern: str) -> Mapping[str, ReadImage]:
     return named_images(source, topic, pattern)
 
 
-def _check_apart(source: Path, folders: tuple[Path | None, ...]) -> None:
+def _check_apart(source: Path, folders: Mapping[str, Path | None]) -> None:
     """Masks among the images would be masked the next time, or overwrite them."""
-    for folder in folders:
+    for option, folder in folders.items():
         if folder is not None and source.resolve() in (folder.resolve(), *folder.resolve().parents):
-            raise ConfigError(expected("--out", f"a folder outside of {source}", str(folder)))
+            raise ConfigError(expected(option, f"a folder outside of {source}", str(folder)))
 
 
 class _Files:

@@ -153,9 +153,9 @@ def test_faults_of_input_are_named(network: Path, images: Path, tmp_path: Path):
     assert "mine.yaml: expected a folder, a bag or a video" in fault(tmp_path / "mine.yaml", *words)
     assert "expected images (*.bmp), got none" in fault(images, *words, "--pattern", "*.bmp")
     assert "--polarity: expected dynamic or static" in fault(images, *words, "--polarity", "white")
-    assert "--out: expected a folder outside of" in fault(
-        images, "--model", network, "--out", images / "masks"
-    )
+    for option in ("--out", "--overlays", "--instances"):
+        line = f"{option}: expected a folder outside of"
+        assert line in fault(images, *words, option, images / "masks")
     assert "scor: unknown" in fault(images, *words, "--set", "scor=0.5")
     assert "none.onnx: expected" in fault(images, "--model", "none.onnx", "--out", tmp_path / "out")
     cv2.imwrite(str(images / "left/0.bmp"), picture(1))
