@@ -48,14 +48,19 @@ class Masks:
 def masks_of_folder(folder: Path) -> Masks:
     """Masks that are files, PNG of one channel, 0 = static, all else dynamic: that of an image
     a/b.jpg is FOLDER/a/b.png, or FOLDER/STAMP.png with its nanoseconds. MapError, when one is
-    read, for a file that is absent or no such PNG."""
-    return Masks(lambda image, pixels: _read(folder, image), f"folder {folder.name}")
+    read, for a file that is absent or no such PNG, and for a STAMP.png that two images would share,
+    as those of two cameras."""
+    shared: dict[Path, str] = {}  # files of stamps, and the image that each is of
+    return Masks(lambda image, pixels: _read(folder, image, shared), f"folder {folder.name}")
 
 
-def _read(folder: Path, image: PosedImage) -> Mask:
-    by_name = folder / f"{PurePath(image.name).with_suffix('')}.png"
+def _read(folder: Path, image: PosedImage, shared: dict[Path, str]) -> Mask:
+    path = folder / f"{PurePath(image.name).with_suffix('')}.png"
     by_stamp = folder / f"{image.stamp_ns}.png"
-    path = by_stamp if by_stamp.is_file() and not by_name.is_file() else by_name
+    if by_stamp.is_file() and not path.is_file():
+        path, first = by_stamp, shared.setdefault(by_stamp, image.name)
+        if first != image.name:
+            raise MapError(expected(str(path), f"the mask of {image.name}", f"that of {first}"))
     mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
     if mask is None:
         reason = "not readable" if path.exists() else "no such file"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -86,6 +88,21 @@ def test_files_are_found_by_name_or_stamp(name, session, tmp_path):
     cv2.imwrite(str(tmp_path / name.format(stamp=image.stamp_ns)), stored)
     found = masks_of_folder(tmp_path).of(image, pixels, Workspace(tmp_path / "work"))
     assert np.array_equal(found, np.where(stored > 0, 255, 0))
+
+
+def test_two_cameras_share_no_mask_of_a_stamp(session, tmp_path):
+    left = session.images[0]
+    right = replace(left, name="right/view0.png")
+    cv2.imwrite(str(tmp_path / f"{left.stamp_ns}.png"), np.zeros((480, 640), np.uint8))
+    masks = masks_of_folder(tmp_path)
+    for _ in range(2):
+        assert not masks.read(left, left.read()).any()
+    line = rf"{left.stamp_ns}.png: expected the mask of right/view0.png, got that of view0.png$"
+    with pytest.raises(MapError, match=line):
+        masks.read(right, right.read())
+    (tmp_path / "right").mkdir()
+    cv2.imwrite(str(tmp_path / "right/view0.png"), np.ones((480, 640), np.uint8))
+    assert masks.read(right, right.read()).all(), "one of its own"
 
 
 @pytest.mark.parametrize(
