@@ -19,6 +19,7 @@ from semloc_ros.nodes import messages
 _QUEUED = 30  # images of a kind; beyond, the oldest is lost
 _MASKS = 60
 _FLOW_S = 2.0  # without a mask for longer, none is waited for
+_BACK_NS = 1_000_000_000  # masks whose stamps fall by more begin anew, as those of a bag that loops
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,14 @@ class MaskJoin:
         self.lost = 0  # as they came faster than they went
 
     def add_mask(self, message: Image) -> None:
-        """Keep the mask of the images of its stamp."""
+        """Keep the mask of the images of its stamp. Where stamps fall back without a jump of the
+        clock, the masks of before are forgotten: the later ones would say that none is to come."""
+        stamp = messages.stamp_ns(message.header.stamp)
         with self._changed:
-            self._masks[messages.stamp_ns(message.header.stamp)] = message
+            if stamp < max(self._masks, default=stamp) - _BACK_NS:
+                self._masks.clear()
+                self._before.clear()
+            self._masks[stamp] = message
             if len(self._masks) > _MASKS:
                 self._masks.popitem(last=False)
             self._came_s = time.monotonic()

@@ -107,6 +107,21 @@ def test_what_does_not_fit_is_lost_and_counted(join):
     assert taken(join) == (105, 0)
 
 
+def test_stamps_that_fall_back_begin_anew():
+    looped = MaskJoin()
+    for ms in (5000, 8000, 7500):  # late by half a second is no loop
+        looped.add_mask(message(ms))
+    looped.add("image", message(5000))
+    assert taken(looped) == (5000, 5000)
+    looped.add_mask(message(6900))
+    looped.add("image", message(7000))
+    assert taken(looped) is None, "a mask may still come"
+    looped.add_mask(message(7000))
+    assert taken(looped) == (7000, 7000)
+    looped.add("image", message(8000))
+    assert taken(looped, wait_s=0.0) == (8000, 0), "that of before is gone"
+
+
 def test_clear_forgets_all(join):
     join.add("image", message(100))
     join.add_mask(message(100))
