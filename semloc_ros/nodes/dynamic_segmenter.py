@@ -35,7 +35,7 @@ from semloc_ros.nodes.running import run
 from semloc_ros.nodes.status import quiet_publisher
 from semloc_ros.perception.dynamic_masks import DynamicSegmenter
 from semloc_ros.perception.mask_propagation import Carried, MaskPropagation
-from semloc_ros.perception.mask_shapes import finished
+from semloc_ros.perception.mask_shapes import finished, left_out
 from semloc_ros.perception.masked_images import without_dynamic
 from semloc_ros.perception.segmenter_process import SegmenterProcess
 
@@ -67,6 +67,7 @@ class DynamicSegmenterNode(ImageNode):
         self._network: Loop | None = None
         self._network_ms: float | None = None
         self._network_fault = ""
+        self._objects_left_out = 0
         self._options = NodeParameters(
             self, DynamicSegmenterNodeConfig, lambda: self._segmenter is not None
         )
@@ -98,7 +99,7 @@ class DynamicSegmenterNode(ImageNode):
 
     def _begin(self) -> None:
         self._propagation = MaskPropagation(self._options.config.propagation)
-        self._network_ms, self._network_fault = None, ""
+        self._network_ms, self._network_fault, self._objects_left_out = None, "", 0
         self._network = Loop(self, partial(self._network_turn, self._propagation))
         super()._begin()
         self._network.start()
@@ -111,12 +112,14 @@ class DynamicSegmenterNode(ImageNode):
             return
         began = time.monotonic()
         try:
-            found = finished(segmenter.segment(seen.image), config.dynamic)
+            found = segmenter.segment(seen.image)
+            used = finished(found, config.dynamic)
         except SemlocError as error:
             self._network_fault = str(error)
             return
         self._network_ms, self._network_fault = (time.monotonic() - began) * 1e3, ""
-        propagation.give(seen, found.numbers)
+        self._objects_left_out = left_out(found, used)
+        propagation.give(seen, used.numbers)
 
     def _work(self, image: NDArray[np.uint8], header: Header) -> Mapping[str, object]:
         """The quick thread: the mask of each image."""
@@ -129,6 +132,7 @@ class DynamicSegmenterNode(ImageNode):
         return {
             "model": segmenter.name, "age_s": carried.age_s,
             "masked_fraction": cv2.countNonZero(mask) / mask.size,
+            "objects_left_out": self._objects_left_out,
             "network_ms": self._network_ms, "network_fault": self._network_fault,
         }  # fmt: skip
 

@@ -49,6 +49,21 @@ def finished(instances: Instances, config: DynamicConfig) -> Instances:
     return _wider(_capped(instances, config.mask_max_fraction), config.dilation)
 
 
+def left_out(found: Instances, used: Instances) -> int:
+    """How many objects have pixels in `found` and none in what `finished` made of it: the cap takes
+    all of an object, and the margin nothing."""
+    before, after = (_present(one) for one in (found, used))
+    return int(np.count_nonzero(before & ~after))
+
+
+def _present(instances: Instances) -> NDArray[np.bool_]:
+    """(65536,): which numbers of objects some pixel has."""
+    present = np.zeros(UNSURE + 1, np.bool_)
+    present[instances.numbers] = True
+    present[[0, UNSURE]] = False
+    return present
+
+
 def _capped(instances: Instances, most: float) -> Instances:
     """The objects of the lowest scores go first, and of equal scores together: there is nothing to
     choose by, and a semantic network that sees everything move has lost its way."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from semloc_ros.config import DynamicConfig
-from semloc_ros.perception.mask_shapes import composed, finished, parts_of
+from semloc_ros.perception.mask_shapes import composed, finished, left_out, parts_of
 from semloc_ros.types import UNSURE, Instances
 
 
@@ -68,6 +68,20 @@ def test_above_the_cap_the_lowest_scores_go_first(most: float, left: set[int]) -
 def test_of_a_semantic_mask_above_the_cap_nothing_is_left() -> None:
     config = DynamicConfig(mask_max_fraction=0.5, dilation=0.0)
     assert not finished(three((1, 1, 1)), config).mask.any()
+
+
+@pytest.mark.parametrize(("most", "count"), [(0.6, 0), (0.59, 1), (0.39, 2), (0.2, 3)])
+def test_what_the_cap_leaves_out_is_counted(most: float, count: int) -> None:
+    found = three((0.8, 0.7, 0.9))
+    found.numbers[9] = UNSURE
+    used = finished(found, DynamicConfig(mask_max_fraction=most, dilation=0.1))
+    assert left_out(found, used) == count
+
+
+def test_an_object_without_pixels_was_not_left_out() -> None:
+    found = three((0.8, 0.7, 0.9))
+    found.numbers[1:3] = 3  # the second is under the third
+    assert left_out(found, finished(found, DynamicConfig(mask_max_fraction=0.6))) == 0
 
 
 def test_masks_are_wider_by_a_share_of_the_width() -> None:

@@ -95,8 +95,16 @@ def test_masks_have_the_images_stamp_frame_and_size(start):
     last = rig.last()
     assert last["model"] == "fake" and 0.0 <= float(last["age_s"]) < 1.5
     assert float(last["masked_fraction"]) == pytest.approx(0.125)
+    assert last["objects_left_out"] == "0"
     assert float(last["network_ms"]) >= 0 and float(last["latency_ms"]) > 0
     assert rig.statuses[-1].level == DiagnosticStatus.OK
+
+
+def test_what_the_cap_leaves_out_is_said(start):
+    rig = start(FakeSegmenter(), **{"dynamic.mask_max_fraction": 0.1}).ready()
+    rig.until(lambda: rig.masks and rig.says("ok"), every=rig.send)
+    assert not messages.image_from(rig.masks[-1]).any()
+    assert rig.last()["objects_left_out"] == "1"
 
 
 def test_every_image_has_a_mask_while_the_network_is_slow(start):
