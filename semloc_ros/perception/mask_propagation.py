@@ -68,11 +68,6 @@ class MaskPropagation:
         self._asked: Seen | None = None  # what the network works on
         self._shown: Seen | None = None  # what it found last, with its objects
 
-    def reset(self) -> None:
-        """Forget all images and masks; what a network works on now will be no use."""
-        with self._changed:
-            self._forget()
-
     def add(self, image: NDArray[np.uint8], stamp_ns: int) -> None:
         """The next image (H, W, 3) RGB or (H, W) uint8. One of another size, or of an earlier time,
         has nothing to do with those before. InputError if it is too small."""

@@ -93,7 +93,7 @@ def test_an_image_is_taken_once_and_waited_for():
     assert propagation.take(0.0) is None
 
 
-@pytest.mark.parametrize("what", ["size", "stamp", "reset"])
+@pytest.mark.parametrize("what", ["size", "stamp"])
 def test_what_starts_afresh_leaves_no_mask_and_takes_no_late_one(what):
     propagation = MaskPropagation()
     played(propagation, [0, 1, 2])
@@ -102,10 +102,8 @@ def test_what_starts_afresh_leaves_no_mask_and_takes_no_late_one(what):
     late = propagation.take(0.0)
     if what == "size":
         propagation.add(scene(4, width=320)[0], 4 * STEP_NS)
-    elif what == "stamp":
-        played(propagation, [1])
     else:
-        propagation.reset()
+        played(propagation, [1])
     assert propagation.carried() is None
     assert not propagation.give(late, scene(3)[1]) and propagation.carried() is None
 
