@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,15 +186,20 @@ def _train(
 ) -> list[Path]:  # fmt: skip
     """One network without masks and one with for each seed; their files."""
     from semloc_ros.learning.pose_programs import PoseData, train_pose
+    from semloc_ros.learning.programs import Origin
 
-    files = []
+    origin, files = Origin(" ".join(["semloc", *sys.argv[1:]])), []
     for seed in seeds:
         for word, used in (("unmasked", ""), ("masked", masks)):
             path = out / "models" / f"{word}_{seed}.safetensors"
             data = PoseData(folders, (), used, out / "masks")
             with Progress(console=Console(stderr=True), transient=True) as bar:
                 task = bar.add_task(path.stem, total=None)
-                found = train_pose(data, options, path, seed, start, tell=_Teller(bar, task))
+                made = bar.add_task("masks", total=None, visible=used not in ("", "truth"))
+                found = train_pose(
+                    data, options, path, seed, start, origin, _Teller(bar, task),
+                    partial(bar.advance, made),
+                )  # fmt: skip
             Console().print(
                 f"{path}: score {found['best_score']:.3f} at iteration "
                 f"{found['best_iteration']:.0f}", highlight=False, soft_wrap=True,
