@@ -1,5 +1,7 @@
 """Integrated gradients and SmoothGrad against the equations of the paper, computed here."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("captum")
 
 from semloc_ros.config.pose_study import SaliencyConfig  # noqa: E402
-from semloc_ros.errors import InputError  # noqa: E402
+from semloc_ros.errors import EnvironmentFault, InputError  # noqa: E402
 from semloc_ros.networks.images import IMAGENET  # noqa: E402
 from semloc_ros.perception.saliency import Saliency, baseline_planes, saliency  # noqa: E402
 
@@ -117,6 +119,12 @@ def test_faults_are_one_line():
         saliency(lambda x: x.flatten(1), image, "position", IMAGENET, STILL)
     with pytest.raises(InputError, match="another position than the baseline's"):
         saliency(lambda x: 0 * x.flatten(1)[:, :7] + 1, image, "position", IMAGENET, STILL)
+
+
+def test_without_captum_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "captum.attr", None)
+    with pytest.raises(EnvironmentFault, match=r"pip install 'semloc_ros\[pose\]'"):
+        saliency(Net(True), planes(), "position", IMAGENET, STILL)
 
 
 def test_a_map_without_anything_has_no_shares():
