@@ -68,7 +68,7 @@ export PYTHONPATH := $(CURDIR):$(PYTHONPATH)
 
 $(STAMPS)/package: $(STAMPS)/venv $(INSTALLED_FILES)
 	$(BIN)/python -c 'import cv2' 2>/dev/null || $(PIP) install opencv-python-headless
-	$(PIP) install '$(NUMPY)' -e '.[datasets,demo,masks,onnx,torch,test]'
+	$(PIP) install '$(NUMPY)' -e '.[datasets,demo,masks,onnx,pose,torch,test]'
 	@touch $@
 
 else
@@ -77,7 +77,7 @@ $(STAMPS)/requirements: $(STAMPS)/venv constraints.txt setup.cfg pip_ros/require
 	@echo "== packages from PyPI (a few minutes the first time)"
 	$(PIP) install -c constraints.txt setuptools wheel
 	$(PIP) install -c constraints.txt -r pip_ros/requirements.txt
-	$(PIP) install -c constraints.txt --no-build-isolation -e '.[opencv,datasets,demo,masks,onnx,torch,test]'
+	$(PIP) install -c constraints.txt --no-build-isolation -e '.[opencv,datasets,demo,masks,onnx,pose,torch,test]'
 	@touch $@
 
 $(STAMPS)/pip_ros: $(STAMPS)/requirements $(shell find pip_ros -type f -not -name '*.pyc')
