@@ -24,8 +24,6 @@ With `inject` the topics go through the node fault_injector first, which puts fa
     ros2 launch semloc_ros localize.launch.py map:=/maps/office inject:="drop=0.2 blackout@10=3s"
 """
 
-from pathlib import Path
-
 import yaml
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
@@ -41,7 +39,17 @@ from semloc_ros.config import (
     PlaceRetrieverNodeConfig,
 )
 from semloc_ros.evaluation.faults import parse_faults
-from semloc_ros.options import describe, help_line
+from semloc_ros.nodes.launching import (
+    arguments_of,
+    common_arguments,
+    given_in,
+    log_level,
+    optional,
+    parameters,
+    sim_time,
+    values_of,
+)
+from semloc_ros.options import describe
 
 OPTIONS = list(describe(LocalizerNodeConfig))
 LABELLER = list(describe(LabellerConfig, "labeller."))
@@ -65,6 +73,7 @@ RETRIEVER = [
     for one in describe(PlaceRetrieverNodeConfig)
     if one.name.startswith("retriever.") and one.name != PLACES_MODELS
 ]
+TRANSPORT = [one for one in OPTIONS if one.name == "image_transport"]
 # what the place retriever and the localizer are told alike
 SHARED = ("map", "map_frame", "image_transport", "odometry", "odom_frame", "base_frame")
 
@@ -77,51 +86,34 @@ def generate_launch_description():
 
 def arguments():
     """All arguments; an empty one is one that was not given."""
-    for one in OPTIONS:
-        yield optional(one.name, f"{help_line(one)}; {one.default!r} if not given")
+    yield from arguments_of(OPTIONS)
     for argument, name in TOPICS.items():
         yield optional(argument, f"topic to take for {name}")
     yield optional("labels_model", "label images by this model: a name in models/, or a file")
-    for one in LABELLER:
-        yield optional(one.name, f"labels_model: {help_line(one)}; {one.default!r} if not given")
+    yield from arguments_of(LABELLER, only_with="labels_model")
     yield optional("masks_model", "mask what moves by this model: a name in models/, or a file")
-    for one in MASKER:
-        yield optional(one.name, f"masks_model: {help_line(one)}; {one.default!r} if not given")
+    yield from arguments_of(MASKER, only_with="masks_model")
     yield optional("places_model", "find places by these models: names in models/ or files, A,B")
-    for one in RETRIEVER:
-        yield optional(one.name, f"places_model: {help_line(one)}; {one.default!r} if not given")
+    yield from arguments_of(RETRIEVER, only_with="places_model")
     yield optional("inject", "faults that the topics get on their way, as drop=0.2 kidnap@40s")
     yield optional("clock_topic", "with inject: where the time comes from that goes on to /clock")
-    yield optional("config", "yaml file of parameters that replace those of the package")
+    yield from common_arguments("yaml file of parameters that replace those of the package")
     yield optional("camera_info_listeners", "with inject: how many are waited for")
-    yield optional("use_sim_time", "true: time comes from /clock")
-    yield optional("namespace", "namespace of the node and its topics")
-    yield optional("log_level", "debug, info, warn or error")
     yield DeclareLaunchArgument("rviz", default_value="false", description="also start RViz")
-
-
-def optional(name, description):
-    return DeclareLaunchArgument(name, default_value="", description=description)
-
-
-def arguments_of(context):
-    """What was given, by name."""
-    return {name: value for name, value in context.launch_configurations.items() if value != ""}
 
 
 def localizer(context):
     """The node, with what was given and nothing else."""
-    given = arguments_of(context)
-    level = ["--log-level", given["log_level"]] if "log_level" in given else None
+    given = given_in(context)
     return [
         Node(
             package="semloc_ros",
             executable="localizer",
             name="localizer",
             namespace=given.get("namespace", ""),
-            parameters=[package_file("config", "localize.yaml"), *parameters(given)],
+            parameters=[package_file("config", "localize.yaml"), *parameters(OPTIONS, given)],
             remappings=list(faulty() if "inject" in given else topics(given)),
-            ros_arguments=level,
+            ros_arguments=log_level(given),
             output="screen",
             emulate_tty=True,
             on_exit=Shutdown(reason="the localizer has ended"),
@@ -141,38 +133,32 @@ def topics(given):
 
 
 def segmenter(context):
-    """What labels the images, as they are before any fault, where a model is given."""
-    given = arguments_of(context)
-    if "labels_model" not in given:
-        return []
-    refuse_both(given, "labels", "labels_model")
-    values = {one.name: value(one, given[one.name]) for one in LABELLER if one.name in given}
-    if "image_transport" in given:
-        values["image_transport"] = given["image_transport"]
-    return beside("fgsn_segmenter", given, {**values, "model": given["labels_model"]}, ("image",))
+    """What labels the images, where a model is given."""
+    return of_images("fgsn_segmenter", given_in(context), "labels", "labels_model", LABELLER)
 
 
 def masker(context):
-    """What masks the images, as they are before any fault, where a model is given."""
-    given = arguments_of(context)
-    if "masks_model" not in given:
+    """What masks the images, where a model is given."""
+    return of_images("dynamic_segmenter", given_in(context), "mask", "masks_model", MASKER)
+
+
+def of_images(executable, given, kind, model, options):
+    """The node that makes what is called `kind` of the images, as they are before any fault."""
+    if model not in given:
         return []
-    refuse_both(given, "mask", "masks_model")
-    values = {one.name: value(one, given[one.name]) for one in MASKER if one.name in given}
-    if "image_transport" in given:
-        values["image_transport"] = given["image_transport"]
-    return beside("dynamic_segmenter", given, {**values, "model": given["masks_model"]}, ("image",))
+    refuse_both(given, kind, model)
+    values = {**values_of([*options, *TRANSPORT], given), "model": given[model]}
+    return beside(executable, given, values, ("image",))
 
 
 def retriever(context):
     """What finds the places of the images, as they are before any fault, where models are given."""
-    given = arguments_of(context)
+    given = given_in(context)
     if "places_model" not in given:
         return []
     refuse_both(given, "places", "places_model")
     options = [*RETRIEVER, *(one for one in OPTIONS if one.name in SHARED)]
-    values = {one.name: value(one, given[one.name]) for one in options if one.name in given}
-    values[PLACES_MODELS] = given["places_model"]
+    values = {**values_of(options, given), PLACES_MODELS: given["places_model"]}
     return beside("place_retriever", given, values, ("image", "labels", "mask", "odom"))
 
 
@@ -184,15 +170,13 @@ def refuse_both(given, kind, model):
 
 def beside(executable, given, values, names):
     """A node of ours beside the localizer, with the topics `names` from where they come."""
-    if "use_sim_time" in given:
-        values = {**values, "use_sim_time": yaml.safe_load(given["use_sim_time"])}
     return [
         Node(
             package="semloc_ros",
             executable=executable,
             name=executable,
             namespace=given.get("namespace", ""),
-            parameters=[values],
+            parameters=[values | sim_time(given)],
             remappings=[(name, topic) for name, topic in topics(given) if name in names],
             output="screen",
             emulate_tty=True,
@@ -208,7 +192,7 @@ def faulty():
 def injector(context):
     """Between the topics and the localizer, where faults are asked for. What the node would refuse
     is said before anything starts, so that the line is not lost among those of others."""
-    given = arguments_of(context)
+    given = given_in(context)
     if "inject" not in given:
         return []
     source = given.get("clock_topic")
@@ -217,7 +201,8 @@ def injector(context):
     if "clockjump" in names and not clock:
         raise RuntimeError("inject: clockjump: expected use_sim_time and clock_topic, got none")
     values = {name: given[name] for name in ("inject", "image_transport") if name in given}
-    for name in ("seed", "camera_info_listeners", "use_sim_time"):
+    values |= sim_time(given)
+    for name in ("seed", "camera_info_listeners"):
         if name in given:
             values[name] = yaml.safe_load(given[name])
     return [
@@ -233,24 +218,6 @@ def injector(context):
             on_exit=Shutdown(reason="the fault injector has ended"),
         )
     ]
-
-
-def parameters(given):
-    """The user's file, then the options of the command line, which win."""
-    if "config" in given:
-        if not Path(given["config"]).is_file():
-            raise RuntimeError(f"config: expected a yaml file, got {given['config']}")
-        yield given["config"]
-    values = {one.name: value(one, given[one.name]) for one in OPTIONS if one.name in given}
-    if "use_sim_time" in given:
-        values["use_sim_time"] = yaml.safe_load(given["use_sim_time"])
-    if values:
-        yield values
-
-
-def value(option, text):
-    """Texts stay as they are, even such as `007`; the node checks type and range."""
-    return text if option.kind is str else yaml.safe_load(text)
 
 
 def rviz():

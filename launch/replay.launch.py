@@ -22,7 +22,8 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from semloc_ros.config import ReplayConfig
-from semloc_ros.options import describe, help_line
+from semloc_ros.nodes.launching import arguments_of, optional
+from semloc_ros.options import describe
 
 OPTIONS = list(describe(ReplayConfig))
 RECORDED_CLOCK = "/recorded_clock"
@@ -37,12 +38,7 @@ def arguments():
     """The bag, how it is played, and where the answers go; empty is not given."""
     yield DeclareLaunchArgument("bag", description="folder of a ROS 2 bag (mcap or sqlite3)")
     yield optional("out", "folder to record the localizer's answers to")
-    for one in OPTIONS:
-        yield optional(one.name, f"{help_line(one)}; {one.default!r} if not given")
-
-
-def optional(name, description):
-    return DeclareLaunchArgument(name, default_value="", description=description)
+    yield from arguments_of(OPTIONS)
 
 
 def injection(context):
