@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -30,6 +32,9 @@ from semloc_ros.config.pose_learning import POSE_PRESETS, PoseTrainingConfig
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import flatten, from_mapping, load_yaml
 
+if TYPE_CHECKING:
+    from semloc_ros.learning.programs import Origin
+
 Config = TypeVar("Config")
 
 app = typer.Typer(help="Train networks; a training that was stopped goes on.", no_args_is_help=True)
@@ -50,99 +55,132 @@ _LABELS = typer.Option(
     "truth", help="The true ones of worlds, or a model that makes them: a name, or a file."
 )
 _LICENCE = typer.Option("", help="Of the data, kept in the model.")
+_VALIDATION = typer.Option(
+    [], help="A folder that is held out; without, stretches of the others are."
+)
 
 
-@app.command()
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The options of every training."""
+
+    out: Path = _OUT
+    start: Path = _START
+    preset: str = _PRESET
+    config_file: Path = _CONFIG
+    seed: int = _SEED
+    set_: list[str] = _SET
+    licence: str = _LICENCE
+
+    def config(self, kind: type[Config], presets: Mapping[str, Mapping[str, Any]]) -> Config:
+        """--set over --config or --preset; ConfigError for what is none."""
+        if self.preset not in presets:
+            raise ConfigError(expected("--preset", " or ".join(presets), self.preset))
+        file = self.config_file
+        first = presets[self.preset] if file is None else flatten(load_yaml(kind, file))
+        return from_mapping(kind, {**first, **parse_assignments(self.set_)})
+
+    @property
+    def model(self) -> Path:
+        """--out; ConfigError if it is no name of a model."""
+        if self.out.suffix != ".safetensors":
+            raise ConfigError(expected("--out", "NAME.safetensors", str(self.out)))
+        return self.out
+
+    def origin(self, data: str = "") -> Origin:
+        """What the model keeps of how it was made, `data` by name."""
+        from semloc_ros.learning.programs import Origin
+
+        return Origin(_command(), data, self.licence)
+
+
+def _training(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that is given `told`, the options of every training, before its own: for typer they
+    are parameters like those."""
+    shared = inspect.signature(_Told, eval_str=True).parameters
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+
+    def run(**values: Any) -> None:
+        command(_Told(**{name: values.pop(name) for name in shared}), **values)
+
+    taken = [one.replace(kind=one.KEYWORD_ONLY) for one in (*shared.values(), *own)]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in taken}
+    app.command()(run)
+    return command
+
+
+@_training
 def fgsn(
+    told: _Told,
     pairs: list[Path] = typer.Argument(
         ..., help="Folders of pairs (`semloc world pairs`, `semloc learn correspondences`, "
         "cross-season data sets)."
     ),
-    out: Path = _OUT,
     only: str = typer.Option("*", help="Pairs whose reference image has such a name: */place[123]"),
-    start: Path = _START,
-    preset: str = _PRESET,
-    config_file: Path = _CONFIG,
-    seed: int = _SEED,
-    set_: list[str] = _SET,
-    licence: str = _LICENCE,
 ) -> None:
     """Train a fine-grained segmentation network (Larsson et al., ICCV 2019)."""
-    config = _config(FgsnTrainingConfig, FGSN_PRESETS, preset, config_file, set_)
-    from semloc_ros.learning.programs import Origin, train_fgsn
+    config = told.config(FgsnTrainingConfig, FGSN_PRESETS)
+    from semloc_ros.learning.programs import train_fgsn
 
     data = ", ".join(path.name for path in pairs)
     with _watched() as bar:
         found = train_fgsn(
-            pairs, config, _checked(out), seed, start, Origin(_command(), data, licence),
+            pairs, config, told.model, told.seed, told.start, told.origin(data),
             _teller(bar), only,
         )  # fmt: skip
-    _say(out, found, "L_corr")
+    _say(told.out, found, "L_corr")
 
 
-@app.command()
+@_training
 def segmentation(
+    told: _Told,
     images: Path = typer.Argument(..., help="A world with truth, CamVid or Cityscapes."),
-    out: Path = _OUT,
     run: list[str] = typer.Option([], "--run", help="Of a world: a traversal; the default is all."),
-    start: Path = _START,
-    preset: str = _PRESET,
-    config_file: Path = _CONFIG,
-    seed: int = _SEED,
-    set_: list[str] = _SET,
-    licence: str = _LICENCE,
 ) -> None:
     """Train a network for the 19 classes of Cityscapes."""
-    config = _config(SegmentationTrainingConfig, SEGMENTATION_PRESETS, preset, config_file, set_)
-    from semloc_ros.learning.programs import Origin, train_segmentation
+    config = told.config(SegmentationTrainingConfig, SEGMENTATION_PRESETS)
+    from semloc_ros.learning.programs import train_segmentation
 
     with _watched() as bar:
         found = train_segmentation(
-            images, run, config, _checked(out), seed, start,
-            Origin(_command(), images.name, licence), _teller(bar),
+            images, run, config, told.model, told.seed, told.start,
+            told.origin(images.name), _teller(bar),
         )  # fmt: skip
-    _say(out, found, "cross-entropy")
+    _say(told.out, found, "cross-entropy")
 
 
-@app.command()
+@_training
 def places(
+    told: _Told,
     folders: list[Path] = typer.Argument(
         ..., help="Worlds, kapture folders, or images named @east@north@…; worlds of one seed are "
         "one place."
     ),
-    out: Path = _OUT,
     input_: str = typer.Option("rgb", "--input", help="rgb or labels."),
     labels: str = _LABELS,
     label_files: Path = typer.Option(
         None, help="Where label maps of a model are kept, also for other trainings; the default is "
         "NAME.training/labels."
     ),
-    validation: list[Path] = typer.Option(
-        [], help="A folder that is held out; without, stretches of the others are."
-    ),
-    start: Path = _START,
-    preset: str = _PRESET,
-    config_file: Path = _CONFIG,
-    seed: int = _SEED,
-    set_: list[str] = _SET,
-    licence: str = _LICENCE,
+    validation: list[Path] = _VALIDATION,
 ) -> None:
     """Train descriptors of places, from images or label maps (NetVLAD, CVPR 2016)."""
-    config = _config(PlacesTrainingConfig, PLACES_PRESETS, preset, config_file, set_)
+    config = told.config(PlacesTrainingConfig, PLACES_PRESETS)
     if input_ not in ("rgb", "labels"):
         raise ConfigError(expected("--input", "rgb or labels", input_))
     from semloc_ros.learning.place_programs import PlaceData, train_places
-    from semloc_ros.learning.programs import Origin
 
     data = PlaceData(tuple(folders), tuple(validation), input_, labels, label_files)
     named = ", ".join(folder.name for folder in folders)
     with _watched() as bar:
-        told = bar.add_task("label maps", visible=input_ == "labels" and labels != "truth")
+        shown = bar.add_task("label maps", visible=input_ == "labels" and labels != "truth")
         found = train_places(
-            data, config, _checked(out), seed, start, Origin(_command(), named, licence),
-            _teller(bar), lambda: bar.advance(told),
+            data, config, told.model, told.seed, told.start, told.origin(named),
+            _teller(bar), lambda: bar.advance(shown),
         )  # fmt: skip
-    _say(out, found, "1 - recall")
+    _say(told.out, found, "1 - recall")
 
 
 @app.command()
@@ -179,9 +217,9 @@ def hybrid(
     )  # fmt: skip
 
 
-@app.command()
+@_training
 def dynamic(
-    out: Path = _OUT,
+    told: _Told,
     synthetic: list[Path] = typer.Option(
         [], help="Worlds with truth, or any of --real; may be given often."
     ),
@@ -195,37 +233,27 @@ def dynamic(
     stage1: Path = typer.Option(
         None, help="Begin with stage 2, from the stage1.safetensors of another training."
     ),
-    validation: list[Path] = typer.Option(
-        [], help="A folder that is held out; without, stretches of the others are."
-    ),
-    start: Path = _START,
-    preset: str = _PRESET,
-    config_file: Path = _CONFIG,
-    seed: int = _SEED,
-    set_: list[str] = _SET,
-    licence: str = _LICENCE,
+    validation: list[Path] = _VALIDATION,
 ) -> None:
     """Train a network for dynamic objects, in two stages (Zhou et al., Mask R-CNN)."""
-    config = _config(DynamicTrainingConfig, DYNAMIC_PRESETS, preset, config_file, set_)
+    config = told.config(DynamicTrainingConfig, DYNAMIC_PRESETS)
     from semloc_ros.learning.dynamic_programs import DynamicData, train_dynamic
-    from semloc_ros.learning.programs import Origin
 
     data = DynamicData(tuple(synthetic), tuple(real), model, tuple(validation))
     with _watched() as bar:
         found = train_dynamic(
-            data, config, _checked(out), seed, start, stage1, Origin(_command(), "", licence),
-            _teller(bar),
+            data, config, told.model, told.seed, told.start, stage1, told.origin(), _teller(bar),
         )  # fmt: skip
-    _say(out, found, "1 - F1")
+    _say(told.out, found, "1 - F1")
 
 
-@app.command()
+@_training
 def pose(
+    told: _Told,
     folders: list[Path] = typer.Argument(
         ..., help="Of one map: a world or a traversal of it, a kapture folder, a scene of "
         "Cambridge Landmarks."
     ),
-    out: Path = _OUT,
     masks: str = typer.Option(
         "", help="What moves is zero in all images: truth (of a world), a folder of `semloc mask`, "
         "or a model; the default is nothing."
@@ -238,42 +266,19 @@ def pose(
         [], help="A folder that is held out, such as a traversal (of kapture and Cambridge the "
         "queries); without, stretches of the others are."
     ),
-    start: Path = _START,
-    preset: str = _PRESET,
-    config_file: Path = _CONFIG,
-    seed: int = _SEED,
-    set_: list[str] = _SET,
-    licence: str = _LICENCE,
 ) -> None:
     """Train a network that tells the camera's pose from one image (Cimarelli et al., AVSS 2019)."""
-    config = _config(PoseTrainingConfig, POSE_PRESETS, preset, config_file, set_)
+    config = told.config(PoseTrainingConfig, POSE_PRESETS)
     from semloc_ros.learning.pose_programs import PoseData, train_pose
-    from semloc_ros.learning.programs import Origin
 
     data = PoseData(tuple(folders), tuple(validation), masks, mask_files)
     with _watched() as bar:
-        told = bar.add_task("masks", total=None, visible=masks not in ("", "truth"))
+        shown = bar.add_task("masks", total=None, visible=masks not in ("", "truth"))
         found = train_pose(
-            data, config, _checked(out), seed, start, Origin(_command(), "", licence),
-            _teller(bar), lambda: bar.advance(told),
+            data, config, told.model, told.seed, told.start, told.origin(),
+            _teller(bar), lambda: bar.advance(shown),
         )  # fmt: skip
-    _say(out, found, "loss")
-
-
-def _config(
-    kind: type[Config], presets: Mapping[str, Mapping[str, Any]], preset: str, file: Path | None,
-    given: list[str],
-) -> Config:  # fmt: skip
-    if preset not in presets:
-        raise ConfigError(expected("--preset", " or ".join(presets), preset))
-    first = presets[preset] if file is None else flatten(load_yaml(kind, file))
-    return from_mapping(kind, {**first, **parse_assignments(given)})
-
-
-def _checked(out: Path) -> Path:
-    if out.suffix != ".safetensors":
-        raise ConfigError(expected("--out", "NAME.safetensors", str(out)))
-    return out
+    _say(told.out, found, "loss")
 
 
 def _command() -> str:

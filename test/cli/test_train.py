@@ -72,3 +72,18 @@ def test_what_is_refused(arguments: list[str], line: str) -> None:
 def test_presets_are_options(preset: str) -> None:
     config = from_mapping(PlacesTrainingConfig, PLACES_PRESETS[preset])
     assert config.pairing.positive_m < config.pairing.negative_m
+
+
+@pytest.mark.parametrize("command", ["fgsn", "segmentation", "places", "dynamic", "pose"])
+def test_every_training_takes_the_shared_options(command: str, tmp_path: Path) -> None:
+    folders = [] if command == "dynamic" else ["x"]
+    given = [command, *folders, "--out", "a.onnx", "--start", "b", "--seed", "1", "--licence", "c"]
+    shared = {
+        ("--preset", "paper"): "--out: expected NAME.safetensors, got a.onnx",
+        ("--preset", "large"): "--preset: expected small or paper, got large",
+        ("--config", str(tmp_path / "none.yaml")): "none.yaml: expected a readable yaml file",
+        ("--set", "moons=2"): "moons: unknown parameter",
+    }
+    for words, line in shared.items():
+        fault = run(*given, *words).exception
+        assert isinstance(fault, ConfigError) and line in str(fault), fault
