@@ -12,9 +12,10 @@ from semloc_ros.options import option
 class DynamicConfig(BackendConfig):
     """From an image to its dynamic objects, and to the mask that others use."""
 
-    score: float = option(0.5, "an object counts from this score on", low=0.0, high=1.0)
+    # below a half: what is masked in vain costs a feature, what is missed may cost the pose
+    score: float = option(0.3, "an object counts from this score on", low=0.0, high=1.0)
     mask_threshold: float = option(
-        0.5, "a pixel is the object's from this probability on", low=0.0, high=1.0
+        0.35, "a pixel is the object's from this probability on", low=0.0, high=1.0
     )
     classes: str = option(
         "", "names of the classes that are dynamic, commas between; empty: as the model says"

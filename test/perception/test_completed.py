@@ -18,7 +18,7 @@ NOTHING = (
     np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32),
     np.zeros((0, 4, 4), np.float32),
 )  # fmt: skip
-CONFIG = DynamicConfig(min_area=0.0)
+CONFIG = DynamicConfig(min_area=0.0, mask_threshold=0.5)
 
 
 def objects() -> Instances:
@@ -58,7 +58,7 @@ def test_what_is_alone_is_an_object_of_its_mean_probability():
 def test_small_specks_alone_are_nothing_and_doubt_is_not_enough():
     probability = np.full((40, 60), 0.49, np.float32)
     probability[35, 55] = 1.0
-    found = completed(objects(), probability, DynamicConfig(min_area=3 / 2400))
+    found = completed(objects(), probability, DynamicConfig(min_area=3 / 2400, mask_threshold=0.5))
     assert np.array_equal(found.numbers, objects().numbers)
 
 
