@@ -190,7 +190,23 @@ class MobileBackbone(nn.Module):
 
 
 
+class _GroupNorm(nn.GroupNorm):
+    """torch's own, but that its ONNX works without any object too: exported as torch does, a shape
+    is left open, which onnxruntime cannot fill in for nothing."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        if not torch.onnx.is_in_onnx_export():
+            return super().forward(features)
+        count, channels, height, width = features.shape
+        each = channels // self.num_groups * height * width
+        grouped = features.reshape(count, self.num_groups, each)
+        centred = grouped - grouped.mean(2, keepdim=True)
+        spread = (centred.square().mean(2, keepdim=True) + self.eps).sqrt()
+        normed = (centred / spread).reshape(count, channels, height, width)
+        return normed * self.weight[:, None, None] + self.bias[:, None, None]
+
+
 def _normed(channels: int) -> nn.GroupNorm:
     """Without it nothing that starts from scratch learns in a short time (He et al., "Rethinking
     ImageNet Pre-training", ICCV 2019); over groups, as batches are small."""
-    return nn.GroupNorm(_GROUPS, channels)
+    return _GroupNorm(_GROUPS, channels)

@@ -172,6 +172,22 @@ def test_what_torchvision_exports_by_itself_is_a_network_of_others(
     assert len(load_dynamic(tmp_path / "theirs.onnx").segment(image)) > 0
 
 
+def test_an_image_without_any_object_has_none_by_onnx_too(
+    network: InstanceNetwork, tmp_path: Path
+) -> None:
+    heads = network.detector.roi_heads
+    before, heads.score_thresh = heads.score_thresh, 2.0
+    try:
+        export_onnx(network, ABOUT, tmp_path / "none.onnx")
+    finally:
+        heads.score_thresh = before
+    backend = open_instance_backend(tmp_path / "none.onnx", device="cpu", threads=1)
+    found = backend.detect(resized_planes(noise(64, 96), (64, 96), IMAGENET))
+    assert len(found) == 0
+    assert found.pixels is not None
+    assert found.pixels.shape == (16, 24)
+
+
 def test_what_is_below_the_score_need_not_be_computed(model: Path) -> None:
     given = resized_planes(noise(64, 64), (64, 64), IMAGENET)
     all_, best = (open_instance_backend(model, threads=1, score=score) for score in (0.0, 0.6))
