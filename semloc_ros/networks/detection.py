@@ -191,18 +191,18 @@ class MobileBackbone(nn.Module):
 
 
 class _GroupNorm(nn.GroupNorm):
-    """torch's own, but that its ONNX works without any object too: exported as torch does, a shape
-    is left open, which onnxruntime cannot fill in for nothing."""
+    """torch's own, but that its ONNX takes no objects at all, too: as torch exports it, it has a
+    side of unknown length, which of nothing cannot be told. So groups are not taken apart, but
+    their means made by a matrix."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         if not torch.onnx.is_in_onnx_export():
             return super().forward(features)
-        count, channels, height, width = features.shape
-        each = channels // self.num_groups * height * width
-        grouped = features.reshape(count, self.num_groups, each)
-        centred = grouped - grouped.mean(2, keepdim=True)
-        spread = (centred.square().mean(2, keepdim=True) + self.eps).sqrt()
-        normed = (centred / spread).reshape(count, channels, height, width)
+        each = self.num_channels // self.num_groups
+        over_groups = torch.kron(torch.eye(self.num_groups), torch.full((each, each), 1 / each))
+        means = (features.mean((2, 3)) @ over_groups)[:, :, None, None]
+        variances = ((features - means).square().mean((2, 3)) @ over_groups)[:, :, None, None]
+        normed = (features - means) / (variances + self.eps).sqrt()
         return normed * self.weight[:, None, None] + self.bias[:, None, None]
 
 
