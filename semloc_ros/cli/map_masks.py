@@ -29,18 +29,21 @@ def take_dynamic(given: dict[str, Any]) -> DynamicConfig:
 def masks_from(source: str | None, config: DynamicConfig) -> Masks | None:
     """The masks of a world's folder, of a folder of PNG, or of a model; None without a source.
 
-    ConfigError for no word; the errors of `read_true_masks` and `load_dynamic`.
+    ConfigError for no word, and for options of a model without one; the errors of
+    `read_true_masks` and `load_dynamic`.
     """
     from semloc_ros.datasets import world_folder
     from semloc_ros.maps.masks import Masks, masks_of_folder
 
+    if source == "":
+        raise ConfigError(expected("--masks", "a model or a folder", "''"))
+    if source is not None and not Path(source).expanduser().is_dir():
+        return _of_model(source, config)
+    if config != DynamicConfig():
+        raise ConfigError(expected("--masks", f"a model, for {_OPTIONS}…", source or "none"))
     if source is None:
         return None
-    if not source:
-        raise ConfigError(expected("--masks", "a model or a folder", "''"))
     folder = Path(source).expanduser()
-    if not folder.is_dir():
-        return _of_model(source, config)
     if not world_folder.recognize(folder):
         return masks_of_folder(folder)
     true = world_folder.read_true_masks(folder)

@@ -121,3 +121,9 @@ def test_wrong_masks_are_one_line(masks, kind, line, build):
 def test_options_of_the_model_are_known(build, stored):
     with pytest.raises(ConfigError, match="did you mean score"):
         build("--masks", stored, "--set", "masks.scor=0.4")
+
+
+def test_options_of_a_model_without_one_are_refused(build, stored):
+    for more in ((), ("--masks", stored)):
+        with pytest.raises(ConfigError, match="--masks: expected a model, for masks"):
+            build(*more, "--set", "masks.score=0.4")
