@@ -45,7 +45,7 @@ def test_a_model_from_a_world_and_its_masks(world: Path, tmp_path: Path) -> None
     about = read_about(out)
     assert isinstance(about, PoseAbout) and about.masked
     assert (about.licence, about.data, about.width) == ("CC0", "room", 64)
-    assert about.training.startswith("semloc ") and about.position_offset[0] == 8.0
+    assert about.training.startswith("semloc") and about.position_offset[0] == 8.0
 
 
 @pytest.mark.parametrize(
