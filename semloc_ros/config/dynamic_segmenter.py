@@ -17,7 +17,7 @@ class PropagationConfig:
         low=0.0, high=60.0, live=True,
     )
     flow_width: int = option(
-        240, "motion between images is found at this width", unit="px", low=48, high=1920
+        160, "motion between images is found at this width", unit="px", low=48, high=1920
     )
 
 

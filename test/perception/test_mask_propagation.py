@@ -55,7 +55,7 @@ def test_a_mask_follows_its_object_and_not_the_wall(width):
     carried, truth = propagation.carried(), scene(8, width=width)[1]
     assert carried.numbers.shape == truth.shape and carried.numbers.dtype == np.uint16
     assert set(np.unique(carried.numbers)) == {0, 7}
-    assert overlap(carried.numbers, truth) > 0.8 > 0.7 > overlap(scene(0, width=width)[1], truth)
+    assert overlap(carried.numbers, truth) > 0.75 > 0.7 > overlap(scene(0, width=width)[1], truth)
     assert carried.age_s == pytest.approx(8 * 0.033)
 
 
