@@ -17,7 +17,7 @@ from semloc_ros.evaluation.pose_figures import SaliencyRow
 from semloc_ros.geometry import se3
 from semloc_ros.networks.pose_about import PoseAbout
 from semloc_ros.networks.pose_backends import PoseBackend, open_pose_backend
-from semloc_ros.networks.pose_inputs import Planes, cut, whole_planes
+from semloc_ros.networks.pose_inputs import Planes, cut, poses_from, whole_planes
 from semloc_ros.types import FloatArray
 
 if TYPE_CHECKING:
@@ -60,21 +60,13 @@ def run_models(
         for (name, masked), poses in found.items():
             about = models[name].about
             planes = np.stack(inputs[_seen_as(about)][masked])[:, :3]
-            poses.append(poses_from(models[name].regress(planes), about))
+            poses.append(poses_from(models[name].regress(planes), about.position_offset))
     truth = se3.inverse(np.stack([view.image.camera_from_map for view in views]))
     trials = [
         _trial(name, models[name].about.masked, masked, np.concatenate(poses), truth)
         for (name, masked), poses in found.items()
     ]
     return Study(tuple(view.image.name for view in views), np.array(shares), tuple(trials))
-
-
-def poses_from(found: NDArray[np.float32], about: PoseAbout) -> FloatArray:
-    """`map_from_camera` (N, 4, 4) from a network's output (N, 7)."""
-    numbers = found.astype(np.float64)
-    return se3.from_quaternion_xyzw(
-        numbers[:, :3] + np.array(about.position_offset), numbers[:, 3:]
-    )
 
 
 def pictures_of(masked_share: FloatArray, count: int) -> list[int]:

@@ -14,6 +14,7 @@ from semloc_ros.config.pose_learning import PoseTrainingConfig
 from semloc_ros.geometry import se3
 from semloc_ros.learning.pose_losses import PoseLosses, distances, targets
 from semloc_ros.learning.pose_samples import PosePictures, PoseSamples, poses_of
+from semloc_ros.networks.pose_inputs import poses_from
 from semloc_ros.networks.pose_regression import PoseNetwork
 from semloc_ros.types import FloatArray
 
@@ -105,12 +106,6 @@ def regress(
         planes = np.stack([pictures.middle(row) for row in rows[first : first + _AT_ONCE]])
         found.append(network(torch.from_numpy(planes).to(device)).float().cpu().numpy())
     return np.concatenate(found)
-
-
-def poses_from(found: np.ndarray[Any, Any], offset: FloatArray) -> FloatArray:
-    """`map_from_camera` (N, 4, 4) from a network's output (N, 7)."""
-    numbers = found.astype(np.float64)
-    return se3.from_quaternion_xyzw(numbers[:, :3] + offset, numbers[:, 3:])
 
 
 def pose_errors(found: FloatArray, truth: FloatArray) -> FloatArray:

@@ -27,10 +27,9 @@ from torchvision.models.detection.rpn import AnchorGenerator, RPNHead
 from torchvision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
+from semloc_ros.config.dynamic_learning import INSTANCE_ARCHITECTURES
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.networks.instance_inputs import LONGEST, PIXEL_STRIDE
-
-ARCHITECTURES = ("mobile", "resnet50_fpn")
 
 _CHANNELS = 64  # of the small pyramid
 _GROUPS = 8  # of channels that are normalized together
@@ -114,8 +113,8 @@ def empty_instance_network(
 
 
 def _check(architecture: str, num_classes: int, short_side: int) -> None:
-    if architecture not in ARCHITECTURES:
-        wanted = " or ".join(ARCHITECTURES)
+    if architecture not in INSTANCE_ARCHITECTURES:
+        wanted = " or ".join(INSTANCE_ARCHITECTURES)
         raise ConfigError(expected("architecture", wanted, repr(architecture)))
     for name, number, least in (("num_classes", num_classes, 2), ("short_side", short_side, 64)):
         if number < least:

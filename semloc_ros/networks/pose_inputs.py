@@ -7,13 +7,17 @@ into what is around; where a pixel of the small image is dynamic in part, that p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semloc_ros.geometry import se3
 from semloc_ros.networks.images import check_image_array, to_planes
 from semloc_ros.networks.place_inputs import check_mask
 from semloc_ros.networks.pose_about import PoseAbout
+from semloc_ros.types import FloatArray
 
 Planes = NDArray[np.float32]
 
@@ -62,3 +66,9 @@ def cut(planes: NDArray[np.floating], about: PoseAbout, where: tuple[float, floa
     left, top = round(where[0] * (width - about.width)), round(where[1] * (height - about.height))
     part = planes[:, top : top + about.height, left : left + about.width]
     return np.asarray(part, np.float32)
+
+
+def poses_from(found: NDArray[np.float32], offset: Sequence[float] | FloatArray) -> FloatArray:
+    """`map_from_camera` (N, 4, 4) from a network's output (N, 7) and its `position_offset`."""
+    numbers = found.astype(np.float64)
+    return se3.from_quaternion_xyzw(numbers[:, :3] + np.asarray(offset), numbers[:, 3:])

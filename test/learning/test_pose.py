@@ -21,7 +21,7 @@ from semloc_ros.config.pose_learning import PoseLightConfig, PoseTrainingConfig 
 from semloc_ros.datasets.pose_views import masked_views, read_pose_views  # noqa: E402
 from semloc_ros.errors import ConfigError, DatasetError  # noqa: E402
 from semloc_ros.geometry import se3  # noqa: E402
-from semloc_ros.learning.pose import pose_errors, poses_from  # noqa: E402
+from semloc_ros.learning.pose import pose_errors  # noqa: E402
 from semloc_ros.learning.pose_losses import PoseLosses, side_of, targets  # noqa: E402
 from semloc_ros.learning.pose_programs import PoseData, read_pose_split, train_pose  # noqa: E402
 from semloc_ros.learning.pose_samples import (  # noqa: E402
@@ -33,7 +33,7 @@ from semloc_ros.learning.pose_samples import (  # noqa: E402
 )
 from semloc_ros.networks.model_files import load_pose_network, read_about  # noqa: E402
 from semloc_ros.networks.pose_about import PoseAbout  # noqa: E402
-from semloc_ros.networks.pose_inputs import pose_planes, whole_planes  # noqa: E402
+from semloc_ros.networks.pose_inputs import pose_planes, poses_from, whole_planes  # noqa: E402
 from semloc_ros.options import from_mapping  # noqa: E402
 
 CONFIG = from_mapping(PoseTrainingConfig, {
