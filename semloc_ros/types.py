@@ -255,6 +255,72 @@ class Correspondences:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectDetection:
+    """One planar object that was found in an image, and its dense matches to its reference image.
+
+    `name` is that of the object in the map; `score` in [0, 1]; `box` (4,) float64 pixels x0 y0 x1
+    y1; `points_image` (N, 2) float64 pixels; `points_uv` (N, 2) float64 where they lie in the
+    reference image, (0, 0) its top-left corner and (1, 1) its bottom-right one, so that pixel k of
+    n has its centre at (k + 0.5) / n; `sigmas_px` (N,) 1-sigma of the image points for that place
+    of the reference; `scores` (N,) in [0, 1], the order for PROSAC.
+    """
+
+    name: str
+    score: float
+    box: FloatArray
+    points_image: FloatArray
+    points_uv: FloatArray
+    sigmas_px: FloatArray
+    scores: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.points_image)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMatches:
+    """What objects say of an image: N correspondences, and whose they are.
+
+    `objects` (N,) int64 rows of the map's objects, `instances` (N,) int64 which of the places where
+    such an object hangs, from 0, `detections` (N,) int64 which find in the image, from 0. Of a
+    find that may be one of several instances each pixel is there once for each of them:
+    `localization.objects` chooses. `point_ids` are -1.
+    """
+
+    stamp_ns: int
+    correspondences: Correspondences
+    objects: NDArray[np.int64]
+    instances: NDArray[np.int64]
+    detections: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureObjects:
+    """The truth of an image's planar objects.
+
+    `numbers` (H, W) uint16: 0 none, k the k-th object of the image, from 1; `names` (K,) of these
+    objects, two may have the same; `uv` (H, W, 2) float32 as `ObjectDetection.points_uv`, NaN where
+    there is none.
+    """
+
+    numbers: NDArray[np.uint16]
+    names: tuple[str, ...]
+    uv: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectImage:
+    """One image with its planar objects: `read()` gives (H, W, 3) uint8 RGB."""
+
+    name: str
+    read: Callable[[], NDArray[np.uint8]]
+    read_objects: Callable[[], PictureObjects]
+
+
+@dataclass(frozen=True, slots=True)
 class Prior:
     """What is believed before the image is seen: pose and (6, 6) covariance (see top)."""
 
