@@ -16,8 +16,8 @@ from semloc_ros.evaluation.pose_errors import Study, Trial
 from semloc_ros.evaluation.pose_figures import SaliencyRow
 from semloc_ros.geometry import se3
 from semloc_ros.networks.pose_about import PoseAbout
-from semloc_ros.networks.pose_backends import PoseBackend, open_pose_backend
 from semloc_ros.networks.pose_inputs import Planes, cut, poses_from, whole_planes
+from semloc_ros.networks.row_backends import RowBackend, open_row_backend
 from semloc_ros.types import FloatArray
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ Tell = Callable[[], None]  # one more image is done
 Looks = dict[str, dict[str, "Saliency"]]  # by image and by the words for network and part
 
 
-def open_models(paths: Sequence[Path]) -> dict[str, PoseBackend]:
+def open_models(paths: Sequence[Path]) -> dict[str, RowBackend[PoseAbout]]:
     """The networks by the names of their files. ModelError for files that are none, for two of one
     name, and unless there are some that were trained with masks and some without."""
-    models = {path.stem: open_pose_backend(path) for path in paths}
+    models = {path.stem: open_row_backend(path, PoseAbout) for path in paths}
     if len(models) < len(paths):
         wanted = "files of different names"
         raise ModelError(expected("models", wanted, " ".join(path.name for path in paths)))
@@ -45,8 +45,9 @@ def open_models(paths: Sequence[Path]) -> dict[str, PoseBackend]:
 
 
 def run_models(
-    models: Mapping[str, PoseBackend], views: Sequence[PoseView], tell: Tell = lambda: None
-) -> Study:
+    models: Mapping[str, RowBackend[PoseAbout]], views: Sequence[PoseView],
+    tell: Tell = lambda: None,
+) -> Study:  # fmt: skip
     """The errors of all networks on the middles of images, masked and not. DatasetError for images
     whose masks do not fit, or that have none."""
     found: dict[tuple[str, bool], list[FloatArray]] = {
@@ -60,7 +61,7 @@ def run_models(
         for (name, masked), poses in found.items():
             about = models[name].about
             planes = np.stack(inputs[_seen_as(about)][masked])[:, :3]
-            poses.append(poses_from(models[name].regress(planes), about.position_offset))
+            poses.append(poses_from(models[name].rows(planes), about.position_offset))
     truth = se3.inverse(np.stack([view.image.camera_from_map for view in views]))
     trials = [
         _trial(name, models[name].about.masked, masked, np.concatenate(poses), truth)

@@ -38,9 +38,8 @@ from semloc_ros.networks.model_about import (
     to_json,
 )
 from semloc_ros.networks.model_files import check_agrees
-from semloc_ros.networks.place_backends import PLACE_OUTPUTS
-from semloc_ros.networks.pose_backends import POSE_OUTPUTS
 from semloc_ros.networks.pyramid import cells, enlarged
+from semloc_ros.networks.row_backends import ROW_OUTPUTS
 from semloc_ros.networks.segmentation import SegmentationNetwork
 from semloc_ros.networks.torch_instances import Detector
 
@@ -98,9 +97,9 @@ _FREE = {"images": {0: "batch", 2: "height", 3: "width"}}
 
 def _traced(network: nn.Module, about: About) -> _Traced:
     if isinstance(about, PlaceAbout):
-        return _Traced(network, about.planes, PLACE_OUTPUTS, _FREE)
+        return _Traced(network, about.planes, ROW_OUTPUTS[PlaceAbout], _FREE)
     if isinstance(about, PoseAbout):
-        return _Traced(network, 3, POSE_OUTPUTS, _FREE)
+        return _Traced(network, 3, ROW_OUTPUTS[PoseAbout], _FREE)
     if isinstance(about, InstanceAbout):
         assert isinstance(network, InstanceNetwork)
         free = {name: {0: "objects"} for name in INSTANCE_OUTPUTS}

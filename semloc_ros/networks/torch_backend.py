@@ -14,12 +14,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.networks.backends import Labels, as_labels, check_stride
 from semloc_ros.networks.manifest import file_sha256
-from semloc_ros.networks.model_files import (
-    load_label_network,
-    load_place_network,
-    load_pose_network,
-)
+from semloc_ros.networks.model_about import Kind, check_gives
+from semloc_ros.networks.model_files import load_label_network, load_model
 from semloc_ros.networks.pyramid import cells, enlarged
+from semloc_ros.networks.row_backends import RowBackend
 
 Images = NDArray[np.float32] | torch.Tensor
 
@@ -49,33 +47,19 @@ class TorchBackend:
         return as_labels(found, self.about.num_labels)
 
 
-class TorchPlaceBackend:
-    """See `place_backends.PlaceBackend`."""
+class TorchRowBackend(RowBackend[Kind]):
+    """See `row_backends.RowBackend`."""
 
-    def __init__(self, path: Path, device: str, threads: int) -> None:
-        network, self.about = load_place_network(path)
+    def __init__(self, path: Path, kind: type[Kind], device: str, threads: int) -> None:
+        network, about = load_model(path)
+        self.about = check_gives(path, about, kind)
         self._network, self._device = ready(network, device, threads)
         self.computed_by = words(self._device)
         self.sha256 = file_sha256(path)
 
     @torch.inference_mode()
-    def describe(self, planes: Images) -> NDArray[np.float32]:
-        """See `place_backends.PlaceBackend`."""
-        found = self._network(_given(planes, self._device))
-        return np.asarray(found.float().cpu().numpy(), np.float32)
-
-
-class TorchPoseBackend:
-    """See `pose_backends.PoseBackend`."""
-
-    def __init__(self, path: Path, device: str, threads: int) -> None:
-        network, self.about = load_pose_network(path)
-        self._network, self._device = ready(network, device, threads)
-        self.computed_by = words(self._device)
-
-    @torch.inference_mode()
-    def regress(self, planes: Images) -> NDArray[np.float32]:
-        """See `pose_backends.PoseBackend`."""
+    def rows(self, planes: Images) -> NDArray[np.float32]:
+        """See `row_backends.RowBackend`."""
         found = self._network(_given(planes, self._device))
         return np.asarray(found.float().cpu().numpy(), np.float32)
 

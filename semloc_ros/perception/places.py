@@ -13,8 +13,8 @@ from semloc_ros.config import DescriberConfig
 from semloc_ros.errors import ConfigError, InputError, expected
 from semloc_ros.networks.manifest import find_model
 from semloc_ros.networks.place_about import LABELS, PlaceAbout
-from semloc_ros.networks.place_backends import PlaceBackend, open_place_backend
 from semloc_ros.networks.place_inputs import image_planes, label_planes
+from semloc_ros.networks.row_backends import RowBackend, open_row_backend
 from semloc_ros.perception import gradient_places
 from semloc_ros.types import LabelMap
 
@@ -66,7 +66,7 @@ class NetworkDescriber:
     turned by up to so many of them, too.
     """
 
-    def __init__(self, backend: PlaceBackend, shifts: int = 0) -> None:
+    def __init__(self, backend: RowBackend[PlaceAbout], shifts: int = 0) -> None:
         self._backend = backend
         self._about, self.sha256 = backend.about, backend.sha256
         self.about: PlaceAbout | None = self._about
@@ -83,7 +83,7 @@ class NetworkDescriber:
     ) -> NDArray[np.float32]:
         """See `Describer`."""
         return np.asarray(
-            self._backend.describe(self._planes(image, labels, mask)[None])[0], np.float32
+            self._backend.rows(self._planes(image, labels, mask)[None])[0], np.float32
         )
 
     def queries(
@@ -94,7 +94,7 @@ class NetworkDescriber:
     ) -> NDArray[np.float32]:
         """See `Describer`."""
         planes = _shifted(self._planes(image, labels, mask), self._shifts)
-        return np.asarray(self._backend.describe(planes), np.float32)
+        return np.asarray(self._backend.rows(planes), np.float32)
 
     def _planes(
         self, image: NDArray[np.uint8] | None, labels: LabelMap | None,
@@ -132,5 +132,7 @@ def load_describer(model: str | Path, config: DescriberConfig | None = None) -> 
     if str(model) == gradient_places.NAME:
         return gradient_places.GradientDescriber()
     path = find_model(Path(model).expanduser())
-    backend = open_place_backend(path, config.backend, config.device, config.threads)
+    backend = open_row_backend(
+        path, PlaceAbout, config.backend, config.device, config.threads
+    )
     return NetworkDescriber(backend, config.shifts)

@@ -91,14 +91,17 @@ def test_a_model_is_exported_by_its_name(prefix: Path, tmp_path: Path) -> None:
 
 
 def test_a_model_of_places_is_exported_too(prefix: Path, tmp_path: Path) -> None:
-    from semloc_ros.networks.place_backends import open_place_backend
+    from semloc_ros.networks.place_about import PlaceAbout
+    from semloc_ros.networks.row_backends import open_row_backend
 
     pytest.importorskip("onnx")
     out = tmp_path / "spots.onnx"
     shown = semloc("export", "spots", "--out", str(out), prefix=prefix)
     assert "places from labels of noise, 16 numbers" in shown
     weights = prefix / "share/semloc_ros/models/spots.safetensors"
-    found = [open_place_backend(path, device="cpu", threads=1) for path in (out, weights)]
+    found = [
+        open_row_backend(path, PlaceAbout, device="cpu", threads=1) for path in (out, weights)
+    ]
     assert found[0].sha256 == found[1].sha256 and found[0].about == found[1].about
 
 

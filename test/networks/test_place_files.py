@@ -28,8 +28,8 @@ from semloc_ros.networks.model_files import (
     read_about,
     save_model,
 )
-from semloc_ros.networks.place_backends import open_place_backend
 from semloc_ros.networks.places import PlaceNetwork, make_place_network
+from semloc_ros.networks.row_backends import open_row_backend
 from semloc_ros.networks.segmentation import make_network
 
 MOST_APART = 1e-5  # of descriptors of length 1
@@ -127,7 +127,7 @@ def test_one_kind_is_not_taken_for_another(folder: Path) -> None:
     for load in (load_label_network, lambda path: open_backend(path, device="cpu")):
         with pytest.raises(ModelError, match="expected a model of labels, got one of places"):
             load(places)
-    for load in (load_place_network, lambda path: open_place_backend(path, device="cpu")):
+    for load in (load_place_network, lambda path: open_row_backend(path, PlaceAbout, device="cpu")):
         with pytest.raises(ModelError, match="expected a model of places, got one of labels"):
             load(labels)
     with pytest.raises(ModelError, match="seen.onnx: expected a model of labels"):
@@ -201,17 +201,17 @@ def test_the_exported_network_describes_as_the_trained_one(
     about: PlaceAbout, folder: Path
 ) -> None:
     path = folder / f"{about.name}.safetensors"
-    ours = open_place_backend(path, "torch", "cpu", threads=1)
-    theirs = open_place_backend(path, "onnxruntime", "cpu", threads=1)
+    ours = open_row_backend(path, PlaceAbout, "torch", "cpu", threads=1)
+    theirs = open_row_backend(path, PlaceAbout, "onnxruntime", "cpu", threads=1)
     for batch in (1, 3):
         given = planes(about, batch)
-        wanted, found = ours.describe(given), theirs.describe(given)
+        wanted, found = ours.rows(given), theirs.rows(given)
         assert wanted.shape == found.shape == (batch, 16) and found.dtype == np.float32
         assert np.abs(wanted - found).max() < MOST_APART
         assert np.allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
     larger = np.concatenate([given, given], 3)
-    assert np.abs(ours.describe(larger) - theirs.describe(larger)).max() < MOST_APART
-    assert np.abs(ours.describe(larger) - wanted).max() > 1e-4
+    assert np.abs(ours.rows(larger) - theirs.rows(larger)).max() < MOST_APART
+    assert np.abs(ours.rows(larger) - wanted).max() > 1e-4
     assert theirs.about == ours.about == about
     assert ours.sha256 == theirs.sha256 == file_sha256(path)
     assert [one.computed_by for one in (ours, theirs)] == [
@@ -227,13 +227,13 @@ def test_alexnet_is_exported_too(pooling: str, tmp_path: Path) -> None:
     modes = [one.training for one in large.modules()]
     export_onnx(large, about, tmp_path / "large.onnx", size=(72, 96))
     assert [one.training for one in large.modules()] == modes  # as they were
-    found = open_place_backend(tmp_path / "large.onnx", device="cpu", threads=1)
+    found = open_row_backend(tmp_path / "large.onnx", PlaceAbout, device="cpu", threads=1)
     with torch.inference_mode():
         wanted = large.eval()(torch.from_numpy(planes(about))).numpy()
-    assert np.abs(found.describe(planes(about)) - wanted).max() < MOST_APART
+    assert np.abs(found.rows(planes(about)) - wanted).max() < MOST_APART
     assert found.sha256 == file_sha256(tmp_path / "large.onnx")
     with pytest.raises(ConfigError, match="96 x 72, got 48 x 72"):
-        found.describe(planes(about)[..., :48])
+        found.rows(planes(about)[..., :48])
 
 
 @pytest.mark.parametrize("pooling", ["gem", "netvlad", "grid"])
@@ -243,11 +243,11 @@ def test_shallow_ones_are_exported_too(pooling: str, count: int, tmp_path: Path)
     ours = network(about)
     torch.nn.init.normal_(ours.encoder.second.weight, generator=torch.Generator().manual_seed(2))
     export_onnx(ours, about, tmp_path / "shallow.onnx")
-    found = open_place_backend(tmp_path / "shallow.onnx", device="cpu", threads=1)
+    found = open_row_backend(tmp_path / "shallow.onnx", PlaceAbout, device="cpu", threads=1)
     given = planes(about, 5)  # as many as an image is looked up by
     with torch.inference_mode():
         wanted = ours.eval()(torch.from_numpy(given)).numpy()
-    assert np.abs(found.describe(given) - wanted).max() < MOST_APART
+    assert np.abs(found.rows(given) - wanted).max() < MOST_APART
 
 
 def test_an_export_of_older_weights_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -255,6 +255,6 @@ def test_an_export_of_older_weights_is_refused(folder: Path, tmp_path: Path) -> 
     save_model(path, network(SEEN, seed=1), SEEN)  # trained again, under the same name
     path.with_suffix(".onnx").write_bytes((folder / "seen.onnx").read_bytes())
     with pytest.raises(ModelError, match=r"seen.onnx: .*export it again"):
-        open_place_backend(path, "onnxruntime", "cpu", threads=1)
+        open_row_backend(path, PlaceAbout, "onnxruntime", "cpu", threads=1)
     with pytest.raises(ConfigError, match="a .safetensors file, for torch"):
-        open_place_backend(path.with_suffix(".onnx"), "torch", "cpu")
+        open_row_backend(path.with_suffix(".onnx"), PlaceAbout, "torch", "cpu")

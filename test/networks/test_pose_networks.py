@@ -26,9 +26,9 @@ from semloc_ros.networks.model_files import (
     start_from,
 )
 from semloc_ros.networks.pose_about import PoseAbout
-from semloc_ros.networks.pose_backends import open_pose_backend
 from semloc_ros.networks.pose_inputs import cut, pose_planes, resized, whole_planes
 from semloc_ros.networks.pose_regression import PoseNetwork, make_pose_network
+from semloc_ros.networks.row_backends import open_row_backend
 
 ABOUT = PoseAbout(
     "here", "mobile", 80, 96, 72, (10.0, -4.0, 1.5), (0.3, 0.4, 0.05, 0.01, 0.02, 0.03), True,
@@ -199,10 +199,10 @@ def test_exported_and_torch_agree(architecture: str, tmp_path: Path) -> None:
     with torch.inference_mode():
         wanted = made(torch.from_numpy(planes)).numpy()
     for file in (path, path.with_suffix(".onnx")):
-        backend = open_pose_backend(file, device="cpu", threads=1)
+        backend = open_row_backend(file, PoseAbout, device="cpu", threads=1)
         assert backend.about == about
         assert ("torch" in backend.computed_by) == (file.suffix == ".safetensors")
-        found = backend.regress(planes)
+        found = backend.rows(planes)
         assert found.shape == (2, 7) and np.abs(found).max() > 0.01
         np.testing.assert_allclose(found, wanted, atol=1e-4 * np.abs(wanted).max())
 
