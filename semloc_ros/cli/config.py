@@ -24,6 +24,7 @@ from semloc_ros.config.learning import (
     FgsnTrainingConfig,
     SegmentationTrainingConfig,
 )
+from semloc_ros.config.object_learning import OBJECT_PRESETS, ObjectTrainingConfig
 from semloc_ros.config.places_learning import PLACES_PRESETS, PlacesTrainingConfig
 from semloc_ros.config.pose_learning import POSE_PRESETS, PoseTrainingConfig
 from semloc_ros.errors import InputError, expected
@@ -43,6 +44,7 @@ TABLES: dict[str, dict[str, type]] = {
 TRAINING: dict[str, tuple[type[Any], Mapping[str, Mapping[str, Any]]]] = {
     "dynamic": (DynamicTrainingConfig, DYNAMIC_PRESETS),
     "fgsn": (FgsnTrainingConfig, FGSN_PRESETS),
+    "objects": (ObjectTrainingConfig, OBJECT_PRESETS),
     "places": (PlacesTrainingConfig, PLACES_PRESETS),
     "pose": (PoseTrainingConfig, POSE_PRESETS),
     "segmentation": (SegmentationTrainingConfig, SEGMENTATION_PRESETS),

@@ -27,8 +27,8 @@ class LoopConfig:
     optimizer: str = option("adamw", "of the weights", choices=("adamw", "sgd"))
     learning_rate: float = option(0.001, "at the start", low=1e-8, high=10.0)
     schedule: str = option(
-        "cosine", "the learning rate falls along a cosine to zero, or stays",
-        choices=("cosine", "constant"),
+        "cosine", "the learning rate falls along a cosine to zero, or stays, or is divided by ten "
+        "after 60 and after 84 % of the steps", choices=("cosine", "constant", "steps"),
     )
     momentum: float = option(0.9, "of sgd, and the first of adamw", low=0.0, high=0.999)
     weight_decay: float = option(0.0001, "of all weights", low=0.0, high=1.0)

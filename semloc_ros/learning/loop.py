@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 STATE_FILE, LOG_FILE = "state.pt", "log.jsonl"
+_STEPS = (0.6, 0.84)  # 300k and 420k of 500k: Weinzaepfel et al., CVPR 2019, section 3.2
 Tell = Callable[[int, int, dict[str, float]], None]
 
 
@@ -130,6 +131,8 @@ def learning_rate(config: LoopConfig, iteration: int) -> float:
     if config.schedule == "constant":
         return config.learning_rate
     along = iteration / config.iterations
+    if config.schedule == "steps":
+        return float(config.learning_rate * 0.1 ** sum(along >= step for step in _STEPS))
     return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * along))
 
 
