@@ -21,8 +21,10 @@ from semloc_ros.types import FloatArray
 class Sighting:
     """An instance as the map's view `view` (a row) saw it.
 
-    `image_from_uv` (3, 3): pixel ~ `image_from_uv @ (u, v, 1)`; `num_matches` points of the map
-    inside the object it was fitted to, `num_inliers` those that agree; 0 where it comes from truth.
+    `image_from_uv` (3, 3): ideal pixel ~ `image_from_uv @ (u, v, 1)`, that is, of the view's camera
+    without distortion (`cameras.undistort_points`): lenses bend straight lines. `num_matches`
+    points of the map inside the object it was fitted to, `num_inliers` those that agree; 0 where it
+    comes from truth.
     """
 
     view: int

@@ -84,7 +84,7 @@ def save_places(map_folder: Path, places: PlaceDescriptors) -> Path:
                 files[f"{name}.npy"] = write_array(fresh / f"{name}.npy", array)
         about = {
             "format": _FORMAT, "model": places.model, "sha256": places.sha256,
-            "of_views": _seal_of_views(map_folder),
+            "of_views": seal_of_views(map_folder),
             "files": {name: [one.sha256, one.dtype, one.shape] for name, one in files.items()},
         }  # fmt: skip
         write_bytes(fresh / _ABOUT, (json.dumps(about, indent=1) + "\n").encode())
@@ -104,7 +104,7 @@ def load_places(map_folder: Path, model: str, sha256: str, verify: bool = True) 
     if (about.model, about.sha256) != (model, sha256):
         wanted = f"places of {model} {sha256[:12]}…"
         raise MapError(expected(str(path), wanted, f"{about.model} {about.sha256[:12]}…"))
-    if about.of_views != _seal_of_views(map_folder):
+    if about.of_views != seal_of_views(map_folder):
         wanted = "places of this map's views (semloc map places)"
         raise MapError(expected(str(path), wanted, "those of other views"))
     arrays = {name: _read_array(path, name, about, verify) for name in _ARRAYS}
@@ -156,7 +156,7 @@ def holds_only_places(folder: Path) -> bool:
 
 def carry_places(source: Path, target: Path) -> None:
     """Give the map in `target` those places of the map in `source` whose views it has too."""
-    seal = _seal_of_views(target)
+    seal = seal_of_views(target)
     folder = source / PLACES_FOLDER
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         try:
@@ -164,11 +164,11 @@ def carry_places(source: Path, target: Path) -> None:
         except MapError:
             continue  # broken ones are not worth a copy
         if fits:
-            shutil.copytree(path, target / PLACES_FOLDER / path.name, copy_function=_link)
+            shutil.copytree(path, target / PLACES_FOLDER / path.name, copy_function=link_or_copy)
 
 
-def _link(source: str, target: str) -> None:
-    """The same file by another name, or a copy: files of places are never written in place."""
+def link_or_copy(source: str, target: str) -> None:
+    """The same file by another name, or a copy; for files that are never written in place."""
     try:
         os.link(source, target)
     except OSError:
@@ -187,7 +187,8 @@ def _absent(map_folder: Path, model: str, sha256: str) -> str:
     return expected(str(map_folder / PLACES_FOLDER), wanted, got)
 
 
-def _seal_of_views(map_folder: Path) -> dict[str, str]:
+def seal_of_views(map_folder: Path) -> dict[str, str]:
+    """The sha256 of the files that say which views a map has; MapError if it does not say so."""
     files = read_manifest(map_folder).files
     missing = [name for name in _OF_VIEWS if name not in files]
     if missing:

@@ -27,6 +27,7 @@ from semloc_ros.maps.manifest import (
     sha256_of,
     to_json,
 )
+from semloc_ros.maps.object_files import OBJECTS_FOLDER, carry_objects, holds_only_objects
 from semloc_ros.maps.place_files import PLACES_FOLDER, carry_places, holds_only_places
 from semloc_ros.maps.sealed_arrays import read_array, write_array, write_bytes
 from semloc_ros.maps.semantic_map import ARRAYS, NO_CONFUSION, NO_STATIONARY, SemanticMap
@@ -43,10 +44,10 @@ def save_map(semantic_map: SemanticMap, folder: Path, places_of: Path | None = N
     """Write the map to `folder`, replacing a map that is there.
 
     The folder appears in one rename: a killed process leaves the old map, or none, never half
-    of one. What was described of the views of the map `places_of`, which may be `folder`, goes
-    along if the views are the same; other places are gone with the old map. Raises MapError if
-    the arrays do not agree, if `folder` is something else than a map or holds files of others
-    (they are not touched), or if it cannot be written.
+    of one. Places and objects of the map `places_of`, which may be `folder`, go along if its views
+    are the same; others are gone with the old map. Raises MapError if the arrays do not agree, if
+    `folder` is something else than a map or holds files of others (they are not touched), or if it
+    cannot be written.
     """
     counts = check_layout({name: getattr(semantic_map, name) for name in ARRAYS})
     check_content(semantic_map)
@@ -58,6 +59,7 @@ def save_map(semantic_map: SemanticMap, folder: Path, places_of: Path | None = N
         read_manifest(fresh)  # what could not be read again does not replace a map
         if places_of is not None:
             carry_places(places_of, fresh)
+            carry_objects(places_of, fresh)
 
 
 def load_map(folder: Path, verify: bool = True) -> SemanticMap:
@@ -120,6 +122,8 @@ def check_replaceable(folder: Path) -> None:
         known |= {name for name in found if name.lstrip(".").split(".new-")[0] == CACHE_FOLDER}
     if known and holds_only_places(folder / PLACES_FOLDER):
         known.add(PLACES_FOLDER)
+    if known and holds_only_objects(folder / OBJECTS_FOLDER):
+        known.add(OBJECTS_FOLDER)
     foreign = sorted(found - known)
     if foreign:
         got = f"{foreign[0]} (delete or move it first)"
