@@ -53,13 +53,15 @@ class Places:
     """Where an image may have been taken: N hypotheses of a place, the best first.
 
     `map_from_camera` (N, 4, 4); `scores` (N,), larger is better; `views` (N,) int64, the row of
-    the map's view that looks like the image, -1 where it is no view of the map.
+    the map's view that looks like the image, -1 where it is no view of the map. `spreads` (N, 2),
+    if known, is one sigma of each: metres along both horizontal axes, and radians of the heading.
     """
 
     stamp_ns: int
     map_from_camera: FloatArray
     scores: FloatArray
     views: NDArray[np.int64]
+    spreads: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -72,7 +74,7 @@ class Frame:
     `image` is (H, W, 3) uint8 RGB or (H, W) uint8; `mask`, if given, (H, W) uint8 with
     255 = dynamic: features under it are not used; `labels`, if given, its label map (H, W);
     `down_camera`, if known, the unit vector (3,) of gravity in camera axes; `places`, if given,
-    where this image or one shortly before it may have been taken.
+    where this image or one shortly before it may have been taken; `objects`, what it shows.
     """
 
     stamp_ns: int
@@ -82,6 +84,7 @@ class Frame:
     labels: LabelMap | None = None
     down_camera: FloatArray | None = None
     places: Places | None = None
+    objects: ObjectMatches | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +344,7 @@ class NoPoseReason(str, Enum):
     TOO_UNCERTAIN = "too_uncertain"
     AGAINST_PRIOR = "against_prior"
     NO_GRAVITY = "no_gravity"
+    AMBIGUOUS = "ambiguous"
     NOT_ASKED = "not_asked"
 
 
@@ -350,7 +354,8 @@ class PoseEstimate:
 
     `camera_from_map` (4, 4); `covariance` (6, 6) of map_from_camera (see top); `inliers` the
     correspondences that support it; `num_matches` how many were offered; `stage_ms` wall time
-    by stage, in milliseconds. `method` is the one that found it (pnp, ssmc or gsmc);
+    by stage, in milliseconds. `method` is the one that found it (pnp, ssmc, gsmc, objects, or one
+    and objects: pnp+objects);
     `labels_agree` the share of the matches that fit the pose, whatever their label, whose pixel
     has the label of the point, None without labels; `detail` why labels were not used.
     """

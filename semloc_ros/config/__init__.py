@@ -38,6 +38,7 @@ from semloc_ros.config.nodes import (
     ReplayConfig,
     TrackingConfig,
 )
+from semloc_ros.config.objects import ObjectsConfig
 from semloc_ros.config.perception import ClusterLabelsConfig
 from semloc_ros.config.places import (
     DescriberConfig,
@@ -82,6 +83,7 @@ __all__ = [
     "MapBuilderConfig",
     "MatchingConfig",
     "MotionConfig",
+    "ObjectsConfig",
     "OdometryNoiseConfig",
     "PairsConfig",
     "ParticlesConfig",

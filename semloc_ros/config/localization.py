@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from semloc_ros.config.filter import FilterConfig, GravityConsistencyConfig
+from semloc_ros.config.objects import ObjectsConfig
 from semloc_ros.options import option, section
 
 METHODS = ("pnp", "ssmc", "gsmc", "pfsl", "auto")
@@ -125,8 +126,8 @@ class PlacesConfig:
         "map", low=0, high=10_000,
     )
     spread_m: float = option(
-        3.0, "1-sigma distance from a place to where the image was taken", unit="m", low=0.1,
-        high=1000.0,
+        3.0, "1-sigma distance from a place to where the image was taken, of places that do not say"
+        " it themselves", unit="m", low=0.1, high=1000.0,
     )
     spread_deg: float = option(
         10.0, "and of the heading", unit="deg", low=0.1, high=180.0
@@ -162,3 +163,4 @@ class LocalizerConfig:
     gsmc: GravityConsistencyConfig = section(GravityConsistencyConfig)
     filter: FilterConfig = section(FilterConfig)
     places: PlacesConfig = section(PlacesConfig)
+    objects: ObjectsConfig = section(ObjectsConfig)

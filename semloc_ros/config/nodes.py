@@ -153,6 +153,10 @@ class LocalizerNodeConfig(LocalizerConfig):
         0.0, "oldest label map that stands in for a missing one", unit="s", low=0.0, high=10.0,
         live=True,
     )
+    objects_wait_ms: float = option(
+        300.0, "longest wait for the objects of an image; those of another are never used",
+        unit="ms", low=0.0, high=1000.0, live=True,
+    )
     places_max_age: float = option(
         1.0, "oldest places that stand in for those of an image; none are waited for", unit="s",
         low=0.0, high=10.0, live=True,

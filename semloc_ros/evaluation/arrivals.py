@@ -7,7 +7,16 @@ from dataclasses import replace
 
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.errors import InputError, SemlocError
-from semloc_ros.evaluation.stream import CAMERA, IMU, LABELS, MASK, ODOMETRY, PLACES, Event
+from semloc_ros.evaluation.stream import (
+    CAMERA,
+    IMU,
+    LABELS,
+    MASK,
+    OBJECTS,
+    ODOMETRY,
+    PLACES,
+    Event,
+)
 from semloc_ros.geometry.se3 import check_pose
 from semloc_ros.localization.companions import (
     NOTHING,
@@ -17,6 +26,7 @@ from semloc_ros.localization.companions import (
     kinds_of,
 )
 from semloc_ros.localization.gravity import ImuGravity, down_camera
+from semloc_ros.localization.objects import check_objects
 from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.localization.outcomes import Sighting
 from semloc_ros.localization.places import check_places, with_carried_places
@@ -28,8 +38,10 @@ Mount = Callable[[str], FloatArray]
 
 
 class Arrivals:
-    """The newest camera, odometry, masks, label maps, places and the IMU. `mount(frame)` as for
-    `Replay`."""
+    """The newest camera, odometry, masks, label maps, places, objects and the IMU.
+
+    `mount(frame)` as for `Replay`.
+    """
 
     def __init__(self, config: EvaluateConfig, mount: Mount) -> None:
         self._config, self._mount = config, mount
@@ -44,7 +56,7 @@ class Arrivals:
             self._camera = event.value
         elif event.kind == ODOMETRY:
             self._add_odometry(event, now_ns)
-        elif event.kind in (MASK, LABELS, PLACES):
+        elif event.kind in (MASK, LABELS, PLACES, OBJECTS):
             self.companions.add(event.kind, event.stamp_ns, event.value, steady_ns)
         elif event.kind == IMU and not isinstance(event.value, SemlocError):
             self._imu.add(event.stamp_ns, event.value)
@@ -61,8 +73,10 @@ class Arrivals:
         found = self.companions.join(event.stamp_ns, self._config)
         joined = {name: _checked(name, one, event) for name, one in found.items()}
         mask, labels = joined[MASK].value, joined[LABELS].value
-        places = joined[PLACES].value
-        frame = Frame(event.stamp_ns, event.value, self._camera, mask, labels, places=places)
+        places, objects = joined[PLACES].value, joined[OBJECTS].value
+        frame = Frame(
+            event.stamp_ns, event.value, self._camera, mask, labels, None, places, objects
+        )
         return frame, kinds_of(joined)
 
     def sighting(self, event: Event) -> Sighting:
@@ -110,6 +124,8 @@ def _checked(name: str, joined: Joined, event: Event) -> Joined:
     try:
         if name == PLACES:
             check_places(joined.value)
+        elif name == OBJECTS:
+            check_objects(joined.value)
         else:
             check_companion(name, joined.value, event.value)
     except InputError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from semloc_ros.localization.companions import LABELS, MASK, PLACES
+from semloc_ros.localization.companions import LABELS, MASK, OBJECTS, PLACES
 from semloc_ros.types import FloatArray
 
 IMAGE, CAMERA, ODOMETRY, IMU = "image", "camera", "odometry", "imu"
-__all__ = ["CAMERA", "IMAGE", "IMU", "LABELS", "MASK", "ODOMETRY", "PLACES", "Event"]
+__all__ = ["CAMERA", "IMAGE", "IMU", "LABELS", "MASK", "OBJECTS", "ODOMETRY", "PLACES", "Event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class Event:
     `at_ns` is when it arrives, `stamp_ns` what its header says, both by the robot's clock;
     `origin_ns` is its stamp in the recording, by which the truth is known, whatever a fault did
     to the clock. `value` by `kind`: an image (H, W[, 3]) uint8, a `Camera`, `odom_from_base`
-    (4, 4), a mask (H, W) uint8, a label map (H, W), an `ImuSample`, `Places`; or the SemlocError
-    that reading it raised. `frame` is that of the header, `covariance` (6, 6) that of odometry, if
-    its message has one.
+    (4, 4), a mask (H, W) uint8, a label map (H, W), an `ImuSample`, `Places`, `ObjectMatches`; or
+    the SemlocError that reading it raised. `frame` is that of the header, `covariance` (6, 6) that
+    of odometry, if its message has one.
     """
 
     at_ns: int

@@ -1,4 +1,5 @@
-"""What belongs to the images of the camera by its stamps: masks, label maps and places.
+"""What belongs to the images of the camera by its stamps: masks, label maps, places and
+objects.
 
 The node and the replay keep them in the same `Companions`, wait for them equally long by their
 own clocks, and give an image the same ones.
@@ -17,7 +18,7 @@ from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import InputError, expected
 from semloc_ros.types import LabelMap
 
-MASK, LABELS, PLACES = "mask", "labels", "places"
+MASK, LABELS, PLACES, OBJECTS = "mask", "labels", "places", "objects"
 _KEPT = 10  # while an image waits or is in work, those of later ones come
 _FLOW_NS = 2_000_000_000  # without one for longer, none is waited for
 
@@ -40,13 +41,13 @@ class _Kept(NamedTuple):
 
 
 class Companions:
-    """The last ten masks, label maps and places, in whatever form they come. Not thread-safe."""
+    """The last ten of each kind, in whatever form they come. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._flows = {name: _Flow() for name in (MASK, LABELS, PLACES)}
+        self._flows = {name: _Flow() for name in (MASK, LABELS, PLACES, OBJECTS)}
 
     def add(self, name: str, stamp_ns: int, value: Any, now_ns: int) -> None:
-        """Keep one of the kind `name` (MASK, LABELS or PLACES) that has come now."""
+        """Keep one of the kind `name` (MASK, LABELS, PLACES or OBJECTS) that has come now."""
         flow = self._flows[name]
         flow.values.append(_Kept(stamp_ns, value, now_ns))
         flow.came_ns = now_ns
@@ -72,7 +73,10 @@ class Companions:
         Only what has come lately is waited for, and not once one of this stamp or a later one
         is there; places never.
         """
-        waits = {MASK: config.mask_wait_ms, LABELS: config.labels_wait_ms}
+        waits = {
+            MASK: config.mask_wait_ms, LABELS: config.labels_wait_ms,
+            OBJECTS: config.objects_wait_ms,
+        }  # fmt: skip
         lacking = [name for name in waits if self._flows[name].lacks(stamp_ns, now_ns)]
         return since_ns + round(max((waits[name] for name in lacking), default=0.0) * 1e6)
 
@@ -80,7 +84,7 @@ class Companions:
         """By name what belongs to the image of that stamp."""
         ages = {
             MASK: config.mask_max_age, LABELS: config.labels_max_age,
-            PLACES: config.places_max_age,
+            PLACES: config.places_max_age, OBJECTS: 0.0,
         }  # fmt: skip
         return {name: flow.fitting(stamp_ns, ages[name]) for name, flow in self._flows.items()}
 

@@ -15,7 +15,7 @@ from semloc_ros.localization.belief import position_spread, rotation_spread
 from semloc_ros.localization.outcomes import Outcome
 from semloc_ros.localization.session import Session
 from semloc_ros.localization.states import Standing
-from semloc_ros.types import Camera, LabelMap, NoPose, PoseEstimate, State
+from semloc_ros.types import Camera, LabelMap, NoPose, ObjectMatches, PoseEstimate, State
 
 _GREEN, _RED = (0, 220, 0), (230, 30, 30)
 
@@ -63,6 +63,11 @@ def labelled_fraction(labels: LabelMap | None) -> float:
     if labels is None:
         return 0.0
     return float(np.count_nonzero(labels != np.iinfo(labels.dtype).max)) / labels.size
+
+
+def num_finds(objects: ObjectMatches | None) -> int:
+    """How many objects were found in an image."""
+    return 0 if objects is None else len(np.unique(objects.detections))
 
 
 def value_text(value: object) -> str:

@@ -1,8 +1,8 @@
 """From a frame to what is published of it: the part of a robot's loop that is no ROS.
 
 The node's worker and the replay of a bag call the same `serve`, check stamps by the same
-`StampCheck`, and join masks, labels and places by the same `Companions`; so a bag is judged with
-what the robot runs.
+`StampCheck`, and join masks, labels, places and objects by the same `Companions`; so a bag is
+judged with what the robot runs.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from semloc_ros.errors import InputError, expected
-from semloc_ros.localization.companions import LABELS, MASK, PLACES
+from semloc_ros.localization.companions import LABELS, MASK, OBJECTS, PLACES
 from semloc_ros.localization.outcomes import Outcome, Sighting
 from semloc_ros.localization.reports import (
     labelled_fraction,
     masked_fraction,
+    num_finds,
     spreads_of,
     tracked_values,
     values_of,
@@ -31,7 +32,7 @@ _STAMP_JUMP_BACK_NS = 1_000_000_000
 _MAX_AHEAD_NS = 1_000_000_000  # the clocks of a robot's machines differ by less
 _NOTHING_BESIDE: Mapping[str, object] = {
     "mask": "none", "masked_fraction": 0.0, "labels": "none", "labelled_fraction": 0.0,
-    "places": "none", "places_count": 0, "gravity": False,
+    "places": "none", "places_count": 0, "objects": "none", "objects_count": 0, "gravity": False,
 }  # fmt: skip
 
 
@@ -66,8 +67,8 @@ def serve(
     kinds: Mapping[str, str],
     epoch: int | None = None,
 ) -> Served:
-    """Plan, localize, conclude. `kinds` says which MASK, LABELS and PLACES the frame has; `epoch`
-    is that of the session when the frame was taken up."""
+    """Plan, localize, conclude. `kinds` says which MASK, LABELS, PLACES and OBJECTS the frame has;
+    `epoch` is that of the session when the frame was taken up."""
     plan = session.plan(sighting, epoch)
     result: PoseEstimate | NoPose = NoPose(frame.stamp_ns, NoPoseReason.NOT_ASKED, "")
     if plan.wants_pose:
@@ -144,5 +145,7 @@ def _about(frame: Frame, kinds: Mapping[str, str]) -> dict[str, object]:
         "labelled_fraction": labelled_fraction(frame.labels),
         "places": kinds.get(PLACES, "none"),
         "places_count": 0 if frame.places is None else len(frame.places),
+        "objects": kinds.get(OBJECTS, "none"),
+        "objects_count": num_finds(frame.objects),
         "gravity": frame.down_camera is not None,
     }

@@ -8,6 +8,7 @@ from semloc_ros.errors import InputError
 from semloc_ros.localization.companions import (
     LABELS,
     MASK,
+    OBJECTS,
     PLACES,
     Companions,
     check_companion,
@@ -36,7 +37,7 @@ def test_an_image_gets_its_own_or_the_last_before_never_a_later_one():
     assert companions.join(1401 * MS, CONFIG)[MASK] == (None, "none")
     assert companions.join(999 * MS, CONFIG)[MASK] == (None, "none")
     companions.clear()
-    none = {MASK: "none", LABELS: "none", PLACES: "none"}
+    none = {MASK: "none", LABELS: "none", PLACES: "none", OBJECTS: "none"}
     assert kinds_of(companions.join(1100 * MS, CONFIG)) == none
 
 
@@ -47,6 +48,15 @@ def test_labels_have_an_age_of_their_own():
     patient = LocalizerNodeConfig(labels_max_age=0.1)
     assert companions.join(1100 * MS, patient)[LABELS] == ("of 1000", "last")
     assert companions.join(1000 * MS, CONFIG)[MASK].kind == "none"
+
+
+def test_objects_are_those_of_the_image_alone_and_are_waited_for():
+    config = LocalizerNodeConfig(objects_wait_ms=70.0)
+    companions = kept(1000, name=OBJECTS)
+    assert companions.join(1000 * MS, config)[OBJECTS] == ("of 1000", "exact")
+    assert companions.join(1001 * MS, config)[OBJECTS] == (None, "none")
+    assert companions.wait_until_ns(1100 * MS, 7, 8, config) == 7 + 70 * MS
+    assert companions.wait_until_ns(1000 * MS, 7, 8, config) == 7
 
 
 def test_places_have_an_age_of_their_own_and_are_never_waited_for():
