@@ -134,7 +134,7 @@ def _resnet50(num_classes: int, short_side: int) -> MaskRCNN:
 
 def _mobile(num_classes: int, short_side: int) -> MaskRCNN:
     names = [str(level) for level in range(len(_LEVELS))]
-    mask_head = MaskRCNNHeads(_CHANNELS, (_CHANNELS,) * 3, 1, _normed)
+    mask_head = MaskRCNNHeads(_CHANNELS, (_CHANNELS,) * 3, 1, group_normed)
     return MaskRCNN(
         MobileBackbone(),
         min_size=short_side, max_size=round(LONGEST * short_side),
@@ -157,7 +157,7 @@ def _pixels() -> nn.Sequential:
     """From the finest level of the pyramid to a logit of each cell: is it dynamic?"""
     return nn.Sequential(
         nn.Conv2d(_CHANNELS, _CHANNELS, 3, padding=1, bias=False),
-        _normed(_CHANNELS),
+        group_normed(_CHANNELS),
         nn.ReLU(),
         nn.Conv2d(_CHANNELS, 1, 1),
     )
@@ -173,7 +173,7 @@ class MobileBackbone(nn.Module):
         super().__init__()
         self.body = mobilenet_v3_small().features
         self.fpn = FeaturePyramidNetwork(
-            list(_LEVELS.values()), _CHANNELS, LastLevelMaxPool(), _normed
+            list(_LEVELS.values()), _CHANNELS, LastLevelMaxPool(), group_normed
         )
 
     def forward(self, images: torch.Tensor) -> OrderedDict[str, torch.Tensor]:
@@ -205,7 +205,7 @@ class _GroupNorm(nn.GroupNorm):
         return normed * self.weight[:, None, None] + self.bias[:, None, None]
 
 
-def _normed(channels: int) -> nn.GroupNorm:
+def group_normed(channels: int) -> nn.GroupNorm:
     """Without it nothing that starts from scratch learns in a short time (He et al., "Rethinking
     ImageNet Pre-training", ICCV 2019); over groups, as batches are small."""
     return _GroupNorm(_GROUPS, channels)

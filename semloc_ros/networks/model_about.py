@@ -15,13 +15,14 @@ from semloc_ros.errors import ModelError, expected
 from semloc_ros.networks.about import About, from_fields
 from semloc_ros.networks.instance_about import InstanceAbout
 from semloc_ros.networks.label_about import LABEL_STRIDE, STRIDES, ModelAbout
+from semloc_ros.networks.object_about import ObjectAbout
 from semloc_ros.networks.place_about import PlaceAbout
 from semloc_ros.networks.pose_about import PoseAbout
 
 __all__ = [
     "LABEL_STRIDE", "METADATA_KEY", "STRIDES", "WEIGHTS_KEY", "About", "InstanceAbout",
-    "ModelAbout", "PlaceAbout", "PoseAbout", "about_class", "check_gives", "from_json",
-    "read_about", "to_json",
+    "ModelAbout", "ObjectAbout", "PlaceAbout", "PoseAbout", "about_class", "check_gives",
+    "from_json", "read_about", "to_json",
 ]  # fmt: skip
 
 Kind = TypeVar("Kind", bound=About)
@@ -29,7 +30,9 @@ Kind = TypeVar("Kind", bound=About)
 METADATA_KEY = "semloc_model"  # where it stands in files of weights and in ONNX files
 WEIGHTS_KEY = "semloc_weights"  # in ONNX files: sha256 of the file of weights
 _SCHEMA = 1
-_KINDS: tuple[type[About], ...] = (ModelAbout, PlaceAbout, InstanceAbout, PoseAbout)
+_KINDS: tuple[type[About], ...] = (
+    ModelAbout, PlaceAbout, InstanceAbout, PoseAbout, ObjectAbout,
+)  # fmt: skip
 
 
 def about_class(kind: object) -> type[About]:

@@ -21,21 +21,24 @@ from semloc_ros.networks.model_about import (
     About,
     InstanceAbout,
     ModelAbout,
+    ObjectAbout,
     PlaceAbout,
     PoseAbout,
     check_gives,
     read_about,
     to_json,
 )
+from semloc_ros.networks.object_detection import ObjectNetwork, empty_object_network
 from semloc_ros.networks.places import PlaceNetwork, empty_place_network
 from semloc_ros.networks.pose_regression import PoseNetwork, empty_pose_network
 from semloc_ros.networks.segmentation import SegmentationNetwork, empty_network
 from semloc_ros.networks.starting import start_from
 
 __all__ = [
-    "InstanceAbout", "ModelAbout", "PlaceAbout", "PoseAbout", "add_to_manifest", "find_model",
-    "load_instance_network", "load_label_network", "load_model", "load_place_network",
-    "load_pose_network", "read_about", "save_model", "start_from",
+    "InstanceAbout", "ModelAbout", "ObjectAbout", "PlaceAbout", "PoseAbout", "add_to_manifest",
+    "find_model", "load_instance_network", "load_label_network", "load_model",
+    "load_object_network", "load_place_network", "load_pose_network", "read_about", "save_model",
+    "start_from",
 ]  # fmt: skip
 
 _EMPTY: dict[type[About], Callable[..., nn.Module]] = {
@@ -43,6 +46,7 @@ _EMPTY: dict[type[About], Callable[..., nn.Module]] = {
     PlaceAbout: empty_place_network,
     InstanceAbout: empty_instance_network,
     PoseAbout: empty_pose_network,
+    ObjectAbout: empty_object_network,
 }  # from what stands in `shape_fields`
 _READABLE = 0o644
 
@@ -104,6 +108,12 @@ def load_instance_network(path: Path) -> tuple[InstanceNetwork, InstanceAbout]:
     """`load_model` of an instance network; ModelError for a model of another kind."""
     network, about = load_model(path)
     return network, check_gives(path, about, InstanceAbout)
+
+
+def load_object_network(path: Path) -> tuple[ObjectNetwork, ObjectAbout]:
+    """`load_model` of a network of objects; ModelError for a model of another kind."""
+    network, about = load_model(path)
+    return network, check_gives(path, about, ObjectAbout)
 
 
 def load_pose_network(path: Path) -> tuple[PoseNetwork, PoseAbout]:

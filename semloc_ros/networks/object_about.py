@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
-from semloc_ros.config.object_networks import OBJECT_ARCHITECTURES, OBJECT_HEADS
+from semloc_ros.config.object_learning import OBJECT_ARCHITECTURES, OBJECT_HEADS
 from semloc_ros.errors import ModelError, expected
 from semloc_ros.networks.about import About, check_choice, check_count, check_normalization
 
@@ -23,12 +23,15 @@ class ObjectAbout(About):
     `names` of its objects as the map has them, the first of which is label 1: the background has
     no name. `head` says how matches are made: `dense` regresses (u, v), `homography` its eight
     parameters, `points3d` the point of the map, (3,) `offset` + `scale` * what comes out, metres.
-    Images are brought to `short_side` pixels on their shorter side.
+    Images are brought to `short_side` pixels on their shorter side. `residual`: what a dense head
+    gives is added to where in its window a cell lies.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("objects",)
     gives: ClassVar[str] = "objects of interest"
-    shape_fields: ClassVar[tuple[str, ...]] = ("architecture", "head", "num_objects", "short_side")
+    shape_fields: ClassVar[tuple[str, ...]] = (
+        "architecture", "head", "num_objects", "short_side", "residual",
+    )  # fmt: skip
     entry_fields: ClassVar[tuple[str, ...]] = ("input", "head", "objects")
 
     head: str
@@ -36,6 +39,7 @@ class ObjectAbout(About):
     names: tuple[str, ...]
     offset: tuple[float, ...] = (0.0, 0.0, 0.0)
     scale: float = 1.0
+    residual: bool = True
     _: KW_ONLY
     kind: str = "objects"
 

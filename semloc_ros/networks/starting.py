@@ -12,6 +12,7 @@ from torch import nn
 
 from semloc_ros.errors import ModelError, expected
 from semloc_ros.networks.detection import InstanceNetwork
+from semloc_ros.networks.object_detection import ObjectNetwork
 from semloc_ros.networks.places import PlaceNetwork
 from semloc_ros.networks.pose_regression import PoseNetwork
 from semloc_ros.networks.segmentation import SegmentationNetwork
@@ -19,6 +20,7 @@ from semloc_ros.networks.segmentation import SegmentationNetwork
 _ENCODERS: dict[type[nn.Module], str] = {
     SegmentationNetwork: "trunk.encoder.", PlaceNetwork: "encoder.",
     InstanceNetwork: "detector.backbone.body.", PoseNetwork: "encoder.",
+    ObjectNetwork: "detector.backbone.body.",
 }  # fmt: skip
 # torchvision's names of the same tensors: as they are in a classifier (ResNet), under `features`
 # (MobileNet, AlexNet), under `backbone` in segmentation networks; and ours of an encoder.
@@ -29,7 +31,8 @@ _NESTS = ("state_dict", "model_state", "model")  # where checkpoints of a traini
 
 
 def start_from(
-    network: SegmentationNetwork | PlaceNetwork | InstanceNetwork | PoseNetwork, path: Path
+    network: SegmentationNetwork | PlaceNetwork | InstanceNetwork | PoseNetwork | ObjectNetwork,
+    path: Path,
 ) -> list[str]:
     """Take every tensor that fits by name and shape; returns the names, as the network has them.
 
