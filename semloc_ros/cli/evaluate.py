@@ -47,7 +47,8 @@ def evaluate(
     ),
     places: str = typer.Option(
         "", metavar="MODEL[,MODEL]", help="Places of each image by these models, with which the "
-        "map was described (semloc map places); oracle or oracle=SHARE: made from the truth.",
+        "map was described (semloc map places), or a model of poses that was trained in it; oracle "
+        "or oracle=SHARE: made from the truth.",
     ),
     config: Path | None = typer.Option(
         None, help="Parameters of the localizer, as the node takes them (yaml)."

@@ -1,8 +1,8 @@
 """Places for the images of a bag: what models find in the map, or hypotheses made from the truth.
 
-A source is one model of places or two with a comma between (a name in models/ or a file, see
-`perception.place_retriever`), or `oracle`, which shows what places could give at best: among
-random views of the map, at a random rank, the one nearest to a place some metres from the truth.
+A source is one model of places or two with a comma between, or a model of poses (names in models/
+or files, see `perception.place_finding`), or `oracle`, which shows what places could give at best:
+among random views of the map, at a random rank, the one nearest to a place some metres from truth.
 `oracle=0.6` has it for this share of the images; `oracle=0` for none, so that all are wrong.
 """
 
@@ -12,10 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.errors import DatasetError, SemlocError, expected
@@ -23,7 +22,10 @@ from semloc_ros.evaluation.association import poses_at
 from semloc_ros.evaluation.predictions import Truth
 from semloc_ros.evaluation.stream import IMAGE, LABELS, MASK, ODOMETRY, PLACES, Event
 from semloc_ros.geometry import se3
-from semloc_ros.types import FloatArray, LabelMap, Places
+from semloc_ros.types import FloatArray, Places
+
+if TYPE_CHECKING:
+    from semloc_ros.perception.place_finding import PlaceFinder
 
 Mount = Callable[[str], FloatArray]
 _ORACLE = re.compile(r"oracle(?:=([01]|0?\.\d+|1\.0*))?")
@@ -31,18 +33,6 @@ _NEAR_M = 5.0  # largest distance, along each axis, of the oracle's place from t
 _FAR_M = 25.0  # least distance of its wrong views, if the map is so large
 _TURN_DEG = 30.0  # a view turned further from the truth is none of its place
 _KEPT = 10  # images that may still get their label maps
-
-
-class Retriever(Protocol):
-    """`perception.place_retriever.PlaceRetriever`."""
-
-    @property
-    def needs(self) -> Any: ...
-
-    def retrieve(
-        self, stamp_ns: int, image: NDArray[np.uint8], labels: LabelMap | None = None,
-        mask: NDArray[np.uint8] | None = None, odom_from_camera: FloatArray | None = None,
-    ) -> Places: ...
 
 
 class PlaceSource(Protocol):
@@ -57,27 +47,27 @@ def find_places(source: str, has_labels: bool, truth: Truth, config: EvaluateCon
     """The places of a source for the map of the configuration.
 
     Raises DatasetError, in one line, for a model that reads labels where there are none; the
-    errors of `PlaceRetriever.open`.
+    errors of `place_finding.open_finder`.
     """
     found = _ORACLE.fullmatch(source)
     if found is not None:
         return _oracle(float(found.group(1) or 1.0), truth, config)
-    from semloc_ros.perception.place_retriever import PlaceRetriever
+    from semloc_ros.perception.place_finding import open_finder
 
     options = replace(config.retriever, models=source)
-    retriever = PlaceRetriever.open(Path(config.map).expanduser(), options)
-    if "labels" in retriever.needs and not has_labels:
+    finder = open_finder(Path(config.map).expanduser(), options)
+    if "labels" in finder.needs and not has_labels:
         wanted = "label maps, which it reads (--labels)"
         raise DatasetError(expected(f"--places {source}", wanted, "none"))
-    return RetrievedPlaces(retriever)
+    return FoundPlaces(finder)
 
 
 @dataclass(slots=True)
-class RetrievedPlaces:
+class FoundPlaces:
     """Places that models find, as fast as images come: what it takes is not waited for. They see
     what the robot sees: images after faults, its odometry, and label maps when they come."""
 
-    retriever: Retriever
+    finder: PlaceFinder
     _seen: dict[str, dict[int, Any]] = field(
         default_factory=lambda: {IMAGE: {}, LABELS: {}, MASK: {}}
     )
@@ -88,7 +78,7 @@ class RetrievedPlaces:
         comes later, before the label map."""
         for event in events:
             self._keep(event)
-            needed = [IMAGE, LABELS] if "labels" in self.retriever.needs else [IMAGE]
+            needed = [IMAGE, LABELS] if "labels" in self.finder.needs else [IMAGE]
             if event.kind in needed and all(event.stamp_ns in self._seen[one] for one in needed):
                 yield replace(event, kind=PLACES, value=self._places(event.stamp_ns, mount))
             yield event
@@ -112,7 +102,7 @@ class RetrievedPlaces:
         try:
             if self._odometry is not None:
                 odom_from_camera = self._odometry @ mount(image.frame)
-            return self.retriever.retrieve(stamp_ns, image.value, labels, mask, odom_from_camera)
+            return self.finder.retrieve(stamp_ns, image.value, labels, mask, odom_from_camera)
         except SemlocError as error:
             return error
 

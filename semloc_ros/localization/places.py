@@ -1,8 +1,9 @@
 """What hypotheses of a place are to the localizer: views to be matched, and poses to begin from.
 
 A place says where an image may have been taken, as the pose of a view of the map that looks like
-it. It is no fix: the true pose lies some metres beside it, and most of the places of an image are
-wrong. So they only choose what is looked at first; what is believed is decided as without them.
+it, or as a network regressed it. It is no fix: the true pose lies some metres beside it, and most
+of the places of an image are wrong. So they only choose what is looked at first; what is believed
+is decided as without them. How far beside is the place's own spread, or that of the configuration.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def check_places(places: Places, num_views: int | None = None) -> None:
         raise InputError(expected("places", wanted, f"{poses.shape}, {views.shape}"))
     if not (np.isfinite(poses).all() and np.isfinite(scores).all()):
         raise InputError(expected("places", "finite numbers", "NaN or infinity"))
+    _check_spreads(places)
     if (poses[:, 3] != [0, 0, 0, 1]).any():
         raise InputError(expected("places", "last rows 0 0 0 1", "others"))
     turns = poses[:, :3, :3]
@@ -43,6 +45,24 @@ def check_places(places: Places, num_views: int | None = None) -> None:
     if least < -1 or (num_views is not None and most >= num_views):
         wanted = "-1" if num_views is None else f"-1 to {num_views - 1}"
         raise InputError(expected("places: views", wanted, f"{least} to {most}"))
+
+
+def _check_spreads(places: Places) -> None:
+    spreads = places.spreads
+    if spreads is None:
+        return
+    if spreads.shape != (len(places), 2):
+        wanted = f"{len(places)} of metres and radians"
+        raise InputError(expected("places: spreads", wanted, spreads.shape))
+    if not (np.isfinite(spreads) & (spreads > 0)).all():
+        raise InputError(expected("places: spreads", "numbers above 0", "others"))
+
+
+def spreads_of(places: Places, config: PlacesConfig) -> FloatArray:
+    """(N, 2) metres and radians: what places say of themselves, or `config` of all."""
+    if places.spreads is not None:
+        return places.spreads
+    return np.tile([config.spread_m, np.radians(config.spread_deg)], (len(places), 1))
 
 
 def usable_places(frame: Frame, num_views: int | None = None) -> tuple[Places | None, str]:
@@ -85,27 +105,44 @@ def views_of_places(
     """Up to `config.views` different rows of the views `map_from_view` (V, 4, 4), best place first.
 
     Those that places name; of a place that names none those nearest to it, by position and
-    direction, each such place the same number.
+    direction, each such place the same number. Where it says how far beside it may lie, they are
+    half of that apart, so that they cover the way on which the image may have been taken.
     """
-    most = config.views
+    most, spreads = config.views, spreads_of(places, config)
     each = -(-most // max(len(places), 1))
     found: dict[int, None] = {}  # in the order of insertion
-    for pose, view in zip(places.map_from_camera, places.views.tolist(), strict=True):
+    step = 0.0 if places.spreads is None else 0.5
+    for place, view in enumerate(places.views.tolist()):
         if len(found) >= most:
             break
-        rows = [view] if view >= 0 else _nearest(pose, map_from_view, config)[:each].tolist()
-        found.update(dict.fromkeys(rows))
+        around = [view]
+        if view < 0:
+            pose, spread = places.map_from_camera[place], spreads[place]
+            around = _around(pose, map_from_view, spread, step)[:each]
+        found.update(dict.fromkeys(around))
     return np.array(list(found)[:most], np.int64)
 
 
-def _nearest(
-    map_from_camera: FloatArray, map_from_view: FloatArray, config: PlacesConfig
-) -> NDArray[np.int64]:
-    """Rows of the views (V, 4, 4), those nearest to a pose first, in its spreads."""
+def _around(
+    map_from_camera: FloatArray, map_from_view: FloatArray, spread: FloatArray, step: float
+) -> list[int]:
+    """Rows of the views (V, 4, 4), in the order in which they are matched: those nearest to a pose
+    first, in its spread (2,); where `step` is above 0 first those that lie so many spreads apart,
+    or turned by a whole one."""
     away_m, turn = se3.pose_error(map_from_view, map_from_camera)
-    return np.argsort(
-        np.hypot(away_m / config.spread_m, turn / np.radians(config.spread_deg)), kind="stable"
-    )
+    left = np.argsort(np.hypot(away_m / spread[0], turn / spread[1]), kind="stable")
+    if step <= 0.0:
+        return [int(row) for row in left]
+    chosen: list[int] = []
+    later: list[int] = []
+    while len(left):
+        first = int(left[0])
+        chosen.append(first)
+        away_m, turn = se3.pose_error(map_from_view[left], map_from_view[first])
+        beside = (away_m < step * spread[0]) & (turn < spread[1])
+        later += [int(row) for row in left[beside] if row != first]
+        left = left[~beside & (left != first)]
+    return chosen + later
 
 
 def fixes_of_places(
@@ -113,12 +150,12 @@ def fixes_of_places(
 ) -> list[Fix]:
     """Where the base may be: upright, its camera where the place is and turned as nearly as that
     allows, with the spread of places."""
-    heading, spread = np.radians(config.spread_deg), config.spread_m
-    sigmas = [spread, spread, _HEIGHT_SIGMA_M, _TILT_SIGMA, _TILT_SIGMA, heading]
-    covariance = np.diag(np.square(sigmas))
-    return [
-        Fix(upright(pose, base_from_camera), covariance) for pose in places.map_from_camera
-    ]
+    fixes = []
+    spreads = spreads_of(places, config)
+    for pose, (metres, heading) in zip(places.map_from_camera, spreads, strict=True):
+        sigmas = [metres, metres, _HEIGHT_SIGMA_M, _TILT_SIGMA, _TILT_SIGMA, heading]
+        fixes.append(Fix(upright(pose, base_from_camera), np.diag(np.square(sigmas))))
+    return fixes
 
 
 def upright(map_from_camera: FloatArray, base_from_camera: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from semloc_ros.networks.model_about import (
     METADATA_KEY,
     STRIDES,
     WEIGHTS_KEY,
+    About,
     Kind,
     ModelAbout,
     check_gives,
@@ -110,6 +111,18 @@ def about_of(graph: Graph, kind: type[Kind], outputs: tuple[str, ...]) -> Kind:
         got = ", ".join(graph.outputs)
         raise ModelError(expected(f"{graph.path}: outputs", ", ".join(outputs), got))
     return found
+
+
+def said_of(path: Path) -> About | None:
+    """What the model at `path` (.safetensors or .onnx) says of itself, whatever its kind; None for
+    an ONNX file of others. Needs no torch; ModelError for a file that is missing or damaged."""
+    if path.suffix != ".onnx":
+        return read_about(path)
+    said = open_graph(path, device="cpu", planes=None).metadata.get(METADATA_KEY)
+    try:
+        return None if said is None else from_json(said)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
 
 
 def _is_from(graph: Graph, path: Path) -> bool:

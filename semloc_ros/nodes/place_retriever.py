@@ -10,9 +10,9 @@ status and no places.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseArray
@@ -30,34 +30,16 @@ from semloc_ros.nodes.place_inputs import PlaceInputs
 from semloc_ros.nodes.place_messages import to_places
 from semloc_ros.nodes.running import run
 from semloc_ros.nodes.status import quiet_publisher
+from semloc_ros.perception.place_finding import PlaceFinder
 from semloc_ros.perception.place_retriever import PlaceRetriever
-from semloc_ros.types import FloatArray, LabelMap, Places
+from semloc_ros.types import Places
 
 BAD_MAP = "bad_map"
 # arrows of RViz point along x, cameras look along z
 _CAMERA_FROM_ARROW = np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]], float)
 
 
-class Retriever(Protocol):
-    """What the node asks: `perception.place_retriever.PlaceRetriever`."""
-
-    @property
-    def needs(self) -> Collection[str]: ...
-
-    @property
-    def stage_ms(self) -> Mapping[str, float]: ...
-
-    def retrieve(
-        self,
-        stamp_ns: int,
-        image: NDArray[np.uint8],
-        labels: LabelMap | None = None,
-        mask: NDArray[np.uint8] | None = None,
-        odom_from_camera: FloatArray | None = None,
-    ) -> Places: ...
-
-
-def open_retriever(config: PlaceRetrieverNodeConfig) -> Retriever:
+def open_retriever(config: PlaceRetrieverNodeConfig) -> PlaceFinder:
     """The configured map and models; SemlocError if they or the options do not do."""
     if not config.map:
         raise ConfigError(expected("map", "the folder of a map", "''"))
@@ -69,12 +51,12 @@ class PlaceRetrieverNode(ImageNode):
 
     def __init__(
         self,
-        load: Callable[[PlaceRetrieverNodeConfig], Retriever] = open_retriever,
+        load: Callable[[PlaceRetrieverNodeConfig], PlaceFinder] = open_retriever,
         **node_options: Any,
     ) -> None:
         super().__init__("place_retriever", **node_options)
         self._open = load
-        self._retriever: Retriever | None = None
+        self._retriever: PlaceFinder | None = None
         self._inputs: PlaceInputs | None = None
         self._options = NodeParameters(
             self, PlaceRetrieverNodeConfig, lambda: self._retriever is not None

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from semloc_ros.config import DynamicConfig, LabellerConfig
 from semloc_ros.errors import ConfigError, ModelError, expected
+from semloc_ros.networks.backends import said_of
 from semloc_ros.networks.graphs import open_graph
 from semloc_ros.networks.instance_backends import COCO_WEIGHTS, open_instance_backend
 from semloc_ros.networks.manifest import find_model
-from semloc_ros.networks.model_about import METADATA_KEY, InstanceAbout, from_json, read_about
+from semloc_ros.networks.model_about import InstanceAbout
 from semloc_ros.perception import foreign_model
 from semloc_ros.perception.foreign_instances import ForeignDetector
 from semloc_ros.perception.instance_segmenter import InstanceSegmenter, OwnDetector
@@ -79,18 +80,8 @@ def load_dynamic(model: str | Path, config: DynamicConfig | None = None) -> Dyna
     if path.suffix == ".npz":
         raise ModelError(expected(str(path), "a model that knows what is dynamic", "clusters"))
     path = find_model(path)
-    return _of_objects(path, config) if _finds_objects(path) else _of_labels(path, config)
-
-
-def _finds_objects(path: Path) -> bool:
-    """Whether a file of ours is a network for objects; other kinds are checked where opened."""
-    if path.suffix == ".onnx":
-        said = open_graph(path, device="cpu", planes=None).metadata.get(METADATA_KEY)
-        try:
-            return said is not None and isinstance(from_json(said), InstanceAbout)
-        except ModelError as error:
-            raise ModelError(f"{path}: {error}") from None
-    return isinstance(read_about(path), InstanceAbout)
+    finds_objects = isinstance(said_of(path), InstanceAbout)  # others are checked where opened
+    return _of_objects(path, config) if finds_objects else _of_labels(path, config)
 
 
 def _of_objects(path: Path, config: DynamicConfig) -> DynamicSegmenter:

@@ -11,7 +11,7 @@ import pytest
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.errors import ConfigError, InputError, SemlocError
 from semloc_ros.evaluation.arrivals import Arrivals
-from semloc_ros.evaluation.place_sources import OraclePlaces, RetrievedPlaces, find_places
+from semloc_ros.evaluation.place_sources import FoundPlaces, OraclePlaces, find_places
 from semloc_ros.evaluation.predictions import Truth
 from semloc_ros.evaluation.stream import CAMERA, IMAGE, LABELS, MASK, ODOMETRY, PLACES, Event
 from semloc_ros.geometry import se3
@@ -52,7 +52,7 @@ class Retriever:
 
 
 def kinds(retriever: Retriever, events: list[Event]) -> list[tuple[str, int]]:
-    found = RetrievedPlaces(retriever).beside(events, mount)
+    found = FoundPlaces(retriever).beside(events, mount)
     return [(one.kind, one.stamp_ns // S) for one in found]
 
 
@@ -78,7 +78,7 @@ def test_odometry_is_that_of_the_robot_and_broken_images_have_no_places() -> Non
         event(ODOMETRY, S, np.full((4, 4), np.nan)),
         event(IMAGE, 2 * S, InputError("torn")), event(IMAGE, 3 * S, np.zeros((9, 9))),
     ]  # fmt: skip
-    found = list(RetrievedPlaces(retriever).beside(events, mount))
+    found = list(FoundPlaces(retriever).beside(events, mount))
     np.testing.assert_allclose(retriever.asked[0][3], pose @ MOUNT)
     assert [one[0] for one in retriever.asked] == [S, 3 * S] and retriever.asked[1][3] is None
     assert isinstance([one for one in found if one.kind == PLACES][-1].value, SemlocError)

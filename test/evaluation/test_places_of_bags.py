@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pose_models import ABOUT, write_pose_model
 from small_bag import COUNT, Watching, config, write_drive
 
 from semloc_ros.config import EvaluateConfig
@@ -67,6 +68,24 @@ def test_each_image_gets_places_of_the_map_and_the_same_ones_again(
         np.testing.assert_allclose(first.map_from_camera, there, atol=1e-6)
         assert np.array_equal(first.scores, again.scores)
         assert np.array_equal(first.views, again.views)
+
+
+def test_a_model_of_poses_is_a_source_of_places_too(
+    bag: Path, tmp_path: Path, options: EvaluateConfig
+) -> None:
+    centres = se3.inverse(CAMERA_FROM_MAP)[:, :3, 3]
+    about = replace(ABOUT, position_offset=tuple(centres.mean(0).tolist()))
+    model = write_pose_model(tmp_path / "pose.safetensors", about)
+    watching = Watching()
+    predict(Job(bag, "/ground_truth/pose", places=str(model)), watching, options, tmp_path / "out")
+    for frame in watching.frames:
+        assert frame.places is not None and frame.places.views.tolist() == [-1]
+        assert frame.places.stamp_ns == frame.stamp_ns and frame.places.spreads is not None
+    far = replace(ABOUT, position_offset=(500.0, 0.0, 0.0))
+    elsewhere = write_pose_model(tmp_path / "far.safetensors", far)
+    job = Job(bag, "/ground_truth/pose", places=str(elsewhere))
+    with pytest.raises(MapError, match=r"views around 500\.0, 0\.0, where far was trained"):
+        predict(job, Watching(), options, tmp_path / "none")
 
 
 def test_an_oracle_is_the_same_again_and_another_by_another_seed(

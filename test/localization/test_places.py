@@ -65,6 +65,14 @@ def test_what_are_no_places_is_said_in_one_line(spoil, said):
         check_places(dataclasses.replace(whole, map_from_camera=ROW[:3]))
 
 
+def test_spreads_are_one_for_each_place_and_above_0():
+    whole = dataclasses.replace(places(ROW[:2]), spreads=np.array([[4.0, 0.1], [0.5, 0.2]]))
+    check_places(whole)
+    for spreads in (np.ones((1, 2)), np.zeros((2, 2)), np.full((2, 2), np.nan)):
+        with pytest.raises(InputError, match="places: spreads: expected"):
+            check_places(dataclasses.replace(whole, spreads=spreads))
+
+
 def test_places_of_later_images_and_broken_ones_are_not_used(lenses):
     frame = Frame(5, np.zeros((360, 480), np.uint8), lenses["pinhole"])
     assert usable_places(frame) == (None, "")
@@ -123,6 +131,22 @@ def test_the_base_stands_upright_and_its_camera_where_the_place_is():
     sigmas = np.sqrt(np.diag(fix.covariance))
     assert sigmas[:2].tolist() == [4.0, 4.0] and np.isclose(np.degrees(sigmas[5]), 20.0)
     assert sigmas[2] < 0.2, "on the ground"
+    own = dataclasses.replace(places([tilted @ mount]), spreads=np.array([[7.0, 0.5]]))
+    sigmas = np.sqrt(np.diag(fixes_of_places(own, mount, config)[0].covariance))
+    np.testing.assert_allclose(sigmas[[0, 1, 5]], [7.0, 7.0, 0.5], err_msg="of its own")
+
+
+def test_views_around_an_unsure_place_are_apart():
+    place = places([turned(4.2)])
+    unsure = dataclasses.replace(place, spreads=np.array([[4.0, 0.3]]))
+    found = views_of_places(unsure, ROW, PlacesConfig(views=5)).tolist()
+    assert found[:5] == [4, 6, 2, 8, 0], "half a spread, on both sides"
+    sure = dataclasses.replace(place, spreads=np.array([[1.0, 0.3]]))
+    assert views_of_places(sure, ROW, PlacesConfig(views=3)).tolist() == [4, 5, 3]
+    every = views_of_places(unsure, ROW, PlacesConfig(views=10)).tolist()
+    assert every[:5] == found and sorted(every[5:]) == [1, 3, 5, 7, 9], "then those between"
+    back = np.concatenate([ROW, turned(4.3, np.pi)[None]])
+    assert 10 not in views_of_places(unsure, back, PlacesConfig(views=5)), "by direction"
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

@@ -1,5 +1,7 @@
 """Places as PointCloud2 and back: what is taken, what is refused, and in which words."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message
@@ -71,6 +73,23 @@ def test_the_message_says_what_it_holds():
     floats = np.frombuffer(message.data, np.float32).reshape(2, 9)
     np.testing.assert_allclose(floats[0, :8], [1, 2, 3, 0.5, -0.5, 0.5, 0.5, 0.5])
     assert np.frombuffer(message.data, np.uint32).reshape(2, 9)[:, 8].tolist() == [7, 2**32 - 1]
+
+
+def test_spreads_are_sent_where_they_are_known():
+    plain = some_places(np.random.default_rng(4), 3)
+    places = dataclasses.replace(plain, spreads=np.array([[5.0, 0.25], [1.0, 0.5], [2.0, 0.125]]))
+    message = sent(places)
+    assert [field.name for field in message.fields][-2:] == ["spread_m", "spread_rad"]
+    found = places_from(message, "map")
+    np.testing.assert_array_equal(found.spreads, places.spreads)
+    np.testing.assert_array_equal(found.views, plain.views)
+    assert places_from(sent(plain), "map").spreads is None
+    message.fields[-1].name = "more"
+    assert places_from(message, "map").spreads is None, "half of them says nothing"
+    for wrong in (0.0, np.nan):
+        broken = dataclasses.replace(plain, spreads=np.full((3, 2), wrong))
+        with pytest.raises(InputError, match="spread_m, spread_rad: expected numbers above 0"):
+            places_from(sent(broken), "map")
 
 
 def test_other_orders_byte_orders_and_fields_are_taken():
