@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from semloc_ros.options import option, section
 
+_LIGHTS = ("day", "evening", "half", "spots", "daylight", "night")
+
 
 @dataclass(frozen=True, slots=True)
 class SensorsConfig:
@@ -79,16 +81,23 @@ class GalleryConfig:
     )
     room_height_m: float = option(3.2, "height of the ceiling", unit="m", low=2.6, high=8)
     paintings_per_room: int = option(9, "paintings in each room, at most", low=0, high=40)
+    paintings: int = option(1000, "paintings in all rooms together, at most", low=0, high=1000)
     duplicated_posters: int = option(
         0, "pictures of which a copy hangs in every other room, in place of a painting there",
         low=0, high=40,
     )
-    light: str = option(
-        "day", "light of the query run; the mapping run is by day",
-        choices=("day", "evening", "half", "spots", "daylight", "night"),
-    )
+    light: str = option("day", "light of the query run and of the free views", choices=_LIGHTS)
+    mapping_light: str = option("day", "light of the mapping run", choices=_LIGHTS)
     crowd: int = option(
-        0, "visitors in the query run: 0 none, 1 few, 2 busy, 3 crowded", low=0, high=3
+        0, "visitors in the query run and in the free views: 0 none, 1 few, 2 busy, 3 crowded",
+        low=0, high=3,
+    )
+    runs: str = option(
+        "both", "of the robot that are made", choices=("both", "mapping", "query", "none")
+    )
+    free_views: int = option(
+        0, "pictures that visitors take: anywhere, each with its own camera (frames/views)",
+        low=0, high=5000,
     )
     moved_paintings: int = option(
         0, "paintings that hang elsewhere along their wall in the query run", low=0, high=1000
@@ -99,10 +108,13 @@ class GalleryConfig:
     texel_mm: float = option(
         4.0, "size of a texel of the walls; paintings are finer", unit="mm", low=1, high=50
     )
+    cameras: str = option(
+        "one", "of the robot: one, or six around at eye level, 60° apart", choices=("one", "ring")
+    )
     image_width: int = option(640, "columns of the camera", unit="px", low=32, high=4096)
     image_height: int = option(480, "rows of the camera", unit="px", low=32, high=4096)
     field_of_view_deg: float = option(
-        67.0, "horizontal view of the camera", unit="deg", low=20, high=110
+        67.0, "horizontal view of the robot's camera", unit="deg", low=20, high=110
     )
     camera_yaw_deg: float = option(
         -50.0, "where the camera looks, from the robot's forward to its left",

@@ -8,7 +8,7 @@ paintings hang) is a `changes.State`: ids and everything else stay the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,11 +83,12 @@ def build_gallery(
     rng = np.random.default_rng([config.seed, 0])
     decorator = _Decorator(config, setting, rng, builder or SceneBuilder())
     rooms = _floor_plan(config)
-    posters = choose_posters(config, [len(_places(room, config)) for room in rooms])
-    for number, (room, twins) in enumerate(zip(rooms, posters, strict=True)):
+    places = _places(rooms, config)
+    posters = choose_posters(config, [len(here) for here in places])
+    for number, (room, here, twins) in enumerate(zip(rooms, places, posters, strict=True)):
         decorator.add_shell(room, burning_panels(config.seed, number, setting))
-        decorator.hang_paintings(room, twins)
-        decorator.add_furniture(room, _outward(room, rooms))
+        decorator.hang_paintings(room, here, twins)
+        decorator.add_furniture(*_furniture(room, rooms))
     decorator.rehang(state)
     return Gallery(
         scene=decorator.builder.build(),
@@ -103,6 +104,33 @@ def build_gallery(
 def ring_xy(config: GalleryConfig) -> FloatArray:
     """The corners `Gallery.loop_xy` (N, 2), without building the gallery."""
     return _ring_corners(_floor_plan(config))
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPlan:
+    """What is known of a room before it is built: `places`, where paintings hang when nothing has
+    been moved: `middle` (3,) and `out` (3,), the unit vector into the room; `furniture` (N, 2) the
+    middles of what stands on the floor, to 15 cm."""
+
+    room: Room
+    places: tuple[tuple[FloatArray, FloatArray], ...]
+    furniture: FloatArray
+
+
+def plan_rooms(config: GalleryConfig) -> list[RoomPlan]:
+    """The rooms of `build_gallery`, without building them."""
+    rooms = _floor_plan(config)
+    return [
+        RoomPlan(
+            room,
+            tuple(
+                (wall.point((start + end) / 2, wall.height - _EYE_LEVEL), wall.out)
+                for wall, (start, end) in places
+            ),
+            np.stack(_furniture(room, rooms)),
+        )
+        for room, places in zip(rooms, _places(rooms, config), strict=True)
+    ]
 
 
 def _floor_plan(config: GalleryConfig) -> list[Room]:
@@ -128,6 +156,13 @@ def _outward(room: Room, rooms: list[Room]) -> FloatArray:
     middle = np.mean([other.centre for other in rooms], axis=0)
     outward: FloatArray = np.sign(np.round(room.centre - middle, 3))
     return outward
+
+
+def _furniture(room: Room, rooms: list[Room]) -> tuple[FloatArray, FloatArray]:
+    """Where (2,) the bench and the plinth stand, roughly: on the outer side of the room, away from
+    the path."""
+    outward, half = _outward(room, rooms), (np.array(room.high) - room.low) / 2
+    return room.centre + outward * (half - 1.5), room.centre + outward * (half - 0.7)
 
 
 class _Decorator:
@@ -173,10 +208,12 @@ class _Decorator:
                 add_reveal(builder, wall, WALL_THICKNESS, trim, trim, instance)
         self._add_lamps(room, burning)
 
-    def hang_paintings(self, room: Room, twins: Mapping[int, int]) -> None:
-        """Paintings in the middle of the stretches of wall, doorless walls first; `twins`: place in
-        the room → painting of which a copy hangs there instead."""
-        for place, (wall, span) in enumerate(_places(room, self._config)):
+    def hang_paintings(
+        self, room: Room, places: Sequence[tuple[Wall, Span]], twins: Mapping[int, int]
+    ) -> None:
+        """Paintings in the middle of the stretches of wall `places`; `twins`: place in the room →
+        painting of which a copy hangs there instead."""
+        for place, (wall, span) in enumerate(places):
             builder = self.builder
             first = len(builder.patches), len(builder.triangles)
             twin = self.paintings[twins[place]] if place in twins else None
@@ -195,12 +232,10 @@ class _Decorator:
             canvases = [painting.corners_map for painting in self.paintings]
             self.lamps += spots(canvases, self._config.room_height_m)
 
-    def add_furniture(self, room: Room, outward: FloatArray) -> None:
-        """A bench and a plinth, on the outer side of the room, away from the path."""
-        rng = self._rng
-        half = (np.array(room.high) - room.low) / 2
-        self._bench(room.centre + outward * (half - 1.5) + rng.uniform(-0.15, 0.15, 2))
-        self._plinth(room.centre + outward * (half - 0.7) + rng.uniform(-0.15, 0.15, 2))
+    def add_furniture(self, bench: FloatArray, plinth: FloatArray) -> None:
+        """A bench and a plinth near these places (2,)."""
+        self._bench(bench + self._rng.uniform(-0.15, 0.15, 2))
+        self._plinth(plinth + self._rng.uniform(-0.15, 0.15, 2))
 
     def _add_wall(self, wall: Wall, color: FloatArray, trim: Surface) -> None:
         builder, rng, instance = self.builder, self._rng, self._building
@@ -317,11 +352,15 @@ class _Decorator:
         return max(4, round(height * scale)), max(4, round(width * scale))
 
 
-def _places(room: Room, config: GalleryConfig) -> list[tuple[Wall, Span]]:
-    """Where the paintings of a room hang, doorless walls first."""
-    walls = sorted(room.walls, key=lambda wall: wall.door is not None)
-    slots = [(wall, span) for wall in walls for span in _slots(wall)]
-    return slots[: config.paintings_per_room]
+def _places(rooms: list[Room], config: GalleryConfig) -> list[list[tuple[Wall, Span]]]:
+    """Where the paintings of each room hang, doorless walls first."""
+    left, found = config.paintings, []
+    for room in rooms:
+        walls = sorted(room.walls, key=lambda wall: wall.door is not None)
+        slots = [(wall, span) for wall in walls for span in _slots(wall)]
+        found.append(slots[: min(config.paintings_per_room, left)])
+        left -= len(found[-1])
+    return found
 
 
 def _print_size(twin: Painting, room_for: float) -> tuple[float, float]:

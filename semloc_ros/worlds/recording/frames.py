@@ -134,6 +134,27 @@ def write_tables(
     _write_motion(folder, traversal, odometry, inertial)
 
 
+def write_view_tables(
+    folder: Path,
+    group: str,
+    stamps: Sequence[int],
+    cameras: Sequence[Camera],
+    poses: Sequence[FloatArray],
+) -> None:
+    """The tables of pictures `group`/000000.jpg, each with a camera and `camera_from_map` (4, 4) of
+    its own."""
+    sensors, names = folder / "sensors", [f"view_{k:06d}" for k in range(len(poses))]
+    rows = [_camera_row(name, camera) for name, camera in zip(names, cameras, strict=True)]
+    _table(sensors / "sensors.txt", "sensor_device_id, name, sensor_type, params", rows)
+    columns = "timestamp, device_id, qw, qx, qy, qz, tx, ty, tz"
+    placed = zip(stamps, names, poses, strict=True)
+    rows = [f"{stamp}, {name}, {_pose(pose)}" for stamp, name, pose in placed]
+    _table(sensors / "trajectories.txt", columns, rows)
+    taken = enumerate(zip(stamps, names, strict=True))
+    rows = [f"{stamp}, {name}, {group}/{index:06d}.jpg" for index, (stamp, name) in taken]
+    _table(sensors / "records_camera.txt", "timestamp, device_id, image_path", rows)
+
+
 def _write_motion(
     folder: Path, traversal: Traversal, odometry: WheelOdometry, inertial: InertialSamples
 ) -> None:

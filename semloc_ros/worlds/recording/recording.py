@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from semloc_ros.options import to_mapping
 from semloc_ros.worlds.recording import frames, sensors
 from semloc_ros.worlds.recording.bags import write_bag
 from semloc_ros.worlds.recording.folders import make_folder
+from semloc_ros.worlds.recording.free_views import FreeViews
 from semloc_ros.worlds.recording.objects import OBJECTS_FILE, write_objects
 from semloc_ros.worlds.recording.shots import Shot, Studio, in_threads, missing_shots
 from semloc_ros.worlds.recording.traversal import (
@@ -40,10 +41,17 @@ Progress = Callable[[int, int, str], None]  # pictures done, of how many, what i
 OUTPUTS = {"bags": {"bags"}, "frames": {"frames"}, "both": {"bags", "frames"}}
 
 
+class ViewedWorld(World, Protocol):
+    """A world in which visitors may take pictures, too."""
+
+    @property
+    def views(self) -> FreeViews | None: ...
+
+
 def make_world(
     name: str,
     config: WorldConfig,
-    build: Callable[[], World],
+    build: Callable[[], ViewedWorld],
     folder: Path,
     output: str,
     progress: Progress | None = None,
@@ -65,6 +73,7 @@ def make_world(
             "near_m": frames.NEAR_M,
             "cameras": [_describe_camera(one) for one in world.cameras],
             "traversals": [_describe(one) for one in world.traversals],
+            **({"views": world.views.describe()} if world.views else {}),
         }
 
     facts = {"world": name, **(about or {}), "config": to_mapping(config)}
@@ -75,23 +84,29 @@ def make_world(
 class _Recorder:
     """Writes all of a world that is not in `folder` yet."""
 
-    world: World
+    world: ViewedWorld
     folder: Path
     outputs: set[str]
     progress: Progress | None
 
     def record(self) -> None:
-        """All traversals, one after the other."""
+        """All traversals, one after the other, then the free views."""
+        views = self.world.views
         missing = [
             missing_shots(self._dataset(one), self.world.cameras, one)
             for one in self.world.traversals
         ]
         total = sum(len(t.image_times) for t in self.world.traversals) * len(self.world.cameras)
         done = total - sum(map(len, missing))
+        if views:
+            total += len(views.viewpoints)
+            done += len(views.viewpoints) - len(views.missing(self.folder))
         for traversal, shots in zip(self.world.traversals, missing, strict=True):
             self._take(traversal, shots, done, total)
             done += len(shots)
             self._write_logs(traversal)
+        if views:
+            views.write(self.folder, lambda more, doing: self._tell(done + more, total, doing))
         if "frames" not in self.outputs:
             shutil.rmtree(self.folder / "frames")
 

@@ -38,6 +38,10 @@ def draw_sheet(world: Path, out: Path, number: int, truth: bool) -> None:
             for one in about["traversals"]
         ]
         titles = [_title(one) for one in about["traversals"]]
+        if views := about.get("views"):
+            folder = world / "frames" / views["name"]
+            rows.append(_traversal_row(folder, [views["name"]], views["images"], number, truth))
+            titles.append(_title(views))
     else:
         raise DatasetError(expected(str(world), "a world with frames, or clips", "bags alone"))
     sheet = np.vstack([_titled(t, row) for t, row in zip(titles, rows, strict=True)])

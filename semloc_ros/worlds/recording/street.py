@@ -17,6 +17,7 @@ from semloc_ros.worlds.actors.swaying import Flag, WavingCrowns, make_flag
 from semloc_ros.worlds.actors.traffic import Traffic
 from semloc_ros.worlds.recording import traversal as plans
 from semloc_ros.worlds.recording.driving import CAR, Trajectory, drive_loop, make_sway
+from semloc_ros.worlds.recording.free_views import FreeViews
 from semloc_ros.worlds.recording.pictures import Shutter
 from semloc_ros.worlds.recording.recording import Progress, make_world
 from semloc_ros.worlds.recording.traversal import (
@@ -67,7 +68,9 @@ def check_conditions(conditions: Sequence[str]) -> None:
 
 class StreetWorld:
     """The street of a configuration with its traversals, `mapping` (in summer) and one query
-    traversal per condition, named after it: see `traversal.World`."""
+    traversal per condition, named after it: see `recording.ViewedWorld`."""
+
+    views: FreeViews | None = None
 
     def __init__(self, config: StreetConfig, conditions: Sequence[str]) -> None:
         self.config = config

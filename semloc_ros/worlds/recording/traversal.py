@@ -39,6 +39,7 @@ class Stream(IntEnum):
     LIGHT = 5
     CAST = 6
     TRAFFIC = 7
+    VIEWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Traversal:
     @property
     def start_ns(self) -> int:
         """When it begins: each traversal has its own day."""
-        return _START_NS + self.index * _DAY_NS
+        return start_of_day_ns(self.index)
 
     def stamps_ns(self, times: FloatArray) -> list[int]:
         """Absolute stamps of times since the start, in seconds."""
@@ -118,6 +119,11 @@ class World(Protocol):
     def traversals(self) -> tuple[Traversal, ...]: ...
 
     def stage(self, traversal: Traversal) -> Stage: ...
+
+
+def start_of_day_ns(day: int) -> int:
+    """The first stamp of a day, counted from 0."""
+    return _START_NS + day * _DAY_NS
 
 
 def plan_traversal(
@@ -160,8 +166,6 @@ def mount(yaw: float, pitch: float, position: tuple[float, float, float]) -> Flo
     right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
     rotation = np.stack([right, np.cross(forward, right), forward], axis=1)
     return se3.make_pose(rotation, np.array(position))
-
-
 
 
 def brightness(sensors: SensorsConfig, rng: np.random.Generator) -> float:
