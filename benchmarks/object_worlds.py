@@ -1,0 +1,65 @@
+"""Renders the galleries in which objects of interest are measured (`objects.py`).
+
+Run as `python3 benchmarks/object_worlds.py --out out/objects [--views 100]`. As the training loops
+and test views of Virtual Gallery (Weinzaepfel et al., CVPR 2019, section 4), smaller: 42 paintings
+in four rooms, a robot with six cameras that takes pictures every 20 cm, visitors' views. All are one
+gallery, so that one map and its objects hold for each.
+
+    train_LIGHT/frames/mapping         a lap in each of the six lights, nobody there
+    views_LIGHT_CROWD/frames/views     the same views in each light, with 0 to 3 (many) visitors
+    moved/frames/query, views          six paintings hang elsewhere, two pairs have changed places
+    copies/frames/mapping, views       three posters hang in every room
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from semloc_ros.config import GalleryConfig
+from semloc_ros.worlds.gallery.lights import LIGHTS
+from semloc_ros.worlds.recording.gallery import make_gallery
+
+CROWDS = (0, 1, 2, 3)
+GALLERY = GalleryConfig(
+    seed=301, room_width_m=9.0, room_depth_m=6.4, paintings_per_room=11, paintings=42,
+    cameras="ring", image_width=480, image_height=360, mapping_laps=1, runs="none",
+)  # fmt: skip
+
+
+def worlds(views: int) -> dict[str, GalleryConfig]:
+    """All galleries by the name of their folder; what is wanted first comes first."""
+    run = replace(GALLERY, runs="mapping")
+    pictures = replace(GALLERY, free_views=views)
+    found = {"train_day": run, "views_day_0": pictures}
+    found["moved"] = replace(pictures, runs="query", moved_paintings=6, swapped_paintings=2)
+    found["moved"] = replace(found["moved"], query_rate=run.mapping_rate)
+    found["copies"] = replace(pictures, runs="mapping", duplicated_posters=3)
+    for crowd in reversed(CROWDS):
+        found[f"views_day_{crowd}"] = replace(pictures, crowd=crowd)
+    for light in LIGHTS:
+        found[f"views_{light}_0"] = replace(pictures, light=light)
+    for light in LIGHTS:
+        found[f"train_{light}"] = replace(run, mapping_light=light)
+    for crowd in reversed(CROWDS):
+        for light in LIGHTS:
+            found[f"views_{light}_{crowd}"] = replace(pictures, light=light, crowd=crowd)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the galleries")
+    parser.add_argument("--views", type=int, default=100, help="pictures of each set of views")
+    parser.add_argument("--only", default="", help="names of galleries, by commas")
+    arguments = parser.parse_args()
+    wanted = set(arguments.only.split(",")) if arguments.only else None
+    for name, config in worlds(arguments.views).items():
+        if wanted is None or name in wanted:
+            made = make_gallery(config, arguments.out / name, output="frames")
+            print(f"{name}: {'written' if made else 'is there already'}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
