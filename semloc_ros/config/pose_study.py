@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from semloc_ros.options import option, section
 
 BASELINES = ("black", "mean")
+RULES = ("riemann_middle", "riemann_right", "riemann_left", "riemann_trapezoid", "gausslegendre")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,10 @@ class SaliencyConfig:
     """Integrated gradients inside SmoothGrad."""
 
     steps: int = option(40, "of the integral from the baseline to the image", low=2, high=10_000)
+    rule: str = option(
+        "riemann_middle", "where the steps are and how they count, as captum calls it; the paper's "
+        "is riemann_right", choices=RULES,
+    )  # fmt: skip
     samples: int = option(35, "noisy images that are averaged", low=1, high=10_000)
     noise: float = option(
         0.1, "standard deviation of the noise, share of the image's range", low=0.0, high=10.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,14 @@ from semloc_ros.evaluation.pose_figures import (
     saliency_figure,
 )
 from semloc_ros.evaluation.pose_runs import Looks
-from semloc_ros.evaluation.pose_study import FIRST, KINDS, STATISTICS, doubts, share_groups
+from semloc_ros.evaluation.pose_study import (
+    FIRST,
+    KINDS,
+    STATISTICS,
+    doubts,
+    share_groups,
+    surely,
+)
 
 # Table 2 of the paper, on King's College: by network and combination the medians, then the means,
 # of position (m) and rotation (degrees)
@@ -96,9 +104,11 @@ def write_study(
         f"<p>{html.escape(_about(study, config))}</p>",
         table(*error_table(numbers["all"])),
         *(_paper(name) for name in dict.fromkeys(architectures) if name in PAPER),
-        "<h2>Beside UT/UT, image by image</h2>" + table(*difference_table(numbers["all"])),
+        "<h2>What differs from UT/UT</h2>" + table(*difference_table(numbers["all"])),
         "<h2>Errors</h2>" + figure_grid(figures),
         "<h2>By masked share of the image</h2>" + table(*group_table(numbers)),
+        "<p>What differs from UT/UT, image by image:</p>"
+        + table(*group_difference_table(numbers["groups"])),
         *([] if look is None else [_saliency(look)]),
         all_numbers(numbers),
     ]
@@ -108,13 +118,14 @@ def write_study(
 def verdict(numbers: Mapping[str, Any]) -> str:
     """The paper's question in one sentence: does MT/MT differ from UT/UT by more than chance?"""
     told = []
-    for kind in KINDS:
-        change = numbers["all"]["MT/MT"][kind]["against"]["median"]
-        low, high = change["interval"]
-        surely = "smaller" if high < 0 else "larger" if low > 0 else ""
-        word = surely or "different by no more than chance"
-        told.append(f"median {kind} error {word}")
-    return f"Masks in training and test, beside none at all: {', '.join(told)}."
+    for kind, unit in KINDS.items():
+        change = numbers["all"]["MT/MT"][kind]["against"]
+        word = surely(change) or "different by no more than chance"
+        cell = _cell(change["paired"], unit, signed=True).replace("\n", ", ")
+        better = f"{100 * change['better']:.0f} % smaller"
+        told.append(f"{kind} error {word} (image by image {cell}; {better})")
+    words = "; ".join(told)
+    return f"Masks in training and test, beside none at all: {words}."
 
 
 def error_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -138,19 +149,26 @@ def error_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
 
 
 def difference_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: by combination the differences from UT/UT, and whether the medians lie in
-    the intervals of UT/UT's, which is the paper's test."""
-    header = ["", *(f"{name} {kind}" for name in STATISTICS for kind in KINDS)]
-    header += [f"median {kind} in UT/UT's interval" for kind in KINDS]
-    rows = [
-        [
-            name,
-            *(_cell(numbers[name][kind]["against"][one], unit, signed=True)
-              for one in STATISTICS for kind, unit in KINDS.items()),
-            *("yes" if numbers[name][kind]["in_first"] else "no" for kind in KINDS),
-        ]
-        for name in COMBINATIONS if name != FIRST
+    """Header and rows: by combination and kind what differs from UT/UT, image by image and of the
+    medians and means, and whether the median lies in the interval of UT/UT's, which is the paper's
+    test."""
+    header = [
+        "", "image by image", "by pair of networks", "smaller errors",
+        *(f"of the {name}s" for name in STATISTICS), "median in UT/UT's interval",
     ]  # fmt: skip
+    rows = []
+    for name, kind in product(COMBINATIONS, KINDS):
+        if name == FIRST:
+            continue
+        own, unit = numbers[name][kind], KINDS[kind]
+        change = own["against"]
+        rows.append([
+            f"{name}, {kind}", _cell(change["paired"], unit, signed=True),
+            "; ".join(f"{one:+.2f}" for one in change["by_pair"]),
+            f"{100 * change['better']:.0f} %",
+            *(_cell(change[one], unit, signed=True) for one in STATISTICS),
+            "yes" if own["in_first"] else "no",
+        ])  # fmt: skip
     return header, rows
 
 
@@ -172,14 +190,32 @@ def group_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
     return header, [*rows, ["rank correlation", str(numbers["images"]), *cells]]
 
 
+def group_difference_table(
+    groups: Mapping[str, Any],
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: by masked share of the images what differs from UT/UT, image by image."""
+    kinds = [(kind, name) for kind in KINDS for name in COMBINATIONS if name != FIRST]
+    header = ["masked", "images", *(f"{name}, {kind}" for kind, name in kinds)]
+    rows = [
+        [
+            label, str(group["images"]),
+            *(_cell(group[name][kind]["against"]["paired"], KINDS[kind], signed=True)
+              for kind, name in kinds),
+        ]
+        for label, group in groups.items()
+    ]  # fmt: skip
+    return header, rows
+
+
 def _about(study: Study, config: PoseStudyConfig) -> str:
     counts = {word: len(study.models(f"{word}/UT")) for word in ("UT", "MT")}
     return (
         f"{_EXPLAINED} {len(study.names)} test images, {counts['UT']} networks trained without and "
         f"{counts['MT']} with masks; numbers are of all of them together. Small: intervals of "
         f"{100 * config.confidence:g} %, of a bootstrap over blocks of {config.block_images} "
-        f"neighbouring images; networks are drawn too, but "
-        "so few tell little of what others would do."
+        "neighbouring images; networks are drawn too (those of both trainings in pairs), but so "
+        "few tell little of what others would do. A difference counts as more than chance if the "
+        "interval of those of single images says so and each pair of networks does."
     )
 
 

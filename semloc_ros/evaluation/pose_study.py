@@ -5,7 +5,8 @@ training / test). The paper has one network of each training; here are several, 
 a difference too. Numbers are of the errors of all networks of a training together. Intervals are of
 a bootstrap that draws networks and blocks of neighbouring images (of several networks: two or three
 say little of all that could be trained, so intervals are rather too narrow). All four are drawn
-alike, so their differences have intervals of their own.
+alike, and networks of both trainings as pairs of one seed, so their differences have intervals of
+their own; whether masks help rests on these.
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ Number = dict[str, Any]  # "value" and "interval", lower and upper bound
 def judged(study: Study, config: PoseStudyConfig) -> Number:
     """All numbers: `all` images, `groups` of them by masked share, and `correlation` (see there).
 
-    Of each: by combination and kind of error `median` and `mean` with their intervals, `against`
-    UT/UT the same of the differences; `by_model` the medians of each network alone; `in_first` as
-    the paper asks it: whether the median lies in the interval of UT/UT's.
+    Of each: by combination and kind of error `median` and `mean` with their intervals; `by_model`
+    the medians of each network alone; `in_first` as the paper asks it: whether the median lies in
+    the interval of UT/UT's. `against` UT/UT: the differences of `median` and `mean`; `paired`, the
+    median of the differences of each image and pair of networks, and `by_pair` that of each pair;
+    `better`, the share of images and pairs whose error is smaller.
     """
     weights = _Weights(study, config)
     everything = np.ones(len(study.names), np.bool_)
@@ -89,7 +92,7 @@ def doubts(study: Study) -> list[str]:
 
 class _Weights:
     """How often each draw of the bootstrap takes each image (R, N), and each of the networks of
-    each training (R, S)."""
+    each training (R, S): in `pairs`, in their order, if there are as many of both."""
 
     def __init__(self, study: Study, config: PoseStudyConfig) -> None:
         rng = np.random.default_rng(config.seed)
@@ -98,10 +101,11 @@ class _Weights:
         block_of = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
         self.tail = (1 - config.confidence) / 2
         self.images = _drawn(rng, config.resamples, len(blocks))[:, block_of]
-        self.networks = {
-            masked: _drawn(rng, config.resamples, len(study.models(f"{word}/UT")))
-            for word, masked in (("UT", False), ("MT", True))
-        }
+        plain, masked = (len(study.models(f"{word}/UT")) for word in ("UT", "MT"))
+        drawn = _drawn(rng, config.resamples, plain)
+        self.pairs = plain == masked
+        others = drawn if self.pairs else _drawn(rng, config.resamples, masked)
+        self.networks = {False: drawn, True: others}
 
     def bounds(self, drawn: FloatArray) -> list[float] | None:
         """The interval of what was drawn (R,); None where no draw says anything."""
@@ -136,7 +140,42 @@ def _numbers(study: Study, weights: _Weights, chosen: NDArray[np.bool_]) -> Numb
     for combination in COMBINATIONS:
         for kind in KINDS:
             _hold_against(found, drawn, weights, combination, kind)
+            if combination != FIRST:
+                found[combination][kind]["against"] |= _paired(
+                    study.errors(combination, kind)[:, chosen],
+                    study.errors(FIRST, kind)[:, chosen], weights,
+                    weights.networks[COMBINATIONS[combination][0]], weights.images[:, chosen],
+                )  # fmt: skip
     return found
+
+
+def _paired(
+    own: FloatArray, first: FloatArray, weights: _Weights, networks: NDArray[np.int64],
+    images: NDArray[np.int64],
+) -> Number:  # fmt: skip
+    """What errors (S, N) differ by from those of UT/UT (T, N), image by image: of pairs of
+    networks, or of each with each where there are not as many of both."""
+    if weights.pairs:
+        less, drawn = own - first, networks
+    else:
+        less = (own[:, None] - first).reshape(-1, own.shape[1])
+        both = networks[:, :, None] * weights.networks[False][:, None]
+        drawn = both.reshape(len(both), -1)
+    medians = _statistics(less, drawn, images)["median"]
+    return {
+        "paired": {"value": float(np.median(less)), "interval": weights.bounds(medians)},
+        "by_pair": [float(one) for one in np.median(less, axis=1)],
+        "better": float((less < 0).mean()),
+    }
+
+
+def surely(against: Mapping[str, Any]) -> str:
+    """`smaller` or `larger` if the interval of the paired differences says so and each pair of
+    networks does too; nothing otherwise."""
+    bounds, each = against["paired"]["interval"], against["by_pair"]
+    if bounds and bounds[1] < 0 and max(each) < 0:
+        return "smaller"
+    return "larger" if bounds and bounds[0] > 0 and min(each) > 0 else ""
 
 
 def _hold_against(

@@ -104,7 +104,8 @@ def test_the_page_has_its_verdict_tables_figures_and_doubts(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("factor", "words"), [(0.4, "smaller"), (2.5, "larger"), (1.0, "by no more than chance")]
+    ("factor", "words"),
+    [(0.4, "error smaller"), (2.5, "error larger"), (1.0, "by no more than chance")],
 )
 def test_the_verdict_says_what_the_interval_of_the_difference_says(factor, words):
     assert verdict(judged(study_of(factor), SMALL)).count(words) == 2

@@ -14,7 +14,13 @@ from semloc_ros.evaluation.pose_errors import (
     read_errors,
     write_errors,
 )
-from semloc_ros.evaluation.pose_study import doubts, judged, share_bounds, share_groups
+from semloc_ros.evaluation.pose_study import (
+    doubts,
+    judged,
+    share_bounds,
+    share_groups,
+    surely,
+)
 
 
 def test_medians_and_means_are_those_of_all_networks_together():
@@ -68,6 +74,42 @@ def test_a_difference_is_found_image_by_image_that_the_intervals_alone_hide():
     clear = judged(study_of(factor=0.5), SMALL)["all"]["MT/MT"]["position"]
     assert clear["in_first"] is False
     assert clear["against"]["median"]["interval"][1] < 0
+
+
+def test_networks_are_held_against_each_other_in_pairs_of_one_seed():
+    study = study_of(count=40)
+    config = PoseStudyConfig(resamples=4000, block_images=1)
+    change = judged(study, config)["all"]["MT/UT"]["position"]["against"]
+    less = study.errors("MT/UT", "position") - study.errors("UT/UT", "position")
+    assert change["paired"]["value"] == pytest.approx(np.median(less))
+    assert change["by_pair"] == pytest.approx(np.median(less, axis=1))
+    assert change["better"] == pytest.approx((less < 0).mean())
+    rng = np.random.default_rng(1)
+    drawn = [
+        np.median(less[rng.integers(3, size=3)][:, rng.integers(40, size=40)]) for _ in range(4000)
+    ]
+    expected = np.quantile(drawn, [0.025, 0.975])
+    assert change["paired"]["interval"] == pytest.approx(expected, rel=0.1, abs=0.002)
+
+
+def test_networks_that_are_no_pairs_are_held_each_against_each():
+    study = study_of(seeds=3, count=20)
+    fewer = tuple(one for one in study.trials if one.model != "masked_2")
+    study = Study(study.names, study.masked_share, fewer)
+    found = judged(study, SMALL)["all"]
+    change = found["MT/MT"]["rotation"]["against"]
+    own, first = study.errors("MT/MT", "rotation"), study.errors("UT/UT", "rotation")
+    less = [one - other for one in own for other in first]
+    assert change["by_pair"] == pytest.approx(np.median(less, axis=1))
+    assert change["paired"]["value"] == pytest.approx(np.median(less))
+
+
+def test_one_pair_of_networks_that_does_not_agree_takes_the_certainty():
+    agreed = {"paired": {"value": -2.0, "interval": [-3.0, -1.0]}, "by_pair": [-2.0, -1.5]}
+    assert surely(agreed) == "smaller"
+    assert surely({**agreed, "by_pair": [-2.0, 0.1]}) == ""
+    assert surely({**agreed, "paired": {"value": -1.0, "interval": [-3.0, 0.1]}}) == ""
+    assert surely({"paired": {"value": 2.0, "interval": [1.0, 3.0]}, "by_pair": [1.0]}) == "larger"
 
 
 def test_groups_hold_the_images_of_their_masked_share_and_the_correlation_is_spearmans():

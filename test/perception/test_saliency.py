@@ -52,24 +52,43 @@ def test_a_straight_network_gives_each_pixel_its_weight_times_its_value():
 
 def test_a_bent_network_is_equation_6_and_more_steps_close_the_gap():
     net, image = Net(True), planes()
-    config = SaliencyConfig(samples=1, noise=0.0, steps=7, baseline="mean", batch=3)
+    config = SaliencyConfig(
+        samples=1, noise=0.0, steps=7, rule="riemann_right", baseline="mean", batch=3
+    )
     found = saliency(net, image, "rotation", IMAGENET, config)
     with torch.no_grad():
         ends = net(torch.stack([torch.zeros(SHAPE), torch.from_numpy(image)]))[:, 3:]
     start, end = ends / ends.norm(dim=1, keepdim=True)
-    end = end if float(start @ end) > 0 else -end
     way, total = (end - start) / (end - start).norm(), torch.zeros(SHAPE)
     for step in range(1, 8):
         at = (torch.from_numpy(image) * step / 7).requires_grad_()
         quaternion = torch.nn.functional.normalize(net(at[None])[0, 3:], dim=0)
-        value = (quaternion if (quaternion @ start).item() > 0 else -quaternion) @ way
-        (gradient,) = torch.autograd.grad(value, at)
+        (gradient,) = torch.autograd.grad(quaternion @ way, at)
         total += torch.from_numpy(image) * gradient / 7
     assert found.contributions == pytest.approx(total.sum(0).numpy(), abs=1e-5)
     assert found.change == pytest.approx(float((end - start).norm()), abs=1e-4)
     assert found.contributions.sum() == pytest.approx(found.change + found.gap, abs=1e-6)
-    finer = SaliencyConfig(samples=1, noise=0.0, steps=200, baseline="mean")
+    finer = SaliencyConfig(
+        samples=1, noise=0.0, steps=200, rule="riemann_right", baseline="mean"
+    )
     assert saliency(net, image, "rotation", IMAGENET, finer).relative_gap < found.relative_gap / 5
+    middle = SaliencyConfig(samples=1, noise=0.0, steps=7, baseline="mean")
+    assert saliency(net, image, "rotation", IMAGENET, middle).relative_gap < found.relative_gap / 5
+
+
+def test_a_quaternion_that_turns_far_from_the_baselines_does_not_jump():
+    """Past a right angle to the baseline's, the nearer of q and -q would be the other one."""
+
+    def turning(images):
+        angle = images.mean((1, 2, 3))
+        zero = 0.0 * angle
+        return torch.stack([zero, zero, zero, zero, zero, angle.sin(), angle.cos()], 1)
+
+    image = np.full(SHAPE, 2.8, np.float32)
+    config = SaliencyConfig(samples=1, noise=0.0, baseline="mean")
+    found = saliency(turning, image, "rotation", IMAGENET, config)
+    assert found.change == pytest.approx(2 * np.sin(1.4), rel=1e-5)
+    assert found.relative_gap < 1e-3
 
 
 def test_noise_is_averaged_the_same_each_time_and_leaves_the_global_generator_alone():
