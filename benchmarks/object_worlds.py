@@ -1,8 +1,8 @@
 """Renders the galleries in which objects of interest are measured (`objects.py`).
 
-Run as `python3 benchmarks/object_worlds.py --out out/objects [--views 100]`. As the loops
-and test views of Virtual Gallery (Weinzaepfel et al., CVPR 2019, section 4), smaller: 42 paintings
-in four rooms, a robot with six cameras that takes pictures every 20 cm, visitors' views. All are one
+Run as `python3 benchmarks/object_worlds.py --out out/objects [--views 100]`. As the loops and test
+views of Virtual Gallery (Weinzaepfel et al., CVPR 2019, section 4), smaller: 42 paintings in four
+rooms, a robot with six cameras that takes pictures every 20 cm, visitors' views. All are one
 gallery, so that one map and its objects hold for each.
 
     train_LIGHT/frames/mapping         a lap in each of the six lights, nobody there
