@@ -114,6 +114,7 @@ def _normalization(value: Any) -> Normalization:
 _READ: dict[object, Callable[[Any], Any]] = {
     str: _word,
     int: int,
+    float: float,
     bool: _truth,
     tuple[float, ...]: lambda value: tuple(float(one) for one in value),
     tuple[str, ...]: lambda value: tuple(_word(one) for one in value),

@@ -9,6 +9,7 @@ Pose networks: input `images` (B, 3, H, W) float32 as `pose_inputs` makes them, 
 Instance networks: input `images` (1, 3, h, w) float32, normalized, in the network's own size (see
 `instance_inputs`); outputs `boxes` (N, 4) in pixels of that, `labels` (N,), `scores` (N,) and
 `masks` (N, m, m) in the boxes, and of networks that judge them `pixels` (rows, columns), by cells.
+Networks of objects of interest: the same input, outputs as `object_backends.OBJECT_OUTPUTS`.
 What the model is goes along as metadata, with the sha256 of the file of weights that it is from.
 """
 
@@ -33,15 +34,19 @@ from semloc_ros.networks.model_about import (
     About,
     InstanceAbout,
     ModelAbout,
+    ObjectAbout,
     PlaceAbout,
     PoseAbout,
     to_json,
 )
 from semloc_ros.networks.model_files import check_agrees
+from semloc_ros.networks.object_backends import OBJECT_OUTPUTS
+from semloc_ros.networks.object_detection import ObjectNetwork
 from semloc_ros.networks.pyramid import cells, enlarged
 from semloc_ros.networks.row_backends import ROW_OUTPUTS
 from semloc_ros.networks.segmentation import SegmentationNetwork
 from semloc_ros.networks.torch_instances import Detector
+from semloc_ros.networks.torch_objects import ObjectFinder
 
 OPSET = 17  # of onnxruntime 1.12 and TensorRT 8.5, and all later ones
 _TRACED = (64, 96)  # (height, width) of the image that shows the way; others take the same
@@ -55,8 +60,8 @@ def export_onnx(
     weights_sha256: str = "",
 ) -> None:
     """Write `network` to `path`, in one rename: for images of any size and number, or for one
-    image of one `size` (height, width), which leaves a compiler fewer questions. An instance
-    network takes one image, of any size or of those of the shape of `size`.
+    image of one `size` (height, width), which leaves a compiler fewer questions. A network of
+    instances or of objects takes one image, of any size or of those of the shape of `size`.
 
     Raises ModelError where it cannot be written, EnvironmentFault without the package onnx.
     """
@@ -70,7 +75,7 @@ def export_onnx(
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if size is not None and isinstance(about, InstanceAbout):
+        if size is not None and isinstance(about, InstanceAbout | ObjectAbout):
             size = network_size(size, about.short_side)
         _trace(_traced(network, about), fresh, size)
         with fresh.open("ab") as stream:  # protobuf: what follows is added to what was there
@@ -100,6 +105,11 @@ def _traced(network: nn.Module, about: About) -> _Traced:
         return _Traced(network, about.planes, ROW_OUTPUTS[PlaceAbout], _FREE)
     if isinstance(about, PoseAbout):
         return _Traced(network, 3, ROW_OUTPUTS[PoseAbout], _FREE)
+    if isinstance(about, ObjectAbout):
+        assert isinstance(network, ObjectNetwork)
+        free = {name: {0: "objects"} for name in OBJECT_OUTPUTS}
+        free["images"] = {2: "height", 3: "width"}
+        return _Traced(ObjectFinder(network), 3, OBJECT_OUTPUTS, free)
     if isinstance(about, InstanceAbout):
         assert isinstance(network, InstanceNetwork)
         free = {name: {0: "objects"} for name in INSTANCE_OUTPUTS}

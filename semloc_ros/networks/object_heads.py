@@ -20,8 +20,12 @@ HOMOGRAPHY_NUMBERS = 8
 _LEVELS = ("0", "1", "2", "3")  # of the pyramid, at strides 4, 8, 16 and 32
 _FINEST = 4
 _POOLED = 14
+_POOLED_SMALL = 7  # for what is one for a whole box
 _FIRST_LOG_SIGMA = -2.0
 _SLACK = 1e-6
+_RIDGE = 1e-4
+_LEAST_DEPTH = 0.05  # of a homography: behind it nothing is seen
+_FRONT = (0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.0, 0.0)  # of a box that is the object from the front
 
 
 class BoxPredictor(nn.Module):
@@ -89,6 +93,7 @@ class MatchHead(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.is_light = norm is not None
+        self._width, self._outputs = width, VALUES + values
         self.side = 2 * _POOLED if self.is_light else _POOLED
         self.trunk: nn.Module = _paper_trunk(channels, width)
         if norm is not None:
@@ -104,8 +109,10 @@ class MatchHead(nn.Module):
         """Of (N, C, side, side) and labels (N,) from 1: (N, 2 + values, GRID, GRID), and (N, 8) of
         a head with a homography."""
         maps = self.trunk(features)
-        cells = self.last(maps.flatten(2), labels - 1)
-        cells = cells.view(-1, cells.shape[1], *maps.shape[-2:])
+        # sizes are told, not asked for by -1: ONNX could not know them where no box is
+        side = 2 * _POOLED
+        cells = self.last(maps.reshape(maps.shape[0], self._width, side * side), labels - 1)
+        cells = cells.reshape(maps.shape[0], self._outputs, side, side)
         found = functional.interpolate(cells, (GRID, GRID), mode="bilinear", align_corners=False)
         if self.homography is None:
             return found, None
@@ -138,13 +145,14 @@ class GatheredLinear(nn.Module):
 class _HomographyHead(nn.Module):
     def __init__(self, width: int, num_objects: int, is_shared: bool) -> None:
         super().__init__()
-        self.hidden = nn.Linear(width * 7 * 7, 256)
+        self.hidden = nn.Linear(width * _POOLED_SMALL**2, 256)
         self.last = GatheredLinear(256, num_objects, HOMOGRAPHY_NUMBERS, is_shared)
 
     def forward(self, maps: torch.Tensor, objects: torch.Tensor) -> torch.Tensor:
         """(N, 8); of a box that is the object seen from the front 0."""
-        small = functional.avg_pool2d(maps, maps.shape[-1] // 7)
-        hidden = functional.relu(self.hidden(small.flatten(1)))
+        small = functional.avg_pool2d(maps, 2 * _POOLED // _POOLED_SMALL)
+        rows = small.reshape(maps.shape[0], self.hidden.in_features)
+        hidden = functional.relu(self.hidden(rows))
         found: torch.Tensor = self.last(hidden[:, :, None], objects)[:, :, 0]
         return found
 
@@ -203,10 +211,11 @@ def homography_values(numbers: torch.Tensor) -> torch.Tensor:
     coordinates to (u, v), row by row, less that of a box that is the object from the front."""
     where = box_coordinates(GRID, numbers)[0].flatten(1)
     points = torch.cat([where, torch.ones_like(where[:1])])
-    front = numbers.new_tensor([0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.0, 0.0])
-    matrices = torch.cat([numbers + front, torch.ones_like(numbers[:, :1])], 1).view(-1, 3, 3)
-    moved = matrices @ points
-    return (moved[:, :2] / moved[:, 2:].clamp(min=0.05)).view(-1, 2, GRID, GRID)
+    front = numbers.new_tensor(_FRONT)
+    matrices = torch.cat([numbers + front, torch.ones_like(numbers[:, :1])], 1)
+    moved = matrices.reshape(numbers.shape[0], 3, 3) @ points
+    values = moved[:, :2] / moved[:, 2:].clamp(min=_LEAST_DEPTH)
+    return values.reshape(numbers.shape[0], 2, GRID, GRID)
 
 
 def fitted_homographies(values: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
@@ -215,7 +224,7 @@ def fitted_homographies(values: torch.Tensor, known: torch.Tensor) -> torch.Tens
     they leave open stays small."""
     x, y = box_coordinates(GRID, values)[0].flatten(1).double()
     weights = known.flatten(1).double()
-    front = values.new_tensor([0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.0, 0.0]).double()
+    front = values.new_tensor(_FRONT).double()
     one, none = torch.ones_like(x), torch.zeros_like(x)
     normal = torch.zeros((len(values), 8, 8), dtype=torch.float64, device=values.device)
     right = torch.zeros((len(values), 8, 1), dtype=torch.float64, device=values.device)
@@ -226,6 +235,6 @@ def fitted_homographies(values: torch.Tensor, known: torch.Tensor) -> torch.Tens
         weighted = rows * weights[:, None]
         normal += weighted @ rows.transpose(1, 2)
         right += weighted @ (places - (rows * front[:, None]).sum(1))[:, :, None]
-    normal += 1e-4 * torch.eye(8, dtype=torch.float64, device=values.device)
+    normal += _RIDGE * torch.eye(8, dtype=torch.float64, device=values.device)
     found: torch.Tensor = torch.linalg.solve(normal, right)[:, :, 0].to(values.dtype)
     return found
