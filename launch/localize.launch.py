@@ -15,6 +15,10 @@ the map's views must be described by the same model. What reads labels gets thos
 
     ros2 launch semloc_ros localize.launch.py map:=/maps/street places_model:=NAME[,NAME]
 
+With `pose_model` instead the node pose_regressor tells it, by a network trained in the map:
+
+    ros2 launch semloc_ros localize.launch.py map:=/maps/street pose_model:=NAME_OR_FILE
+
 With `masks_model` the node dynamic_segmenter masks what moves; its masks are the localizer's:
 
     ros2 launch semloc_ros localize.launch.py map:=/maps/street masks_model:=NAME_OR_FILE
@@ -37,6 +41,7 @@ from semloc_ros.config import (
     LabellerConfig,
     LocalizerNodeConfig,
     PlaceRetrieverNodeConfig,
+    PoseRegressorNodeConfig,
 )
 from semloc_ros.evaluation.faults import parse_faults
 from semloc_ros.nodes.launching import (
@@ -73,13 +78,17 @@ RETRIEVER = [
     for one in describe(PlaceRetrieverNodeConfig)
     if one.name.startswith("retriever.") and one.name != PLACES_MODELS
 ]
+REGRESSOR = [
+    one for one in describe(PoseRegressorNodeConfig) if one.name.startswith("regressor.")
+]
 TRANSPORT = [one for one in OPTIONS if one.name == "image_transport"]
+IN_MAP = [one for one in OPTIONS if one.name in ("map", "map_frame")]
 # what the place retriever and the localizer are told alike
 SHARED = ("map", "map_frame", "image_transport", "odometry", "odom_frame", "base_frame")
 
 
 def generate_launch_description():
-    makers = (segmenter, masker, retriever, injector, localizer)
+    makers = (segmenter, masker, retriever, regressor, injector, localizer)
     nodes = [OpaqueFunction(function=one) for one in makers]
     return LaunchDescription([*arguments(), *nodes, rviz()])
 
@@ -95,6 +104,8 @@ def arguments():
     yield from arguments_of(MASKER, only_with="masks_model")
     yield optional("places_model", "find places by these models: names in models/ or files, A,B")
     yield from arguments_of(RETRIEVER, only_with="places_model")
+    yield optional("pose_model", "regress places by this model: a name in models/, or a file")
+    yield from arguments_of(REGRESSOR, only_with="pose_model")
     yield optional("inject", "faults that the topics get on their way, as drop=0.2 kidnap@40s")
     yield optional("clock_topic", "with inject: where the time comes from that goes on to /clock")
     yield from common_arguments("yaml file of parameters that replace those of the package")
@@ -129,6 +140,8 @@ def topics(given):
         given = {**given, "mask_topic": "dynamic_segmenter/mask"}
     if "places_model" in given:
         given = {**given, "places_topic": "place_retriever/places"}
+    if "pose_model" in given:
+        given = {**given, "places_topic": "pose_regressor/places"}
     return ((name, given[topic]) for topic, name in TOPICS.items() if topic in given)
 
 
@@ -142,13 +155,22 @@ def masker(context):
     return of_images("dynamic_segmenter", given_in(context), "mask", "masks_model", MASKER)
 
 
-def of_images(executable, given, kind, model, options):
+def regressor(context):
+    """What regresses the places of the images, where a model is given."""
+    given = given_in(context)
+    if "pose_model" in given and "places_model" in given:
+        raise RuntimeError("pose_model: expected none beside places_model, got both")
+    options, names = [*REGRESSOR, *IN_MAP], ("image", "mask")
+    return of_images("pose_regressor", given, "places", "pose_model", options, names)
+
+
+def of_images(executable, given, kind, model, options, names=("image",)):
     """The node that makes what is called `kind` of the images, as they are before any fault."""
     if model not in given:
         return []
     refuse_both(given, kind, model)
     values = {**values_of([*options, *TRANSPORT], given), "model": given[model]}
-    return beside(executable, given, values, ("image",))
+    return beside(executable, given, values, names)
 
 
 def retriever(context):

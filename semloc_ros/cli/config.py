@@ -14,6 +14,7 @@ from semloc_ros.config import (
     FgsnSegmenterNodeConfig,
     LocalizerNodeConfig,
     PlaceRetrieverNodeConfig,
+    PoseRegressorNodeConfig,
     RecorderNodeConfig,
     SlamBridgeNodeConfig,
 )
@@ -36,6 +37,7 @@ TABLES: dict[str, dict[str, type]] = {
     "dynamic_segmenter.md": {"parameters": DynamicSegmenterNodeConfig},
     "fgsn_segmenter.md": {"parameters": FgsnSegmenterNodeConfig},
     "place_retriever.md": {"parameters": PlaceRetrieverNodeConfig},
+    "pose_regressor.md": {"parameters": PoseRegressorNodeConfig},
     "slam_bridge.md": {"parameters": SlamBridgeNodeConfig},
     "fault_injector.md": {"parameters": FaultInjectorConfig},
 }

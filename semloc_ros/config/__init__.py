@@ -46,6 +46,7 @@ from semloc_ros.config.places import (
     RetrieverConfig,
     SequenceConfig,
 )
+from semloc_ros.config.pose_regressor import PoseRegressorNodeConfig
 from semloc_ros.config.segmenter import FgsnSegmenterNodeConfig, LabellerConfig
 from semloc_ros.config.slam_bridge import SlamBridgeNodeConfig
 from semloc_ros.config.worlds import (
@@ -90,6 +91,7 @@ __all__ = [
     "PlaceRetrieverNodeConfig",
     "PlacesConfig",
     "PnpConfig",
+    "PoseRegressorNodeConfig",
     "PropagationConfig",
     "RecorderNodeConfig",
     "RefinementConfig",

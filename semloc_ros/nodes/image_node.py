@@ -27,7 +27,8 @@ from semloc_ros.nodes.loop import Loop
 from semloc_ros.nodes.newest import NEWEST, NO_EVENTS, Arrival, ImageStore, NewestImage
 from semloc_ros.nodes.status import DIAGNOSTICS_S, StatusTopic
 
-OK, BAD_IMAGE, NO_IMAGE, BAD_MODEL = "ok", "bad_image", "no_image", "bad_model"
+OK, BAD_IMAGE, NO_IMAGE = "ok", "bad_image", "no_image"
+BAD_MAP, BAD_MODEL = "bad_map", "bad_model"
 _POLL_S = 0.2
 _SILENCE_S = 2.0  # without an image that is said
 

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.clock import JumpThreshold, TimeJump
-from rclpy.duration import Duration
+from rclpy.clock import TimeJump
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from semloc_ros.config import PlaceRetrieverNodeConfig
 from semloc_ros.errors import InputError, expected
-from semloc_ros.localization.companions import LABELS, MASK, check_companion
-from semloc_ros.localization.serving import CLOCK_JUMP_BACK_NS
-from semloc_ros.nodes import messages
+from semloc_ros.localization.companions import LABELS
 from semloc_ros.nodes.camera_odometry import CameraOdometry
 from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.image_node import Refused
 from semloc_ros.nodes.joined_images import JoinedImages
+from semloc_ros.nodes.mask_input import JUMP_BACK, RECENT, MaskInput, pixels_of
 from semloc_ros.nodes.newest import NO_EVENTS
 from semloc_ros.types import FloatArray, LabelMap
 
 NO_LABELS, BAD_LABELS = "no_labels", "bad_labels"
-_RECENT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-_JUMP_BACK = JumpThreshold(
-    min_forward=None, min_backward=Duration(nanoseconds=-CLOCK_JUMP_BACK_NS)
-)
 
 
 class PlaceInputs:
@@ -43,16 +35,20 @@ class PlaceInputs:
     def __init__(
         self, node: Node, config: PlaceRetrieverNodeConfig, faults: Faults, needs: Collection[str]
     ) -> None:
-        self._node, self._config, self._faults = node, config, faults
+        self._node, self._config = node, config
         self._needs_labels = LABELS in needs
         needed = LABELS if self._needs_labels else ""
         self.images = JoinedImages(needed, config.labels_wait_ms / 1e3)
         asked = config.retriever.sequence.length_m > 0
         self._odometry = CameraOdometry(node, config, faults) if asked else None
-        self._subscriptions: list[Any] = []
-        self._subscribe()
+        self._masks = MaskInput(node, self.images, faults, config.mask_wait_ms)
+        self._labels = None
+        if self._needs_labels:
+            self._labels = node.create_subscription(
+                Image, LABELS, partial(self.images.add, LABELS), RECENT, event_callbacks=NO_EVENTS
+            )
         self._jumps = node.get_clock().create_jump_callback(
-            _JUMP_BACK, post_callback=self._on_jump
+            JUMP_BACK, post_callback=self._on_jump
         )
 
     def labels(self, stamp_ns: int, image: NDArray[np.uint8]) -> LabelMap | None:
@@ -68,18 +64,13 @@ class PlaceInputs:
             topic = self._node.resolve_topic_name(LABELS)
             raise Refused(NO_LABELS, expected(LABELS, wanted, f"none on {topic}"))
         try:
-            return _pixels(LABELS, message, image)
+            return pixels_of(LABELS, message, image)
         except InputError as error:
             raise Refused(BAD_LABELS, str(error)) from None
 
     def mask(self, stamp_ns: int, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """The mask (H, W) of the image of that stamp, if there is one; a broken one is none."""
-        message = self.images.find(MASK, stamp_ns, self._config.mask_wait_ms / 1e3)
-        try:
-            return None if message is None else _pixels(MASK, message, image).astype(np.uint8)
-        except InputError as error:
-            self._faults.say(MASK, str(error))
-            return None
+        """As of `MaskInput.of`."""
+        return self._masks.of(stamp_ns, image)
 
     def odom_from_camera(self, header: Header) -> FloatArray | None:
         """The camera's pose (4, 4) in the frame of odometry at the image's stamp, if it is known
@@ -89,28 +80,13 @@ class PlaceInputs:
     def close(self) -> None:
         """Unsubscribe."""
         self._jumps.unregister()
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        self._masks.close()
+        if self._labels is not None:
+            self._node.destroy_subscription(self._labels)
         if self._odometry is not None:
             self._odometry.close()
 
-    def _subscribe(self) -> None:
-        for kind in (LABELS, MASK) if self._needs_labels else (MASK,):
-            callback = partial(self.images.add, kind)
-            self._subscriptions.append(
-                self._node.create_subscription(
-                    Image, kind, callback, _RECENT, event_callbacks=NO_EVENTS
-                )
-            )
-
     def _on_jump(self, _: TimeJump) -> None:
-        """What was received before the clock was set back belongs to no image any more."""
-        self.images.clear()
+        """See `MaskInput`, which does the same for images."""
         if self._odometry is not None:
             self._odometry.clear()
-
-
-def _pixels(kind: str, message: Image, image: NDArray[np.uint8]) -> LabelMap:
-    pixels = messages.companion_from(kind, message)
-    check_companion(kind, pixels, image)
-    return pixels

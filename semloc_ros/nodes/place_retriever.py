@@ -23,7 +23,7 @@ from std_msgs.msg import Header
 from semloc_ros.config import PlaceRetrieverNodeConfig
 from semloc_ros.errors import ConfigError, MapError, SemlocError, expected
 from semloc_ros.nodes import messages
-from semloc_ros.nodes.image_node import BAD_MODEL, ImageNode
+from semloc_ros.nodes.image_node import BAD_MAP, BAD_MODEL, ImageNode
 from semloc_ros.nodes.newest import ImageStore
 from semloc_ros.nodes.parameters import NodeParameters
 from semloc_ros.nodes.place_inputs import PlaceInputs
@@ -34,7 +34,6 @@ from semloc_ros.perception.place_finding import PlaceFinder
 from semloc_ros.perception.place_retriever import PlaceRetriever
 from semloc_ros.types import Places
 
-BAD_MAP = "bad_map"
 # arrows of RViz point along x, cameras look along z
 _CAMERA_FROM_ARROW = np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]], float)
 

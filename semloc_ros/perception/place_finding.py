@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.config import RetrieverConfig
+from semloc_ros.config.backends import BackendConfig
 from semloc_ros.geometry import se3
 from semloc_ros.maps.storage import load_map
 from semloc_ros.networks.backends import said_of
@@ -19,7 +20,7 @@ from semloc_ros.networks.pose_about import PoseAbout
 from semloc_ros.perception.gradient_places import NAME as GRADIENTS
 from semloc_ros.perception.hybrids import find_hybrid
 from semloc_ros.perception.place_retriever import PlaceRetriever
-from semloc_ros.perception.pose_prior import load_pose_regressor
+from semloc_ros.perception.pose_prior import PoseRegressor, load_pose_regressor
 from semloc_ros.types import FloatArray, LabelMap, Places
 
 
@@ -46,13 +47,19 @@ def open_finder(map_folder: Path, config: RetrieverConfig) -> PlaceFinder:
     """What finds places by `config.models` in a map: a regressor, where that is one model of poses
     (of the options it takes those of the `describer` that say what computes), else a retriever.
 
-    Raises MapError for a map that is none, or not the one that the regressor was trained in; the
-    errors of `PlaceRetriever.open` and `load_pose_regressor`.
+    Raises the errors of `PlaceRetriever.open` and `open_regressor`.
     """
     if not _is_of_poses(config.models):
         return PlaceRetriever.open(map_folder, config)
-    regressor = load_pose_regressor(config.models, config.describer)
-    regressor.check_in_map(se3.inverse(np.asarray(load_map(map_folder).camera_from_map)))
+    return open_regressor(map_folder, config.models, config.describer)
+
+
+def open_regressor(map_folder: Path, model: str, config: BackendConfig) -> PoseRegressor:
+    """A model of poses for a map, of which only the views are looked at. Raises MapError for a map
+    that is none, or not the one that it was trained in; the errors of `load_pose_regressor`."""
+    regressor = load_pose_regressor(model, config)
+    semantic_map = load_map(map_folder, verify=False)
+    regressor.check_in_map(se3.inverse(np.asarray(semantic_map.camera_from_map)))
     return regressor
 
 

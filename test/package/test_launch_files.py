@@ -23,6 +23,7 @@ from semloc_ros.config import (
     RetrieverConfig,
     SlamBridgeNodeConfig,
 )
+from semloc_ros.config.backends import BackendConfig
 from semloc_ros.options import describe, flatten
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
@@ -31,7 +32,7 @@ pytest.importorskip("launch_ros", reason="needs ROS 2")
 ROOT = Path(__file__).resolve().parents[2]
 NODES = (
     "dynamic_segmenter", "fault_injector", "fgsn_segmenter", "localizer", "place_retriever",
-    "recorder", "replay", "slam_bridge",
+    "pose_regressor", "recorder", "replay", "slam_bridge",
 )  # fmt: skip
 SHOW = """
 import json, os, pathlib, sys, time, rclpy
@@ -134,6 +135,7 @@ def test_show_args_lists_every_option(launched: Launched) -> None:
     kinds = (
         (LocalizerNodeConfig, ""), (ReplayConfig, ""), (LabellerConfig, "labeller."),
         (DynamicConfig, "dynamic."), (PropagationConfig, "propagation."),
+        (BackendConfig, "regressor."),
     )  # fmt: skip
     for kind, prefix in kinds:
         for one in describe(kind, prefix):
@@ -141,7 +143,7 @@ def test_show_args_lists_every_option(launched: Launched) -> None:
             assert one.help in shown
     for one in describe(RetrieverConfig, "retriever."):
         assert (f"'{one.name}':" in shown) == (one.name != "retriever.models")
-    assert "'places_model':" in shown
+    assert "'places_model':" in shown and "'pose_model':" in shown
 
 
 def test_replay_plays_localizes_and_records(launched: Launched) -> None:
@@ -280,6 +282,37 @@ def test_the_retriever_gets_the_labels_of_a_model(launched: Launched) -> None:
     assert seen["fault_injector"][2][4:] == ["/fgsn_segmenter/labels", "/place_retriever/places"]
     assert seen["localizer"][2][5] == "/fault_injector/places"
     assert own_arguments(seen["replay"])[2] == "/image=3"
+
+
+def test_a_model_of_poses_starts_the_regressor(launched: Launched) -> None:
+    words = ["pose_model:=street_pose", "regressor.device:=cpu", "map:=/maps/street"]
+    words += ["inject:=drop", "masks_model:=street_masks", "namespace:=robot"]
+    words += ["image_topic:=/cam/image"]
+    seen = launched("localize.launch.py", *words, "map_frame:=street", nodes=4)
+    name, values, topics, _ = seen["pose_regressor"]
+    assert name == "/robot/pose_regressor"
+    assert values == {
+        "model": "street_pose", "regressor.device": "cpu", "map": "/maps/street",
+        "map_frame": "street",
+    }  # fmt: skip
+    assert topics[0] == "/cam/image", "as before the faults"
+    assert topics[3] == "/robot/dynamic_segmenter/mask"
+    assert seen["fault_injector"][2][5] == "/robot/pose_regressor/places"
+    assert seen["localizer"][2][5] == "/robot/fault_injector/places"
+    assert "regressor.device" not in seen["localizer"][1]
+
+
+@pytest.mark.parametrize(
+    ("other", "line"),
+    [
+        ("places_model:=street", "pose_model: expected none beside places_model, got both"),
+        ("places_topic:=/places", "places_topic: expected none beside pose_model, got both"),
+    ],
+)
+def test_poses_of_a_model_are_the_only_places(launched: Launched, other: str, line: str) -> None:
+    seen = launched("localize.launch.py", "pose_model:=street_pose", other)
+    assert line in seen["shown"]
+    assert list(seen) == ["shown"]
 
 
 def test_places_come_from_one_source(launched: Launched) -> None:

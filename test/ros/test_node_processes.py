@@ -114,6 +114,11 @@ def test_a_signal_while_the_map_is_read_ends_the_localizer_cleanly(start, ros):
             "retriever.count: expected 1 to 10000, got 0",
         ),
         (
+            "pose_regressor",
+            ["-p", "regressor.devise:=cpu"],
+            "regressor.devise: unknown parameter, did you mean regressor.device?",
+        ),
+        (
             "slam_bridge",
             ["-p", "alignment.known_scale:=maybe"],
             "alignment.known_scale: expected a bool, got 'maybe'",
