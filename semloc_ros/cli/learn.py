@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.cli.learn_masks import masks
+from semloc_ros.cli.learn_objects import objects
 from semloc_ros.config.correspondences import CorrespondencesConfig
 from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import from_mapping
@@ -29,6 +30,7 @@ def _group() -> None:
 
 
 app.command()(masks)
+app.command()(objects)
 
 
 @app.command()
