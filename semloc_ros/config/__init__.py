@@ -38,6 +38,12 @@ from semloc_ros.config.nodes import (
     ReplayConfig,
     TrackingConfig,
 )
+from semloc_ros.config.object_matching import (
+    ObjectFeaturesConfig,
+    ObjectMatcherConfig,
+    ObjectRefinementConfig,
+    OoiMatcherNodeConfig,
+)
 from semloc_ros.config.objects import ObjectsConfig
 from semloc_ros.config.perception import ClusterLabelsConfig
 from semloc_ros.config.places import (
@@ -84,8 +90,12 @@ __all__ = [
     "MapBuilderConfig",
     "MatchingConfig",
     "MotionConfig",
+    "ObjectFeaturesConfig",
+    "ObjectMatcherConfig",
+    "ObjectRefinementConfig",
     "ObjectsConfig",
     "OdometryNoiseConfig",
+    "OoiMatcherNodeConfig",
     "PairsConfig",
     "ParticlesConfig",
     "PlaceRetrieverNodeConfig",
