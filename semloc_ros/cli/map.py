@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from semloc_ros.cli import map_clusters, map_label, map_places
+from semloc_ros.cli import map_clusters, map_label, map_objects, map_places
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.cli.map_masks import masks_from, take_dynamic
 from semloc_ros.config import MapBuilderConfig
@@ -121,6 +121,7 @@ def info(
     semantic_map = load_map(folder, verify)
     table = Table(title=str(folder), show_header=False)
     facts = _facts(semantic_map, folder) | {"places": _places_text(folder, verify)}
+    facts["objects"] = map_objects.objects_text(folder, verify)
     for name, value in facts.items():
         table.add_row(name, str(value))
     Console().print(table)
@@ -190,6 +191,7 @@ def view(
 app.command()(map_label.label)
 app.command()(map_clusters.clusters)
 app.command()(map_places.places)
+app.add_typer(map_objects.app, name="objects")
 
 
 def _build(
