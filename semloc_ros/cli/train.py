@@ -23,6 +23,7 @@ from semloc_ros.config.learning import (
     FgsnTrainingConfig,
     SegmentationTrainingConfig,
 )
+from semloc_ros.config.object_learning import OBJECT_PRESETS, ObjectTrainingConfig
 from semloc_ros.config.places_learning import (
     PLACES_PRESETS,
     HybridTrainingConfig,
@@ -279,6 +280,44 @@ def pose(
             _teller(bar), lambda: bar.advance(shown),
         )  # fmt: skip
     _say(told.out, found, "loss")
+
+
+@_training
+def objects(
+    told: _Told,
+    map_: Path = typer.Argument(
+        None, metavar="[MAP]", help="A map with objects (`semloc learn objects`), with --images."
+    ),
+    images: list[Path] = typer.Option(
+        [], help="The folder or bag that the map was built from."
+    ),
+    world: list[Path] = typer.Option(
+        [], help="Worlds with truth, or traversals WORLD/frames/TRAVERSAL: instead of a map, or "
+        "more images of its objects; may be given often."
+    ),
+    validation: list[Path] = typer.Option(
+        [], help="Worlds or traversals that are held out; without, see validation_share."
+    ),
+    occluders: list[Path] = typer.Option(
+        [], help="Worlds or other images with instances (as of `dynamic`), whose people are pasted "
+        "over images."
+    ),
+    head: str = typer.Option("", help="dense, homography or points3d: what stands in --set head."),
+) -> None:
+    """Train a network for objects of interest (Weinzaepfel et al., CVPR 2019)."""
+    config = told.config(ObjectTrainingConfig, OBJECT_PRESETS)
+    if head:
+        config = from_mapping(ObjectTrainingConfig, {**flatten(config), "head": head})
+    if (map_ is None) != (not images):
+        raise ConfigError(expected("MAP", "a map and its --images", "one without the other"))
+    from semloc_ros.learning.object_programs import ObjectData, train_objects
+
+    data = ObjectData(map_, tuple(images), tuple(world), tuple(validation), tuple(occluders))
+    with _watched() as bar:
+        found = train_objects(
+            data, config, told.model, told.seed, told.start, told.origin(), _teller(bar)
+        )
+    _say(told.out, found, "error")
 
 
 def _command() -> str:
