@@ -5,7 +5,9 @@ views of Virtual Gallery (Weinzaepfel et al., CVPR 2019, section 4), smaller: 42
 rooms, a robot with six cameras that takes pictures every 20 cm, visitors' views. All are one
 gallery, so that one map and its objects hold for each.
 
-    train_LIGHT/frames/mapping         a lap in each of the six lights, nobody there
+    train_LIGHT/frames/mapping         a lap in each of the six lights, nobody there; every 20 cm
+                                       by day, every 80 cm in the others
+    train_day_of_N/frames/mapping      one of N stops of it: 2, 4, 8, 15
     views_LIGHT_CROWD/frames/views     the same views in each light, with 0 to 3 (many) visitors
     moved/frames/query, views          six paintings hang elsewhere, two pairs have changed places
     copies/frames/mapping, views       three posters hang in every room
@@ -14,6 +16,7 @@ gallery, so that one map and its objects hold for each.
 from __future__ import annotations
 
 import argparse
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +25,8 @@ from semloc_ros.worlds.gallery.lights import LIGHTS
 from semloc_ros.worlds.recording.gallery import make_gallery
 
 CROWDS = (0, 1, 2, 3)
+THIN = (2, 4, 8, 15)  # of the training images of Figure 7, 1 of so many
+SPARSE = 0.5  # Hz
 GALLERY = GalleryConfig(
     seed=301, room_width_m=9.0, room_depth_m=6.4, paintings_per_room=11, paintings=42,
     cameras="ring", image_width=480, image_height=360, mapping_laps=1, runs="none",
@@ -33,19 +38,44 @@ def worlds(views: int) -> dict[str, GalleryConfig]:
     run = replace(GALLERY, runs="mapping")
     pictures = replace(GALLERY, free_views=views)
     found = {"train_day": run, "views_day_0": pictures}
-    found["moved"] = replace(pictures, runs="query", moved_paintings=6, swapped_paintings=2)
-    found["moved"] = replace(found["moved"], query_rate=run.mapping_rate)
-    found["copies"] = replace(pictures, runs="mapping", duplicated_posters=3)
+    found["moved"] = replace(
+        pictures, runs="query", moved_paintings=6, swapped_paintings=2, query_rate=SPARSE
+    )
     for crowd in reversed(CROWDS):
         found[f"views_day_{crowd}"] = replace(pictures, crowd=crowd)
     for light in LIGHTS:
         found[f"views_{light}_0"] = replace(pictures, light=light)
-    for light in LIGHTS:
-        found[f"train_{light}"] = replace(run, mapping_light=light)
+    for light in (light for light in LIGHTS if light != "day"):
+        found[f"train_{light}"] = replace(run, mapping_light=light, mapping_rate=SPARSE)
+    found["copies"] = replace(pictures, runs="mapping", duplicated_posters=3, mapping_rate=SPARSE)
     for crowd in reversed(CROWDS):
         for light in LIGHTS:
             found[f"views_{light}_{crowd}"] = replace(pictures, light=light, crowd=crowd)
     return found
+
+
+def thinned(world: Path, every: int) -> Path:
+    """A folder beside the world's with each `every`-th stop of its mapping run, by links."""
+    out = world.with_name(f"{world.name}_of_{every}")
+    source, run = world.resolve() / "frames" / "mapping", out / "frames" / "mapping"
+    (run / "sensors").mkdir(parents=True, exist_ok=True)
+    shown = {
+        out / "objects": world.resolve() / "objects", run / "truth": source / "truth",
+        run / "sensors" / "records_data": source / "sensors" / "records_data",
+    }  # fmt: skip
+    for link, target in shown.items():
+        if not link.is_symlink():
+            link.symlink_to(target)
+    for name in ("objects.json", "sensors/sensors.txt", "sensors/rigs.txt"):
+        shutil.copyfile(source / name, run / name)
+    lines = (source / "sensors" / "trajectories.txt").read_text().splitlines()
+    stamps = {line.split(",")[0] for line in lines if not line.startswith("#")}
+    kept = set(sorted(stamps, key=int)[::every])
+    for name in ("sensors/trajectories.txt", "sensors/records_camera.txt"):
+        lines = (source / name).read_text().splitlines()
+        chosen = [one for one in lines if one.startswith("#") or one.split(",")[0] in kept]
+        (run / name).write_text("\n".join(chosen) + "\n")
+    return out
 
 
 def main() -> None:
@@ -59,6 +89,8 @@ def main() -> None:
         if wanted is None or name in wanted:
             made = make_gallery(config, arguments.out / name, output="frames")
             print(f"{name}: {'written' if made else 'is there already'}", flush=True)
+            for every in THIN if name == "train_day" else ():
+                print(thinned(arguments.out / name, every), flush=True)
 
 
 if __name__ == "__main__":
