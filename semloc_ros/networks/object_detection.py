@@ -50,7 +50,7 @@ _RATIOS = (0.5, 1.0, 2.0)
 _MARGIN = 0.1  # of a box, on each side: the frame around a picture tells where it ends
 _MOMENTUM = 0.1  # of statistics; with torchvision's 0.01 hundreds of steps go by until they fit
 _OVERLAP = 0.5
-_MOST = 40  # finds in an image
+MOST = 40  # finds in an image
 
 Levels = Mapping[str, torch.Tensor]
 Found = list[dict[str, torch.Tensor]]
@@ -118,23 +118,24 @@ class ObjectNetwork(nn.Module):
     def found(self, batch: ImageList, levels: Levels) -> Found:
         """As `forward`, with boxes and windows in pixels of the batch."""
         proposals, _ = self.proposed(batch, levels)
-        heads = self.detector.roi_heads
-        features = heads.box_head(heads.box_roi_pool(levels, proposals, batch.image_sizes))
-        counts = [one.shape[0] for one in proposals]
-        found = [
-            self._kept(one, box, size)
-            for one, box, size in zip(
-                torch.split(features, counts), proposals, batch.image_sizes, strict=True
-            )
-        ]
+        found = self.judged(batch, levels, proposals)
         windows = [self.windows(one["boxes"]) for one in found]
-        labels = torch.cat([one["labels"] for one in found])
-        cells, _ = self.cells(levels, windows, labels)
-        counts = [one.shape[0] for one in windows]
-        for one, window, part in zip(found, windows, torch.split(cells, counts), strict=True):
+        cells, _ = self.cells(levels, windows, torch.cat([one["labels"] for one in found]))
+        parts = torch.split(cells, [one.shape[0] for one in windows])
+        for one, window, part in zip(found, windows, parts, strict=True):
             one["windows"], one["masks"] = window, part[:, MASK].sigmoid()
             one["values"], one["sigmas"] = part[:, VALUES:], part[:, LOG_SIGMA].exp()
         return found
+
+    def judged(self, batch: ImageList, levels: Levels, proposals: list[torch.Tensor]) -> Found:
+        """Of each image's proposals (n, 4) those that are kept: `boxes`, `labels`, `scores`."""
+        heads = self.detector.roi_heads
+        features = heads.box_head(heads.box_roi_pool(levels, proposals, batch.image_sizes))
+        parts = torch.split(features, [one.shape[0] for one in proposals])
+        return [
+            self._kept(one, box, size)
+            for one, box, size in zip(parts, proposals, batch.image_sizes, strict=True)
+        ]
 
     def cells(
         self, levels: Levels, windows: Sequence[torch.Tensor], labels: torch.Tensor
@@ -168,7 +169,7 @@ class ObjectNetwork(nn.Module):
         scores, labels = scores[some], objects[some] + 1
         shifts = heads.box_predictor.shifts(features[some], labels)
         boxes = clip_boxes_to_image(heads.box_coder.decode_single(shifts, proposals[some]), size)
-        best = batched_nms(boxes, scores, labels, _OVERLAP)[:_MOST]
+        best = batched_nms(boxes, scores, labels, _OVERLAP)[:MOST]
         return {"boxes": boxes[best], "labels": labels[best], "scores": scores[best]}
 
 

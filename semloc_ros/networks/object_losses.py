@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _SMOOTH = 1 / 9  # where the loss of a box turns from squared to absolute
 _VALUE_SMOOTH = 0.02  # that of (u, v): what is wrong by less is nearly right
 _VALUE_WEIGHT = 10.0  # errors of (u, v) are small numbers
-_HALF = 0.5  # of a mask's values
 _WHOLE = 0.999  # all pixels that a place is between are the object's
 _LEAST_CELLS = 16  # known, to say how a homography goes
 _LOG_SIGMAS = (-8.0, 2.0)
@@ -100,10 +99,10 @@ def object_losses(
     ]
     inside, known, values = (torch.cat(each) for each in zip(*truth, strict=True))
     of_class = of_class[positive]
-    return losses | _of_cells(network, levels, windows, of_class, inside, known, values)
+    return losses | cell_losses(network, levels, windows, of_class, inside, known, values)
 
 
-def _of_cells(
+def cell_losses(
     network: ObjectNetwork, levels: Mapping[str, torch.Tensor], windows: list[torch.Tensor],
     labels: torch.Tensor, inside: torch.Tensor, known: torch.Tensor, values: torch.Tensor,
 ) -> Losses:  # fmt: skip
@@ -149,10 +148,11 @@ def _truth(
 def sampled_truth(
     target: Target, windows: torch.Tensor, rows: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Masks, where values are known, and values in windows (n, 4) of an image, see `_truth`;
-    between pixels, whose middles lie half a pixel from their edges, linearly."""
+    """Masks, where values are known, and values in windows (n, 4) of an image, see `_truth`.
+    Values between pixels, whose middles lie half a pixel from their edges, are interpolated where
+    all pixels around are the object's; masks are those of the nearest pixel."""
     channels = len(target["values"])
-    found = windows.new_zeros((len(windows), 1 + channels, GRID, GRID))
+    found = windows.new_zeros((len(windows), 2 + channels, GRID, GRID))
     where = (box_coordinates(GRID, windows).permute(0, 2, 3, 1) + 1) / 2
     height, width = target["numbers"].shape
     whole = windows.new_tensor([width, height])
@@ -164,10 +164,13 @@ def sampled_truth(
         corner, end = windows[some, None, None, :2], windows[some, None, None, 2:]
         places = 2 * (corner + (end - corner) * where) / whole - 1
         across = places.reshape(1, -1, GRID, 2)
-        part = functional.grid_sample(planes[None], across, align_corners=False)[0]
-        found[some] = part.view(1 + channels, -1, GRID, GRID).transpose(0, 1)
-    inside = found[:, 0]
-    return (inside >= _HALF).to(found.dtype), inside >= _WHOLE, found[:, 1:]
+        nearest = functional.grid_sample(
+            planes[None, :1], across, mode="nearest", align_corners=False
+        )
+        between = functional.grid_sample(planes[None], across, align_corners=False)
+        part = torch.cat([nearest[0], between[0]])
+        found[some] = part.view(2 + channels, -1, GRID, GRID).transpose(0, 1)
+    return found[:, 0], found[:, 1] >= _WHOLE, found[:, 2:]
 
 
 def _scaled(target: Target, size: Size, small: Size) -> dict[str, torch.Tensor]:
