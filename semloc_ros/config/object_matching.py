@@ -69,9 +69,6 @@ class ObjectMatcherConfig(BackendConfig):
         choices=("none", "homography", "photometric"),
     )
     points: int = option(400, "matches of a find, at most", low=8, high=100_000)
-    mask_threshold: float = option(
-        0.5, "least probability of a pixel of the object", low=0.0, high=1.0
-    )
     refinement: ObjectRefinementConfig = section(ObjectRefinementConfig)
     features: ObjectFeaturesConfig = section(ObjectFeaturesConfig)
 

@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from semloc_ros.config import FeaturesConfig, ObjectFeaturesConfig, ObjectRefinementConfig
 from semloc_ros.geometry import homographies
 from semloc_ros.perception.features import RootSift
-from semloc_ros.perception.object_refinement import Reference, View, homography_of
+from semloc_ros.perception.object_refinement import (
+    Reference,
+    View,
+    homography_of,
+    selected,
+)
 from semloc_ros.types import Features, FloatArray, ObjectDetection
 
 _EDGE_PX = 7  # kernel that keeps features away from the edge of what is shown
@@ -57,11 +62,7 @@ class FeatureMatcher:
         if fit is None:
             return None
         image_from_uv, inliers = fit
-        kept = replace(
-            find, points_image=find.points_image[inliers], points_uv=find.points_uv[inliers],
-            sigmas_px=find.sigmas_px[inliers], scores=find.scores[inliers],
-        )  # fmt: skip
-        return kept, image_from_uv
+        return selected(find, inliers), image_from_uv
 
     def _in_box(self, find: ObjectDetection, view: View, reference: Reference) -> ObjectDetection:
         height, width = view.gray.shape

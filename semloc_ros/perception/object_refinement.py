@@ -51,6 +51,14 @@ def reference_of(one: ObjectOfInterest) -> Reference:
     return Reference(one.name, _gray(one.reference), one.mask)
 
 
+def selected(find: ObjectDetection, rows: NDArray[np.bool_]) -> ObjectDetection:
+    """The find with some of its matches, marked in `rows` (N,)."""
+    return replace(
+        find, points_image=find.points_image[rows], points_uv=find.points_uv[rows],
+        sigmas_px=find.sigmas_px[rows], scores=find.scores[rows],
+    )  # fmt: skip
+
+
 def homography_of(
     find: ObjectDetection, config: ObjectRefinementConfig
 ) -> tuple[FloatArray, NDArray[np.bool_]] | None:
