@@ -33,6 +33,7 @@ _console = Console(highlight=False)
 
 
 def evaluate(
+    context: typer.Context,
     bag: list[str] = typer.Option(
         [], metavar="[NAME=]PATH", help="A bag to localize; NAME is its condition. Repeatable."
     ),
@@ -80,6 +81,8 @@ def evaluate(
     report: bool = typer.Option(True, help="Write report.html too."),
 ) -> None:
     """Localize recordings without ROS, the same way each time, and judge every frame."""
+    if context.invoked_subcommand:
+        return
     from semloc_ros.evaluation.ablation import judge_variants, read_variants
     from semloc_ros.evaluation.conditions import load_conditions
     from semloc_ros.evaluation.running import Job

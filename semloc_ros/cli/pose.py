@@ -1,4 +1,5 @@
-"""`semloc pose`: pose networks with and without masks, and what they look at."""
+"""`semloc evaluate pose` and `semloc pose saliency`: pose networks with and without masks, and what
+they look at."""
 
 from __future__ import annotations
 
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from semloc_ros.evaluation.pose_errors import Study
     from semloc_ros.evaluation.pose_page import Look
 
-app = typer.Typer(help="Pose networks: what masks change, and what they look at.",
-                  no_args_is_help=True)  # fmt: skip
+app = typer.Typer(help="Pose networks: what they look at.", no_args_is_help=True)
 
 _MASKS = typer.Option(
     "", help="What moves: truth (of a world), a folder of `semloc mask`, or a model."
@@ -36,7 +36,11 @@ _MODELS = typer.Option([], "--model", help="A model of `semloc train pose`. Repe
 _SET = typer.Option([], "--set", metavar="NAME=VALUE", help="An option, e.g. saliency.steps=80.")
 
 
-@app.command()
+@app.callback()
+def _group() -> None:
+    """Pose networks: what they look at."""
+
+
 def study(
     test: list[Path] = typer.Argument(
         None, help="Test images: a world's traversal; of a kapture folder or Cambridge Landmarks "
@@ -81,7 +85,7 @@ def study(
 
 @app.command()
 def saliency(
-    data: list[Path] = typer.Argument(..., help="Images, as of `semloc pose study`."),
+    data: list[Path] = typer.Argument(..., help="Images, as of `semloc evaluate pose`."),
     model: list[Path] = _MODELS,
     masks: str = _MASKS,
     out: Path = typer.Option(Path("saliency.png"), help="The figure, PNG or SVG."),
@@ -115,7 +119,7 @@ def saliency(
         wanted = "a picture that can be written"
         raise ConfigError(expected(f"--out {out}", wanted, error)) from None
     console = Console(soft_wrap=True, highlight=False)
-    for name, network, pixels, contributions, _, _, gap in found.lines:
+    for name, network, pixels, contributions, _, _, gap, _ in found.lines:
         told = f"movers {pixels} of the pixels, {contributions} of the contributions; gap {gap}"
         console.print(f"{name}: {network}: {told}")
     for doubt in found.doubts:

@@ -1,4 +1,4 @@
-"""`semloc pose`: one command from images to a report; faults are said before any training."""
+"""`semloc evaluate pose` and `semloc pose saliency`: from images to a report; faults are said first."""
 
 import json
 
@@ -16,11 +16,12 @@ TRAINING = [
     "short_side=68", "width=64", "height=64", "training.iterations=2", "training.batch=4",
     "training.validate_every=2", "training.threads=1", "training.accelerator=cpu",
 ]  # fmt: skip
+STUDY = ("evaluate", "pose")
 QUICK = ["saliency.steps=2", "saliency.samples=1", "pictures=1", "resamples=100"]
 
 
 def run(*words):
-    done = CliRunner().invoke(app, ["pose", *map(str, words)])
+    done = CliRunner().invoke(app, [*map(str, words)])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0, done.output
@@ -40,7 +41,7 @@ def world(tmp_path_factory):
 def done(world, tmp_path_factory):
     out = tmp_path_factory.mktemp("study") / "out"
     told = run(
-        "study", world / "frames" / "evening", "--train", world / "frames" / "mapping",
+        *STUDY, world / "frames" / "evening", "--train", world / "frames" / "mapping",
         "--masks", "truth", "--seeds", "0 3", "--out", out, *settings("--train-set", TRAINING),
         *settings("--set", QUICK),
     )  # fmt: skip
@@ -65,13 +66,13 @@ def test_networks_are_trained_tested_and_reported_by_one_command(done):
 def test_errors_and_models_are_judged_again_without_training(done, world, tmp_path):
     out, _ = done
     first = json.loads((out / "metrics.json").read_text())
-    run("study", "--errors", out / "errors.csv", "--out", tmp_path / "a", "--set", "resamples=100")
+    run(*STUDY, "--errors", out / "errors.csv", "--out", tmp_path / "a", "--set", "resamples=100")
     assert json.loads((tmp_path / "a" / "metrics.json").read_text())["all"]["MT/MT"]["position"][
         "by_model"
     ] == pytest.approx(first["all"]["MT/MT"]["position"]["by_model"])
     models = settings("--model", [out / "models" / f"{one}.safetensors"
                                   for one in ("unmasked_0", "masked_3")])  # fmt: skip
-    run("study", world / "frames" / "evening", "--masks", "truth", *models, "--out", tmp_path / "b",
+    run(*STUDY, world / "frames" / "evening", "--masks", "truth", *models, "--out", tmp_path / "b",
         "--set", "pictures=0", "--set", "resamples=100")  # fmt: skip
     again = json.loads((tmp_path / "b" / "metrics.json").read_text())["all"]
     assert again["UT/MT"]["rotation"]["by_model"] == pytest.approx(
@@ -83,7 +84,7 @@ def test_saliency_of_an_image_is_drawn(done, world, tmp_path):
     out, _ = done
     models = settings("--model", [out / "models" / f"{one}.safetensors"
                                   for one in ("unmasked_0", "masked_0")])  # fmt: skip
-    base = ["saliency", world / "frames" / "evening", "--masks", "truth", *models,
+    base = ["pose", "saliency", world / "frames" / "evening", "--masks", "truth", *models,
             *settings("--set", ["steps=2", "samples=1"])]  # fmt: skip
     told = run(*base, "--image", "left/000002.png", "--out", tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
@@ -119,6 +120,6 @@ def test_faults_are_said_in_one_line_before_anything_is_trained(
     }  # fmt: skip
     out = tmp_path / "out"
     with pytest.raises(SemlocError, match=said) as error:
-        run("study", *(word.format(**places) for word in words), "--out", out)
+        run(*STUDY, *(word.format(**places) for word in words), "--out", out)
     assert type(error.value) is fault and "\n" not in str(error.value)
     assert not (out / "models").exists()
