@@ -11,13 +11,14 @@ from semloc_ros.options import option
 class ObjectsConfig:
     """The pose from the matches of planar objects, alone or beside features."""
 
-    use: bool = option(True, "ask objects, where they come", live=True)
+    use: bool = option(True, "ask objects, where they come")
     points: int = option(
         100, "matches of one find that are looked at, drawn from all", low=8, high=100_000
     )
     independent: int = option(
-        8, "of the matches of one find at most so many count as independent witnesses, for the "
-        "covariance and as inliers: a network errs alike over whole parts of an object",
+        4, "of the matches of one find at most so many count as independent witnesses, for the "
+        "covariance and as inliers: a network errs alike over whole parts of an object, and where "
+        "these are a third of it or more, all matches together tell no more than four corners do",
         low=4, high=100_000,
     )
     min_matches: int = option(12, "fewest matches of a find", low=4, high=100_000)

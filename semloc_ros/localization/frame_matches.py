@@ -17,18 +17,27 @@ _GUIDED_PX = 2.0  # width of the search around a pose found, in largest errors o
 class FrameMatches:
     """What one frame offers; methods that are tried after one another share it.
 
-    `labels` None: it is localized without. `views` are rows of the map's views that places name.
+    `labels` None: it is localized without. `views` are rows of the map's views that places name;
+    `methods` those that are to be tried, `flaw` one line of what of the frame cannot be used.
     """
 
     def __init__(
         self, frame: Frame, prior: Prior | None, labels: FrameLabels | None, features: Features,
         matcher: PointMatcher, config: LocalizerConfig, watch: Stopwatch,
-        views: Sequence[int] = (),
-    ) -> None:
+        views: Sequence[int] = (), methods: tuple[str, ...] = ("pnp",), flaw: str = "",
+    ) -> None:  # fmt: skip
         self.frame, self.prior, self.labels = frame, prior, labels
         self.watch = watch
         self._features, self._matcher, self._config = features, matcher, config
         self._views = views
+        self.methods, self.flaw = methods, flaw
+
+    def near(self, expected: Prior) -> FrameMatches:
+        """The same frame, expected elsewhere: its matches are those near there."""
+        return FrameMatches(
+            self.frame, expected, self.labels, self._features, self._matcher, self._config,
+            self.watch, (), self.methods, self.flaw,
+        )  # fmt: skip
 
     @cached_property
     def near_prior(self) -> Correspondences:

@@ -10,6 +10,9 @@ Four methods (Larsson et al., "Fine-Grained Segmentation Networks", 2019, sectio
   and of the two the pose with more inliers; gsmc where both found none.
 
 So bad labels cost `auto` time, and hardly ever a pose. The method `pfsl` asks for a start by ssmc.
+
+Objects of the frame are further evidence for the pose of features where it expects them; where it
+expects none, or features give no pose, features are matched around the pose of the objects, too.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from semloc_ros.localization.covariance import mapping_covariance, pose_covarian
 from semloc_ros.localization.frame_matches import FrameMatches
 from semloc_ros.localization.match_filters import MatchScorer, usable_labels
 from semloc_ros.localization.matching import PointMatcher
+from semloc_ros.localization.object_localizer import ObjectLocalizer
+from semloc_ros.localization.objects import Find
 from semloc_ros.localization.places import usable_places, views_of_places
 from semloc_ros.localization.pnp import estimate_pose
 from semloc_ros.localization.resection import refine_pose, reprojection_errors
@@ -58,6 +63,9 @@ _METHODS_BY_LABELS = {
     "auto": ("ssmc", "pnp", "gsmc"),
 }  # fmt: skip
 _TOO_FEW = (NoPoseReason.TOO_FEW_MATCHES, NoPoseReason.TOO_FEW_INLIERS)
+_POOR_FEATURES = (
+    *_TOO_FEW, NoPoseReason.TOO_FEW_FEATURES, NoPoseReason.DEGENERATE, NoPoseReason.TOO_UNCERTAIN,
+)  # fmt: skip
 
 
 class Localizer:
@@ -86,6 +94,7 @@ class Localizer:
         self._scorer = MatchScorer(semantic_map, self._config)
         self._mapping_covariance = mapping_covariance(semantic_map.manifest.build)
         check_mapping_covariance(self._mapping_covariance)
+        self._objects = ObjectLocalizer(self._config, self._mapping_covariance)
 
     def localize(self, frame: Frame, prior: Prior | None = None) -> PoseEstimate | NoPose:
         """Where the camera was when it took the frame, in map coordinates.
@@ -93,7 +102,7 @@ class Localizer:
         With a prior, matching is guided by it (against the whole map only where that fails),
         and a pose against it is refused. The frame's places choose what of the whole map is
         matched. Whatever is wrong with the arguments is a `NoPose` with one line of detail, never
-        an exception; labels and places that cannot be used are a detail too.
+        an exception; labels, places and objects that cannot be used are a detail too.
         """
         watch = Stopwatch()
         try:
@@ -105,6 +114,66 @@ class Localizer:
         check_frame(frame)
         if prior is not None:
             check_prior(prior)
+        finds, flaw = self._objects.finds(frame)
+        found = self._with_objects(frame, prior, finds, watch)
+        return replace(found, detail="; ".join(filter(None, (found.detail, flaw))))
+
+    def _with_objects(
+        self, frame: Frame, prior: Prior | None, finds: list[Find], watch: Stopwatch
+    ) -> PoseEstimate:
+        """By features and by objects."""
+        seen: FrameMatches | None = None
+        try:
+            seen = self._seen(frame, prior, watch)
+            found = replace(self._by(seen.methods, seen), detail=seen.flaw)
+        except Refused as refusal:
+            if not finds or refusal.reason not in _POOR_FEATURES:
+                raise
+            return self._by_objects(frame, prior, finds, seen, watch, refusal)
+        if not finds:
+            return found
+        with watch.stage("objects"):
+            fused = self._objects.fused(frame, finds, found)
+        return fused or self._contested(frame, prior, finds, seen, found)
+
+    def _by_objects(
+        self, frame: Frame, prior: Prior | None, finds: list[Find], seen: FrameMatches | None,
+        watch: Stopwatch, refusal: Refused,
+    ) -> PoseEstimate:  # fmt: skip
+        """Where features alone give no pose."""
+        try:
+            alone = self._objects.pose(frame, finds, prior, watch)
+        except Refused as other:
+            refusal.detail += f"; objects: {other.reason.value}: {other.detail}"
+            raise refusal from None
+        near = None if seen is None else self._near(seen, alone)
+        fused = None if near is None else self._objects.fused(frame, finds, near)
+        return fused or replace(alone, detail=f"features: {refusal.detail}")
+
+    def _contested(
+        self, frame: Frame, prior: Prior | None, finds: list[Find], seen: FrameMatches,
+        found: PoseEstimate,
+    ) -> PoseEstimate:  # fmt: skip
+        """The pose of features though it expects none of the objects where they were found: they
+        may have been moved. But where they are, more features may fit."""
+        said = f"{len(finds)} finds of objects, none where expected"
+        found = replace(found, detail="; ".join(filter(None, (found.detail, said))))
+        try:
+            near = self._near(seen, self._objects.pose(frame, finds, prior, seen.watch))
+        except Refused:
+            return found
+        if near is None or len(near.inliers) <= len(found.inliers):
+            return found
+        return self._objects.fused(frame, finds, near) or found
+
+    def _near(self, seen: FrameMatches, found: PoseEstimate) -> PoseEstimate | None:
+        """The pose of features that are matched around a pose that was found without them."""
+        there = seen.near(Prior(found.camera_from_map, found.covariance))
+        poses = self._from_source(there.methods, there, "prior", {})
+        return max(poses, key=lambda one: len(one.inliers), default=None)
+
+    def _seen(self, frame: Frame, prior: Prior | None, watch: Stopwatch) -> FrameMatches:
+        """What the frame offers to features; refused if it has too few."""
         with watch.stage("features"):
             features = self._features(frame)
         method = self.method  # another thread may set it meanwhile
@@ -114,11 +183,11 @@ class Localizer:
             with watch.stage("labels"):
                 labels, flaw = usable_labels(frame, self.semantics)
         views, unused = self._views_of_places(frame)
-        seen = FrameMatches(
-            frame, prior, labels, features, self._matcher, self._config, watch, views
-        )
         methods = ("pnp",) if labels is None else _METHODS_BY_LABELS[method]
-        return replace(self._by(methods, seen), detail="; ".join(filter(None, (flaw, unused))))
+        return FrameMatches(
+            frame, prior, labels, features, self._matcher, self._config, watch, views, methods,
+            "; ".join(filter(None, (flaw, unused))),
+        )  # fmt: skip
 
     def _views_of_places(self, frame: Frame) -> tuple[list[int], str]:
         """Rows of the views to be matched first, and one line if places cannot be used."""
