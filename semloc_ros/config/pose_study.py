@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from semloc_ros.options import option, section
 
 BASELINES = ("black", "mean")
-RULES = ("riemann_middle", "riemann_right", "riemann_left", "riemann_trapezoid", "gausslegendre")
+RULES = ("gausslegendre", "riemann_middle", "riemann_right", "riemann_left", "riemann_trapezoid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class SaliencyConfig:
 
     steps: int = option(40, "of the integral from the baseline to the image", low=2, high=10_000)
     rule: str = option(
-        "riemann_middle", "where the steps are and how they count, as captum calls it; the paper's "
+        "gausslegendre", "where the steps are and how they count, as captum calls it; the paper's "
         "is riemann_right", choices=RULES,
     )  # fmt: skip
     samples: int = option(35, "noisy images that are averaged", low=1, high=10_000)
@@ -30,7 +30,7 @@ class SaliencyConfig:
     )
     batch: int = option(40, "images that the network takes at once", low=1, high=10_000)
     largest_gap: float = option(
-        0.05, "share of a map's sum by which it may miss what the network changes by; said beyond",
+        0.01, "share of a map's sum by which it may miss what the network changes by; said beyond",
         low=0.0, high=10.0,
     )  # fmt: skip
     seed: int = option(0, "of the noise", low=0, high=2**31 - 1)

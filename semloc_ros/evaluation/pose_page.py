@@ -53,7 +53,7 @@ PAPER = {
 }  # fmt: skip
 _LOOK_HEADER = (
     "image", "network", "movers of the pixels", "of the contributions", "sum", "pose changes by",
-    "gap",
+    "gap", "of all contributions",
 )  # fmt: skip
 _EXPLAINED = (
     "UT, MT: networks trained on images without and with masks; behind the slash, what the test "
@@ -79,7 +79,8 @@ def look_of(rows: Sequence[SaliencyRow], looks: Looks, largest_gap: float) -> Lo
             lines.append([
                 row.name, words, f"{100 * float((row.mask != 0).mean()):.1f} %",
                 f"{100 * one.share_on(row.mask):.1f} %", f"{one.contributions.sum():.3g}",
-                f"{one.change:.3g}", f"{100 * one.relative_gap:.1f} %",
+                f"{one.change:.3g}", f"{100 * one.relative_gap:.2f} %",
+                f"{100 * one.gap_of_all:.3f} %",
             ])  # fmt: skip
     doubt = f"{wide} of {len(lines)} maps miss the change of the pose by more than "
     doubt += f"{100 * largest_gap:g} %: more saliency.steps would help."

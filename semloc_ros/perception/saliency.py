@@ -11,10 +11,10 @@ and their sum should be the length of that line (the axiom of completeness, whic
 the rotation, it is the same in quaternions of length 1, with the sign that the network gives them:
 one that is chosen would jump on the way, and what jumps has no gradient to add up.
 
-Gradients of deep networks are rough along the way, so the sum of a noisy image misses some of its
-change (of 40 steps a few percent) whatever the rule of the steps. `riemann_middle` misses it to
-both sides alike, so the mean over the noisy images, which is the map, misses far less; the paper's
-`riemann_right` (equation 6) has a bias that stays.
+The answer changes most in the first steps out of black, and its gradient is rough all along. So
+the rule of equation 6 (`riemann_right`) misses the change by a bias that no mean over noisy images
+takes away; the steps of `gausslegendre` are denser at both ends, and what they miss of single
+images falls to both sides, so that the map, their mean, misses far less.
 """
 
 from __future__ import annotations
@@ -59,6 +59,16 @@ class Saliency:
     def relative_gap(self) -> float:
         """The gap as a share of the change; infinite where nothing changes."""
         return abs(self.gap / self.change) if self.change else float("inf")
+
+    @property
+    def gap_of_all(self) -> float:
+        """The gap as a share of all contributions regardless of sign; NaN if there are none.
+
+        Contributions of both signs make a small change of much larger ones: where the change is
+        next to nothing, the gap is a large share of it, however well they are known.
+        """
+        every = float(np.abs(self.contributions).sum())
+        return abs(self.gap) / every if every else float("nan")
 
     def share_on(self, mask: NDArray[np.uint8]) -> float:
         """The share of all contributions, regardless of sign, that lies on a mask (H, W), 0 =

@@ -87,7 +87,9 @@ def test_the_page_has_its_verdict_tables_figures_and_doubts(tmp_path):
     }
     look = look_of(rows(), looks, 0.05)
     assert [line[2] for line in look.lines] == ["25.0 %"] * 2
-    assert [line[-1] for line in look.lines] == ["0.5 %", "20.0 %"]
+    assert [line[-2] for line in look.lines] == ["0.50 %", "20.00 %"]
+    every = np.abs(rows()[0].maps["plain, position"]).sum()
+    assert look.lines[0][-1] == f"{1 / every:.3f} %" and look.lines[1][-1] == "nan %"
     assert "1 of 2 maps" in look.doubts[0]
     write_study(tmp_path / "a.html", STUDY, NUMBERS, SMALL, look, ["googlenet", "mobile"])
     page = (tmp_path / "a.html").read_text()
