@@ -15,7 +15,6 @@ those of the detections, and "<3 cm" is the share of ALL images within 3 cm and 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,13 +46,13 @@ from semloc_ros.types import (
     Frame,
     NoPose,
     ObjectDetection,
-    ObjectMatches,
     PictureObjects,
     PosedImage,
     PoseEstimate,
 )
 
-Find = Callable[["TestImage"], list[ObjectDetection]]
+Found = tuple[list[ObjectDetection], dict[str, float]]  # and milliseconds by stage
+Find = Callable[["TestImage"], Found]
 Localize = Callable[[Frame], PoseEstimate | NoPose]
 _CM = (1.5, 3, 5, 10, 25, 100)
 COLUMNS = (
@@ -161,7 +160,7 @@ def all_methods(options: argparse.Namespace, objects: MapObjects) -> dict[str, M
 def exact(sigma_px: float, rng: np.random.Generator) -> Find:
     """Finds made of the truth."""
     errors = Errors(sigma_px, sigma_px / 2)
-    return lambda image: true_finds(image.truth, errors, rng) if image.truth else []
+    return lambda image: (true_finds(image.truth, errors, rng) if image.truth else [], {})
 
 
 def network(file: Path, objects: MapObjects, matcher: str, refine: str) -> Find:
@@ -170,7 +169,7 @@ def network(file: Path, objects: MapObjects, matcher: str, refine: str) -> Find:
 
     config = ObjectMatcherConfig(matcher=matcher, refine=refine)
     ready = load_object_matcher(file, objects, config)
-    return lambda image: ready.find(image.posed.read())
+    return lambda image: (ready.find(image.posed.read()), ready.stage_ms)
 
 
 def test_images(folder: Path, every: int) -> list[TestImage]:
@@ -181,7 +180,7 @@ def test_images(folder: Path, every: int) -> list[TestImage]:
         shown = world_object_images(folder)
         truths = {one.name[inside:]: one.read_objects for one in shown}
     found = read_kapture_set(folder)
-    images = [*found.mapping, *found.query][::every]
+    images = [*found.mapping, *found.queries][::every]
     return [
         TestImage(one, truths[one.name]() if one.name in truths else None) for one in images
     ]
@@ -202,17 +201,11 @@ def judged_image(
     method: Method, image: TestImage, objects: MapObjects, hung: MapObjects
 ) -> JudgedImage:
     """One image: find, lift, localize."""
-    posed, start = image.posed, time.perf_counter()
-    picture = posed.read()
-    matches: ObjectMatches | None = None
-    detections: list[ObjectDetection] = []
-    spent: dict[str, float] = {}
+    posed, matches = image.posed, None
+    detections, spent = method.find(image) if method.find else ([], {})
     if method.find:
-        start = time.perf_counter()
-        detections = method.find(image)
-        spent["find"] = 1e3 * (time.perf_counter() - start)
         matches = lift(detections, objects, posed.stamp_ns)
-    result = method.localize(Frame(posed.stamp_ns, picture, posed.camera, objects=matches))
+    result = method.localize(Frame(posed.stamp_ns, posed.read(), posed.camera, objects=matches))
     finds = judge_finds(detections, hung, posed)
     return judge_pose(posed, result, finds, image.truth if method.find else None, spent)
 

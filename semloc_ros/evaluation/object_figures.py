@@ -11,13 +11,14 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from semloc_ros.evaluation.object_quality import MOST_DEG, Calibration, JudgedImage, localized
 
 _LEAST_M, _MOST_M = 0.005, 1.0
 _STYLES = ("-", "--", "-.", ":")
 _INK = "#222222"
+_NUMBER = FuncFormatter(lambda value, _: f"{value:g}")
 
 Curves = Mapping[str, Sequence[JudgedImage]]
 
@@ -36,7 +37,7 @@ def localized_figure(sets: Mapping[str, Curves]) -> Figure:
             axes.plot(100 * limits, localized(images, limits.tolist()), label=name, **looks[name])
         axes.set(xscale="log", xlabel=f"position error (cm), at {MOST_DEG:g}°")
         axes.set_title(title, fontsize=9)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter(_NUMBER)
         _plain(axes)
     row[0].set(ylabel="localized images", ylim=(0, 1.02))
     handles = [mpl.lines.Line2D([], [], label=name, **looks[name]) for name in methods]
@@ -57,6 +58,10 @@ def sigma_figure(methods: Mapping[str, Calibration]) -> Figure:
         xscale="log", yscale="log", xlabel="said: sigma of a coordinate (px)",
         ylabel="68 % of the errors are smaller (px)",
     )  # fmt: skip
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(_NUMBER)
+        axis.set_minor_formatter(NullFormatter())
     _plain(axes)
     axes.legend(fontsize=8, frameon=False)
     return figure
