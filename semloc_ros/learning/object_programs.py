@@ -21,9 +21,10 @@ from semloc_ros.learning.objects import ObjectPictures, ObjectProgram, as_uv
 from semloc_ros.learning.programs import Origin, begun_with, training_folder
 from semloc_ros.maps.object_files import load_objects
 from semloc_ros.maps.objects import MapObjects
-from semloc_ros.networks.model_files import save_model, start_from
+from semloc_ros.networks.model_files import save_model
 from semloc_ros.networks.object_about import ObjectAbout
 from semloc_ros.networks.object_detection import make_object_network
+from semloc_ros.networks.object_starting import start_objects
 from semloc_ros.types import InstanceImage, ObjectImage
 
 _POINTS = "points3d"
@@ -70,7 +71,7 @@ def train_objects(
         torch.Generator().manual_seed(seed),
     )  # fmt: skip
     if start is not None:
-        start_from(network, start)
+        start_objects(network, names, start, torch.Generator().manual_seed(seed))
     labels = {name: number for number, name in enumerate(names, 1)}
     pictures = ObjectPictures(*kept, labels, _occluders(data))
     program = ObjectProgram(network, pictures, config, seed, points or as_uv)
