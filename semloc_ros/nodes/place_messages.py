@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import PointCloud2, PointField
+from sensor_msgs.msg import PointCloud2
 
 from semloc_ros.errors import InputError, expected
 from semloc_ros.geometry import se3
 from semloc_ros.nodes.messages import frame_of, header, stamp_ns
+from semloc_ros.nodes.point_clouds import (
+    FLOAT32,
+    UINT32,
+    layout_of,
+    rows_from,
+    to_point_cloud,
+)
 from semloc_ros.types import FloatArray, Places
 
 _FLOATS = ("x", "y", "z", "qx", "qy", "qz", "qw", "score")
-_KINDS = {**dict.fromkeys(_FLOATS, PointField.FLOAT32), "view": PointField.UINT32}
-_SPREADS = dict.fromkeys(("spread_m", "spread_rad"), PointField.FLOAT32)
-_CODES = {PointField.FLOAT32: "f4", PointField.UINT32: "u4"}
-_TYPE_NAMES = {PointField.FLOAT32: "float32", PointField.UINT32: "uint32"}
-_BYTES = 4  # of each of them
+_KINDS = {**dict.fromkeys(_FLOATS, FLOAT32), "view": UINT32}
+_SPREADS = dict.fromkeys(("spread_m", "spread_rad"), FLOAT32)
 _NO_VIEW = 2**32 - 1
 _UNIT_TOLERANCE = 1e-3  # float32 rounds at 1e-7; what is off by more was never a rotation
 
@@ -30,8 +34,7 @@ _UNIT_TOLERANCE = 1e-3  # float32 rounds at 1e-7; what is off by more was never 
 def to_places(places: Places, map_frame: str) -> PointCloud2:
     """The message of the places of an image."""
     kinds = _KINDS if places.spreads is None else _KINDS | _SPREADS
-    layout = np.dtype([(name, f"<{_CODES[kind]}") for name, kind in kinds.items()])
-    rows = np.zeros(len(places), layout)
+    rows = np.zeros(len(places), layout_of(kinds))
     if len(places):
         position, quaternion = se3.to_quaternion_xyzw(places.map_from_camera)
         columns = [*position.T, *quaternion.T, places.scores]
@@ -41,14 +44,7 @@ def to_places(places: Places, map_frame: str) -> PointCloud2:
     if places.spreads is not None:
         for name, column in zip(_SPREADS, places.spreads.T, strict=True):
             rows[name] = column
-    fields = [
-        PointField(name=name, offset=_BYTES * place, datatype=kind, count=1)
-        for place, (name, kind) in enumerate(kinds.items())
-    ]
-    return PointCloud2(
-        header=header(map_frame, places.stamp_ns), height=1, width=len(rows), fields=fields,
-        point_step=layout.itemsize, row_step=rows.nbytes, data=rows.tobytes(), is_dense=True,
-    )  # fmt: skip
+    return to_point_cloud(rows, kinds, header(map_frame, places.stamp_ns))
 
 
 def places_from(message: PointCloud2, map_frame: str) -> Places:
@@ -62,7 +58,7 @@ def places_from(message: PointCloud2, map_frame: str) -> Places:
         raise InputError(
             expected("places.header.frame_id", map_frame, repr(message.header.frame_id))
         )
-    rows = _rows(message)
+    rows = rows_from(message, _KINDS, "places", _SPREADS)
     floats = np.stack([rows[name] for name in _FLOATS], axis=1).astype(np.float64)
     if not np.isfinite(floats).all():
         raise InputError(expected("places", "finite numbers", "NaN or infinity"))
@@ -81,47 +77,6 @@ def _spreads(rows: NDArray[np.void]) -> FloatArray | None:
     if not (np.isfinite(spreads) & (spreads > 0)).all():
         raise InputError(expected("places.spread_m, spread_rad", "numbers above 0", "others"))
     return spreads
-
-
-def _rows(message: PointCloud2) -> NDArray[np.void]:
-    layout, count = _layout_of(message), int(message.width)
-    if count and message.height != 1:
-        got = f"{message.width}x{message.height}"
-        raise InputError(expected("places", "points in one row", got))
-    size = count * layout.itemsize
-    if len(message.data) < size:
-        raise InputError(expected("places.data", f"{size} bytes", f"{len(message.data)} bytes"))
-    rows: NDArray[np.void] = np.frombuffer(message.data, layout, count)
-    return rows
-
-
-def _layout_of(message: PointCloud2) -> np.dtype[np.void]:
-    """How a message's points lie; InputError if they are not places."""
-    order = ">" if message.is_bigendian else "<"
-    given = {one.name for one in message.fields}
-    kinds = _KINDS | _SPREADS if set(_SPREADS) <= given else _KINDS
-    return np.dtype(
-        {
-            "names": list(kinds),
-            "formats": [f"{order}{_CODES[kind]}" for kind in kinds.values()],
-            "offsets": [_checked_offset(message, name, kinds[name]) for name in kinds],
-            "itemsize": message.point_step,
-        }
-    )
-
-
-def _checked_offset(message: PointCloud2, name: str, kind: int) -> int:
-    field = next((one for one in message.fields if one.name == name), None)
-    if field is None:
-        got = " ".join(one.name for one in message.fields) or "none"
-        raise InputError(expected("places.fields", f"a field {name}", got))
-    if (field.datatype, field.count) != (kind, 1):
-        got = f"{field.count} of datatype {field.datatype}"
-        raise InputError(expected(f"places.fields.{name}", f"one {_TYPE_NAMES[kind]}", got))
-    if field.offset + _BYTES > message.point_step:
-        wanted = f"an offset within {message.point_step} bytes"
-        raise InputError(expected(f"places.fields.{name}", wanted, field.offset))
-    return int(field.offset)
 
 
 def _poses(columns: FloatArray) -> FloatArray:
