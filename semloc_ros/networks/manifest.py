@@ -32,6 +32,7 @@ _HEAD = """\
 # classes     names of the labels, in order; empty for clusters
 # pooling     of places; dimensions: numbers of a descriptor
 # spread      of a pose: one sigma, x y z (m) and rotations about them (rad); position_offset (m)
+# objects     names of those that it finds, in order; head: how it says where their pixels are
 # training    the command; data: what it learned from; licence: of the weights
 """
 Entries = dict[str, dict[str, Any]]
