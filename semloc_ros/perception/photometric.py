@@ -40,6 +40,7 @@ _FLAT = 3.0  # grey levels: contrast below it is noise
 _OUTLYING = 2.0  # deviations from which a pixel counts half
 _DAMPING = 1e-4
 _LEAST_CELLS = 3
+_LEAST_GAIN = 0.01  # of the mean correlation of cells; less is noise, and may be a step astray
 
 
 class Aligned(NamedTuple):
@@ -94,8 +95,8 @@ def align(
 
     `image` (H, W) and `reference` (h, w) grey uint8; `visible` (H, W) what of the image counts;
     `mask` (h, w), 255 = the object. The grid has `max_side` pixels across at most; a corner may
-    move by `max_move` of the object's size. Where the end is not better than the start, the start
-    is what is told; None where too little is seen to judge.
+    move by `max_move` of the object's size. Where the end is not clearly better than the start, the
+    start is what is told; None where too little is seen to judge.
     """
     shape = (image.shape[0], image.shape[1])
     apparent = _apparent_size(image_from_uv, shape)
@@ -110,8 +111,8 @@ def align(
     start, end = level.pair(image_from_uv), level.pair(found)
     before, after = correlations(start), correlations(end)
     both = np.isfinite(before) & np.isfinite(after)
-    is_better = both.sum() >= _LEAST_CELLS and after[both].mean() > before[both].mean()
-    if not is_better or _moved(image_from_uv, found) > max_move:
+    gain = after[both].mean() - before[both].mean() if both.sum() >= _LEAST_CELLS else 0.0
+    if gain < _LEAST_GAIN or _moved(image_from_uv, found) > max_move:
         found, end, after, both = image_from_uv, start, before, np.isfinite(before)
     if both.sum() < _LEAST_CELLS:
         return None
