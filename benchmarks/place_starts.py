@@ -3,7 +3,7 @@
 The points of `places.views` views that places name are matched, and where that gives no sure pose
 those of `matching.candidate_views` views that get most votes of features. No prior, no odometry, no
 second image: an image without a pose counts in every recall. The map has the descriptors of the
-models:
+models of places; a pose network (`semloc train pose`) is one of this map:
 
     semloc map places out/benchmarks/street --model MODEL --images out/street/frames/mapping
     python benchmarks/place_starts.py --map out/benchmarks/street --places MODEL OTHER
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from reporting import arguments, pose_error, progress, report
+from reporting import arguments, model_name, pose_error, progress, report
 from street_seasons import CONDITIONS, images_of, percent
 
 from semloc_ros.config import LocalizerConfig, RetrieverConfig
@@ -31,8 +31,8 @@ from semloc_ros.maps.image_files import read_labels
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.maps.storage import load_map
 from semloc_ros.options import from_mapping
-from semloc_ros.perception.place_retriever import PlaceRetriever
-from semloc_ros.types import Frame, Places, PosedImage, PoseEstimate
+from semloc_ros.perception.place_finding import PlaceFinder, open_finder
+from semloc_ros.types import Frame, LabelMap, Places, PosedImage, PoseEstimate
 
 COLUMNS = (
     "places", "views", "condition", "images", "fixes %", "0.5 m 5° %", "wrong %", "ms", "places ms",
@@ -57,10 +57,12 @@ def main() -> None:
                           if one.name.startswith(f"{options.camera}/")][:: options.every]
                 found: dict[str, list[Row]] = {name: [] for name in sources}
                 for image in bar.track(images, description=f"{condition}, {views} views"):
-                    for name, retriever in sources.items():
-                        frame = seen(image, name, retriever, semantic_map, condition, options)
+                    for name, finder in sources.items():
+                        frame = seen(image, name, finder, semantic_map, condition, options)
                         found[name].append(tried(localizer, *frame, image))
-                rows += [summary(name, views, condition, one) for name, one in found.items()]
+                rows += [
+                    summary(model_name(name), views, condition, one) for name, one in found.items()
+                ]
     report("Street, single images, places", COLUMNS, rows, options.json)
 
 
@@ -69,7 +71,7 @@ def parsed() -> argparse.Namespace:
     parser = arguments(__doc__ or "")
     parser.add_argument("--world", type=Path, default=Path("out/street"))
     parser.add_argument("--map", type=Path, required=True)
-    parser.add_argument("--places", nargs="*", default=["gradients"], help="models of places")
+    parser.add_argument("--places", nargs="*", default=["gradients"], help="models")
     parser.add_argument("--labels", type=Path, help="label maps of the runs")
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS[1:], choices=CONDITIONS)
     parser.add_argument("--views", nargs="+", type=int, default=[LocalizerConfig().places.views])
@@ -78,28 +80,35 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def source(name: str, options: argparse.Namespace) -> PlaceRetriever | None:
-    """What retrieves the places of a name."""
+def source(name: str, options: argparse.Namespace) -> PlaceFinder | None:
+    """What finds the places of a name."""
     if name in (NONE, NEAREST):
         return None
-    return PlaceRetriever.open(options.map, RetrieverConfig(models=name))
+    return open_finder(options.map, RetrieverConfig(models=name))
+
+
+def labels_of(
+    finder: PlaceFinder, image: PosedImage, condition: str, options: argparse.Namespace
+) -> LabelMap | None:
+    """The label map of an image, if it is read."""
+    if "labels" not in finder.needs:
+        return None
+    return read_labels(options.labels / condition / Path(image.name).with_suffix(".png"))
 
 
 def seen(
-    image: PosedImage, name: str, retriever: PlaceRetriever | None, semantic_map: SemanticMap,
+    image: PosedImage, name: str, finder: PlaceFinder | None, semantic_map: SemanticMap,
     condition: str, options: argparse.Namespace,
 ) -> tuple[Frame, float]:  # fmt: skip
     """The frame with its places, and the milliseconds that these took."""
     frame = Frame(image.stamp_ns, image.read(), image.camera)
     if name == NEAREST:
         return replace(frame, places=nearest(image, semantic_map)), 0.0
-    if retriever is None:
+    if finder is None:
         return frame, 0.0
-    labels = None
-    if "labels" in retriever.needs:
-        labels = read_labels(options.labels / condition / Path(image.name).with_suffix(".png"))
+    labels = labels_of(finder, image, condition, options)
     began = time.process_time()
-    places = retriever.retrieve(image.stamp_ns, frame.image, labels)
+    places = finder.retrieve(image.stamp_ns, frame.image, labels)
     return replace(frame, places=places), 1e3 * (time.process_time() - began)
 
 

@@ -75,6 +75,12 @@ def report(
         path.write_text(json.dumps({"title": title, "rows": records, "facts": facts}, indent=2))
 
 
+def model_name(source: str) -> str:
+    """What a model is called in a table: the stem of its file, or what it was named by."""
+    path = Path(source)
+    return path.stem if path.suffix in (".safetensors", ".onnx") else source
+
+
 def built(images: Sequence[PosedImage], config: MapBuilderConfig, out: Path) -> SemanticMap:
     """The map of the images, kept in `out` as long as images, options and program stay."""
     names = "\n".join(image.name for image in images)

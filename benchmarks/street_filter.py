@@ -8,7 +8,7 @@ Each label set is a labelled map and the label maps of the query runs (TRAVERSAL
 
 Methods are those of the localizer node; `pnp` needs no labels (models of places may) and runs once.
 Every frame counts, also those without a fix. `--inject` spoils every run; `--places` are as for
-`semloc evaluate`: models whose descriptors the maps have, or an oracle.
+`semloc evaluate`: models whose descriptors the maps have, a pose network of the map, or an oracle.
 """
 
 from __future__ import annotations
