@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.datasets.view_images import read_views
-from semloc_ros.geometry import cameras
+from semloc_ros.geometry import cameras, homographies
 from semloc_ros.maps.object_files import load_objects
 from semloc_ros.maps.objects import MapObjects, ObjectInstance
 from semloc_ros.maps.storage import load_map
@@ -60,7 +60,8 @@ def picture_objects(
     ideal = _ideal_pixels(camera) if shown else np.empty((0, 2))
     shown.sort(key=lambda one: -_depth(one[1], camera_from_map))  # the nearest goes on top
     for number, (one, _, sighting) in enumerate(shown, start=1):
-        places = _places(sighting.image_from_uv, ideal).reshape(height, width, 2)
+        places = homographies.apply(homographies.inverse(sighting.image_from_uv), ideal)
+        places = places.reshape(height, width, 2)
         inside = _inside(one.mask, places)
         numbers[inside], uv[inside] = number, places[inside]
     return PictureObjects(numbers, tuple(one.name for one, _, _ in shown), uv)
@@ -72,20 +73,10 @@ def _ideal_pixels(camera: Camera) -> FloatArray:
     return cameras.undistort_points(camera, np.stack([columns, rows], axis=1).astype(np.float64))
 
 
-def _places(image_from_uv: FloatArray, ideal: FloatArray) -> FloatArray:
-    """(u, v) (N, 2) of pixels (N, 2); -1 behind the horizon of the object's plane."""
-    sided = image_from_uv / np.sign((image_from_uv @ (0.5, 0.5, 1.0))[2])
-    found = np.c_[ideal, np.ones(len(ideal))] @ np.linalg.inv(sided).T
-    places = np.full((len(ideal), 2), -1.0)
-    ahead = found[:, 2] > 0  # not so where the lens sees nothing, either
-    places[ahead] = found[ahead, :2] / found[ahead, 2:]
-    return places
-
-
 def _inside(mask: NDArray[np.uint8], places: FloatArray) -> NDArray[np.bool_]:
-    """Which (u, v) (H, W, 2) lie in a mask of another size, (H, W)."""
+    """Which (u, v) (H, W, 2) lie in a mask of another size, (H, W); NaN does not."""
     inside = np.all((places >= 0) & (places < 1), axis=2)
-    at = (np.clip(places, 0, 1) * mask.shape[::-1] - 0.5).astype(np.float32)
+    at = (np.clip(np.nan_to_num(places), 0, 1) * mask.shape[::-1] - 0.5).astype(np.float32)
     share = cv2.remap(
         mask, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

@@ -52,12 +52,13 @@ def world_object_images(frames_folder: Path, prefix: str = "") -> list[ObjectIma
     found = []
     for traversal, images in read_world_images(frames_folder).items():
         folder = frames_folder if single else frames_folder / _FRAMES / traversal
-        names = {one.object_id: prefix + one.name for one in _read_hung(folder)}
-        for image in images:
-            truth = folder / _TRUTH / image.name
-            if truth.with_suffix(_OBJECTS).is_file():
-                read = partial(_read_objects, truth, names)
-                found.append(ObjectImage(f"{traversal}/{image.name}", image.read, read))
+        truths = [(image, folder / _TRUTH / image.name) for image in images]
+        known = [one for one in truths if one[1].with_suffix(_OBJECTS).is_file()]
+        hung = _read_hung(folder) if known else []
+        names = {one.object_id: prefix + one.name for one in hung}
+        for image, truth in known:
+            read = partial(_read_objects, truth, names)
+            found.append(ObjectImage(f"{traversal}/{image.name}", image.read, read))
     if not found:
         wanted = f"{_TRUTH}/CAMERA/NNNNNN{_OBJECTS}"
         raise DatasetError(expected(str(frames_folder), wanted, "none"))

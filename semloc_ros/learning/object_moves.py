@@ -133,25 +133,32 @@ def find_move(
 def _found(
     image: PosedFeatures, features: Features, uv: FloatArray, others: Sequence[ObjectInstance]
 ) -> _Find | None:
-    """The object in an image, unless it is another instance."""
-    rows = match_descriptors(features.descriptors, image.features.descriptors)
-    keypoints = image.features.keypoints[rows[:, 1]].astype(np.float64)
+    """The object in an image, at none of the places of its other instances.
+
+    Features of the image look for theirs in the reference, where copies of it are no rivals.
+    """
+    rows = match_descriptors(image.features.descriptors, features.descriptors)
+    keypoints = image.features.keypoints[rows[:, 0]].astype(np.float64)
     pixels = cameras.undistort_points(image.camera, keypoints)
     known = np.isfinite(pixels).all(axis=1)
-    places, pixels = uv[rows[known, 0]], pixels[known]
-    fitted = homographies.fit_robustly(places, pixels, np.ones(len(places)), _MAX_ERROR_PX)
-    if fitted is None or fitted[1].sum() < _LEAST_INLIERS:
-        return None
-    here = homographies.apply(fitted[0], CORNERS)
-    size = float(np.linalg.norm(np.ptp(here, axis=0)))
-    for other in others:
-        there = homographies.apply(
-            planes.image_from_plane(other.map_from_uv, image.camera, image.camera_from_map), CORNERS
-        )
-        if np.linalg.norm(here - there, axis=1).max() < _TWIN_SHARE * size:
+    places, pixels = uv[rows[known, 1]], pixels[known]
+    for _ in range(len(others) + 1):
+        fitted = homographies.fit_robustly(places, pixels, np.ones(len(places)), _MAX_ERROR_PX)
+        if fitted is None or fitted[1].sum() < _LEAST_INLIERS:
             return None
-    inliers = fitted[1]
-    return _Find(image.camera, image.camera_from_map, places[inliers], pixels[inliers])
+        inliers = fitted[1]
+        if not any(_is_at(other, image, fitted[0]) for other in others):
+            return _Find(image.camera, image.camera_from_map, places[inliers], pixels[inliers])
+        places, pixels = places[~inliers], pixels[~inliers]
+    return None
+
+
+def _is_at(other: ObjectInstance, image: PosedFeatures, image_from_uv: FloatArray) -> bool:
+    """Whether a homography is that of an instance at its place."""
+    place = planes.image_from_plane(other.map_from_uv, image.camera, image.camera_from_map)
+    here, there = (homographies.apply(one, CORNERS) for one in (image_from_uv, place))
+    size = float(np.linalg.norm(np.ptp(here, axis=0)))
+    return bool(np.linalg.norm(here - there, axis=1).max() < _TWIN_SHARE * size)
 
 
 def _motions(find: _Find, instance: ObjectInstance) -> list[FloatArray]:

@@ -22,9 +22,9 @@ class Sighting:
     """An instance as the map's view `view` (a row) saw it.
 
     `image_from_uv` (3, 3): ideal pixel ~ `image_from_uv @ (u, v, 1)`, that is, of the view's camera
-    without distortion (`cameras.undistort_points`): lenses bend straight lines. `num_matches`
-    points of the map inside the object it was fitted to, `num_inliers` those that agree; 0 where it
-    comes from truth.
+    without distortion (`cameras.undistort_points`): lenses bend straight lines. Its last row is
+    positive where the object is before the camera. `num_matches` points of the map inside the
+    object it was fitted to, `num_inliers` those that agree; 0 where it comes from truth.
     """
 
     view: int
