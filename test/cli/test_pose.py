@@ -1,4 +1,4 @@
-"""`semloc evaluate pose` and `semloc pose saliency`: from images to a report; faults are said first."""
+"""`semloc evaluate pose` and `semloc pose saliency`: images to a report; faults are said first."""
 
 import json
 
