@@ -24,6 +24,7 @@ from reporting import arguments, report
 
 from semloc_ros.config import FeaturesConfig, ObjectMatcherConfig
 from semloc_ros.datasets.world_objects import world_map_objects
+from semloc_ros.geometry import cameras
 from semloc_ros.maps.objects import MapObjects
 from semloc_ros.perception.features import RootSift
 from semloc_ros.types import Camera, FloatArray
@@ -32,7 +33,6 @@ from semloc_ros.worlds.recording import frames
 RUN, GROUP, NAME = "view_1", "views", "poster"
 VIEWS = (2, 3, 4, 5, 6)
 MARGIN = 0.08  # of view 1 that is not of the object, at each side
-METRES = 1e-3  # of the world that is made for it, per pixel
 RATIO, ERROR_PX = 0.85, 3.0  # of the baseline
 KINDS = (
     ("regression", "none"), ("regression", "homography"), ("regression", "photometric"),
@@ -63,7 +63,7 @@ def prepare(data: Path, out: Path) -> None:
     """The dataset folder of view 1, as `semloc world make` writes them."""
     image, run = picture(data, 1), out / "frames" / RUN
     height, width = image.shape[:2]
-    left, top, right, bottom = box = area(image)
+    left, top, right, bottom = area(image)
     camera = Camera("pinhole", width, height, float(width), float(width), (width - 1) / 2,
                     (height - 1) / 2)  # fmt: skip
     frames.write_view_tables(run, GROUP, [0], [camera], [np.eye(4)])
@@ -81,8 +81,9 @@ def prepare(data: Path, out: Path) -> None:
     instances = np.where(truth[..., 2] > 0, 1, 0).astype(np.uint16)
     for kind, values in (("objects", truth), ("instances", instances)):
         frames.write_whole(frames.truth_path(run, GROUP, 0, kind), encoded(values, ".png"))
-    x0, y0, x1, y1 = (METRES * value for value in box)
-    corners = [[x0, y0, 1.0], [x1, y0, 1.0], [x1, y1, 1.0], [x0, y1, 1.0]]
+    pixels = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - 0.5
+    rays = cameras.unproject(camera, pixels)
+    corners = (rays / rays[:, 2:]).tolist()  # as if it hung a metre before the camera
     row = {"id": 1, "instance": 1, "image": f"objects/{NAME}.png", "corners_map": corners}
     frames.write_whole(run / "objects.json", json.dumps([row], indent=1).encode())
 
