@@ -134,10 +134,11 @@ def _kept(
 
 
 def _names(data: ObjectData, kept: tuple[KeptObjects, KeptObjects]) -> tuple[str, ...]:
-    """Of the objects: the map's, in its order, or those that the training images show, sorted.
-    DatasetError for an image with another."""
+    """Of the objects: the map's, in its order, or those that the images show, sorted. DatasetError
+    for one that only images of `--validation` show."""
     shown = [{name for row in range(len(part)) for name in part[row][1].names} for part in kept]
-    names = tuple(sorted(shown[0])) if data.map is None else load_objects(data.map).names
+    own = shown[0] if data.validation else shown[0] | shown[1]
+    names = tuple(sorted(own)) if data.map is None else load_objects(data.map).names
     if not names:
         raise DatasetError(expected("images", "objects in them", "none"))
     strange = sorted((shown[0] | shown[1]) - set(names))
