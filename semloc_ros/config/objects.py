@@ -13,7 +13,7 @@ class ObjectsConfig:
 
     use: bool = option(True, "ask objects, where they come")
     points: int = option(
-        100, "matches of one find that are looked at, drawn from all", low=8, high=100_000
+        60, "matches of one find that are looked at, drawn from all", low=8, high=100_000
     )
     independent: int = option(
         4, "of the matches of one find at most so many count as independent witnesses, for the "

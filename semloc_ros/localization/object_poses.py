@@ -39,7 +39,8 @@ _SIGMAS = 3.0
 _POSE_FREEDOMS = 6
 _ROUNDS = 2
 _SETTLED = 8  # of the poses of single finds those that fit best, and as many choices
-_SAME_M, _SAME_RAD = 1e-3, 1e-3
+_SETTLING = 4  # steps towards least squares, before it is known which poses count
+_SAME_M, _SAME_RAD = 0.01, 0.01  # poses nearer than this become one
 _OTHER_SIDE = np.diag([1.0, -1.0, -1.0])
 _PLANE_SCALE = 100.0  # of the object's coordinates, so that homographies are well conditioned
 
@@ -62,7 +63,6 @@ class ObjectPoses:
         self, camera: Camera, finds: list[Find], config: ObjectsConfig, seed: int
     ) -> None:
         self._camera, self._finds, self._config, self._seed = camera, finds, config, seed
-        self._centres = [[one.points_image.mean(0) for one in find.instances] for find in finds]
 
     def candidates(self) -> list[Candidate]:
         """All poses that some find supports, the best first; and the scale of the errors in the
@@ -76,9 +76,14 @@ class ObjectPoses:
         found = [one for one in found if one.support]
         if not found:
             return []
-        scale = self.scale_of(min(found, key=lambda one: one.cost))
-        judged = [self.judged(one.pose, scale) for one in found]
+        found = _different(sorted(found, key=lambda one: one.cost))
+        scale = self.scale_of(found[0])
+        judged = [self.judged(self._refined(one), scale) for one in found[:_SETTLED]]
         return _different(sorted(judged, key=lambda one: one.cost))
+
+    def _refined(self, found: Candidate) -> FloatArray:
+        """The pose of least squares over all inliers, by their sigmas."""
+        return refine_pose(self._camera, found.pose, limited(found.support, self._config))
 
     def scale_of(self, candidate: Candidate) -> float:
         """By how much the matches err more than they say, at least 1.
@@ -112,10 +117,10 @@ class ObjectPoses:
 
     def _centre_error(self, pose: FloatArray, matches: Correspondences) -> float:
         """How far in the image the pose puts the centre of an object from that of the find."""
-        found = residuals(self._camera, pose, matches)
-        if not found.seen.all():
+        pixels, seen = cameras.project(self._camera, se3.transform(pose, matches.points_map))
+        if not seen.all():
             return np.inf
-        return float(np.linalg.norm(found.errors_px.mean(0)))
+        return float(np.linalg.norm((pixels - matches.points_image).mean(0)))
 
     def _fitting(self, errors_px: FloatArray, matches: Correspondences) -> NDArray[np.bool_]:
         limit = np.maximum(self._config.max_error_px, _SIGMAS * matches.sigmas_px)
@@ -128,7 +133,8 @@ class ObjectPoses:
                 break
             inliers = limited(found.support, self._config)
             before = found
-            found = self.judged(refine_pose(self._camera, found.pose, inliers))
+            pose = refine_pose(self._camera, found.pose, inliers, _SETTLING)
+            found = self.judged(pose)
             if [len(one) for one in found.support] == [len(one) for one in before.support]:
                 break
         return found

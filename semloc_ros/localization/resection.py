@@ -62,7 +62,8 @@ def reprojection_errors(
 
 
 def refine_pose(
-    camera: Camera, camera_from_map: FloatArray, matches: Correspondences
+    camera: Camera, camera_from_map: FloatArray, matches: Correspondences,
+    iterations: int = _ITERATIONS,
 ) -> FloatArray:
     """The pose (4, 4) that minimizes the Cauchy loss of the whitened errors.
 
@@ -70,7 +71,7 @@ def refine_pose(
     `sigmas_px`. Returns the start if the problem is singular.
     """
     pose = camera_from_map
-    for _ in range(_ITERATIONS):
+    for _ in range(iterations):
         now = residuals(camera, pose, matches)
         step = _gauss_newton_step(now, robust_weights(now, matches.sigmas_px))
         if step is None:

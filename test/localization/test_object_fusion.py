@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 from picture_room import found, objects_of, picture
 
+from semloc_ros.config import MotionConfig, TrackingConfig
 from semloc_ros.geometry import se3
+from semloc_ros.localization.companions import OBJECTS
 from semloc_ros.localization.localizer import Localizer
 from semloc_ros.localization.matching import no_correspondences
 from semloc_ros.localization.objects import lift
+from semloc_ros.localization.outcomes import Sighting
+from semloc_ros.localization.serving import serve
+from semloc_ros.localization.session import Session
 from semloc_ros.types import Frame, NoPose, NoPoseReason, PoseEstimate, Prior
 
 EYE, TARGET = (2.7, 2.3, 1.7), (0.7, 0.5, 0.8)
@@ -153,3 +158,25 @@ def test_broken_objects_cost_no_pose(localizer, frame, truth):
     given.objects.correspondences.points_map[0, 0] = np.nan
     result = localizer.localize(given)
     assert result.method == "pnp" and "objects: points_map" in result.detail
+
+
+def test_a_robot_goes_on_by_objects_where_the_light_goes_out(localizer, corner, lenses, look):
+    session = Session(TrackingConfig(), MotionConfig(), expects_odometry=True)
+    fixes = []
+    for number in range(5):
+        truth = look((2.7 - 0.15 * number, 2.3, 1.7), TARGET)
+        stamp = 100_000_000 * number + 1
+        there = se3.inverse(truth)
+        frame = Frame(stamp, corner.photograph(lenses["pinhole"], truth), lenses["pinhole"])
+        if number >= 2:
+            frame = dark(frame)
+        if number >= 3:
+            frame = with_objects(frame, truth, seed=number, sigma=0.7)
+        kinds = {OBJECTS: "exact"} if number >= 3 else {}
+        served = serve(localizer, session, frame, Sighting(stamp, np.eye(4), there), kinds)
+        fixes.append(served.outcome.fix is not None)
+        if number >= 3:
+            assert served.values["found_by"] == "objects"
+            assert (served.values["objects"], served.values["objects_count"]) == ("exact", 2)
+            assert away(served.result, truth) < 0.2
+    assert fixes == [False, True, False, True, True], "the first waits for a second image"
