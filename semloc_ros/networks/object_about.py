@@ -24,7 +24,7 @@ class ObjectAbout(About):
     no name. `head` says how matches are made: `dense` regresses (u, v), `homography` its eight
     parameters, `points3d` the point of the map, (3,) `offset` + `scale` * what comes out, metres.
     Images are brought to `short_side` pixels on their shorter side. `residual`: what a dense head
-    gives is added to where in its window a cell lies.
+    gives is added to where in its box a cell lies.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("objects",)

@@ -67,6 +67,7 @@ class ObjectNetwork(nn.Module):
         self.architecture, self.head, self.num_objects = architecture, head, num_objects
         self.short_side, self.residual = short_side, residual
         self._is_small = architecture == "mobile"
+        self._margin = _MARGIN if self._is_small else 0.0
         make = _mobile if self._is_small else partial(_resnet, architecture.removesuffix("_fpn"))
         self.detector = make(num_objects, short_side)
         values = {"dense": 2, "homography": 0, "points3d": 3}[head]
@@ -146,15 +147,13 @@ class ObjectNetwork(nn.Module):
         if numbers is not None:
             cells = torch.cat([cells, homography_values(numbers)], 1)
         elif self.residual and self.head == "dense":
-            place = (box_coordinates(GRID, cells) + 1) / 2
+            place = (box_coordinates(GRID, cells) * (1 + 2 * self._margin) + 1) / 2
             cells = torch.cat([cells[:, :VALUES], cells[:, VALUES:] + place], 1)
         return cells, numbers
 
     def windows(self, boxes: torch.Tensor) -> torch.Tensor:
         """Where the grids of boxes (N, 4) lie."""
-        if not self._is_small:
-            return boxes
-        away = (boxes[:, 2:] - boxes[:, :2]) * _MARGIN
+        away = (boxes[:, 2:] - boxes[:, :2]) * self._margin
         return torch.cat([boxes[:, :2] - away, boxes[:, 2:] + away], 1)
 
     def _kept(

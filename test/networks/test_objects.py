@@ -96,14 +96,15 @@ def test_features_are_pooled_where_they_lie() -> None:
             torch.testing.assert_close(y, down[:, None].expand(-1, side), atol=2e-3, rtol=0)
 
 
-def test_a_head_that_has_learned_nothing_says_where_in_the_window_a_cell_is() -> None:
+def test_a_head_that_has_learned_nothing_says_where_in_its_box_a_cell_is() -> None:
     network = small().eval()
     torch.nn.init.zeros_(network.matches.last.weight)
     torch.nn.init.zeros_(cast(torch.Tensor, network.matches.last.shared))
     levels = {str(n): drawn(1, 64, 64 >> n, 64 >> n) for n in range(4)}
-    windows = [torch.tensor([[10.0, 20.0, 90.0, 70.0]])]
+    windows = [network.windows(torch.tensor([[10.0, 20.0, 60.0, 120.0]]))]
+    assert windows[0].tolist() == [[5, 10, 65, 130]]
     cells, numbers = network.cells(levels, windows, torch.tensor([2]))
-    steps = (torch.arange(GRID) + 0.5) / GRID
+    steps = 1.2 * (torch.arange(GRID) + 0.5) / GRID - 0.1
     assert numbers is None and cells.shape == (1, 4, GRID, GRID)
     torch.testing.assert_close(cells[0, 2], steps.expand(GRID, -1))
     torch.testing.assert_close(cells[0, 3], steps[:, None].expand(-1, GRID))
