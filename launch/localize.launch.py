@@ -19,6 +19,10 @@ With `pose_model` instead the node pose_regressor tells it, by a network trained
 
     ros2 launch semloc_ros localize.launch.py map:=/maps/street pose_model:=NAME_OR_FILE
 
+With `objects_model` the node ooi_matcher finds the map's objects of interest in the images:
+
+    ros2 launch semloc_ros localize.launch.py map:=/maps/museum objects_model:=NAME_OR_FILE
+
 With `masks_model` the node dynamic_segmenter masks what moves; its masks are the localizer's:
 
     ros2 launch semloc_ros localize.launch.py map:=/maps/street masks_model:=NAME_OR_FILE
@@ -40,6 +44,7 @@ from semloc_ros.config import (
     DynamicSegmenterNodeConfig,
     LabellerConfig,
     LocalizerNodeConfig,
+    OoiMatcherNodeConfig,
     PlaceRetrieverNodeConfig,
     PoseRegressorNodeConfig,
 )
@@ -71,6 +76,7 @@ TOPICS = {  # argument: the name that the node uses
     "labels_topic": "labels",
     "imu_topic": "imu",
     "places_topic": "places",
+    "correspondences_topic": "correspondences",
 }
 PLACES_MODELS = "retriever.models"
 RETRIEVER = [
@@ -81,6 +87,7 @@ RETRIEVER = [
 REGRESSOR = [
     one for one in describe(PoseRegressorNodeConfig) if one.name.startswith("regressor.")
 ]
+FINDER = [one for one in describe(OoiMatcherNodeConfig) if one.name.startswith("ooi.")]
 TRANSPORT = [one for one in OPTIONS if one.name == "image_transport"]
 IN_MAP = [one for one in OPTIONS if one.name in ("map", "map_frame")]
 # what the place retriever and the localizer are told alike
@@ -88,7 +95,7 @@ SHARED = ("map", "map_frame", "image_transport", "odometry", "odom_frame", "base
 
 
 def generate_launch_description():
-    makers = (segmenter, masker, retriever, regressor, injector, localizer)
+    makers = (segmenter, masker, retriever, regressor, finder, injector, localizer)
     nodes = [OpaqueFunction(function=one) for one in makers]
     return LaunchDescription([*arguments(), *nodes, rviz()])
 
@@ -106,6 +113,8 @@ def arguments():
     yield from arguments_of(RETRIEVER, only_with="places_model")
     yield optional("pose_model", "regress places by this model: a name in models/, or a file")
     yield from arguments_of(REGRESSOR, only_with="pose_model")
+    yield optional("objects_model", "find objects by this model: a name in models/, or a file")
+    yield from arguments_of(FINDER, only_with="objects_model")
     yield optional("inject", "faults that the topics get on their way, as drop=0.2 kidnap@40s")
     yield optional("clock_topic", "with inject: where the time comes from that goes on to /clock")
     yield from common_arguments("yaml file of parameters that replace those of the package")
@@ -142,6 +151,8 @@ def topics(given):
         given = {**given, "places_topic": "place_retriever/places"}
     if "pose_model" in given:
         given = {**given, "places_topic": "pose_regressor/places"}
+    if "objects_model" in given:
+        given = {**given, "correspondences_topic": "ooi_matcher/correspondences"}
     return ((name, given[topic]) for topic, name in TOPICS.items() if topic in given)
 
 
@@ -162,6 +173,14 @@ def regressor(context):
         raise RuntimeError("pose_model: expected none beside places_model, got both")
     options, names = [*REGRESSOR, *IN_MAP], ("image", "mask")
     return of_images("pose_regressor", given, "places", "pose_model", options, names)
+
+
+def finder(context):
+    """What finds objects in the images, where a model is given."""
+    given, options, names = given_in(context), [*FINDER, *IN_MAP], ("image", "mask")
+    return of_images(
+        "ooi_matcher", given, "correspondences", "objects_model", options, names
+    )
 
 
 def of_images(executable, given, kind, model, options, names=("image",)):

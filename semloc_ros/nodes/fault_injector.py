@@ -2,10 +2,10 @@
 
     ros2 run semloc_ros fault_injector --ros-args -p inject:="drop=0.2 blackout@10=3s"
 
-`image`, `camera_info`, `odom`, `mask`, `labels`, `places` and `imu` come out as `~/image` and so
-on, which the localizer is remapped to. The faults are those of `semloc evaluate --inject`, put in
-by the same code: they go by stamps and the seed, so a bag that is played through the node has the
-faults that it has there.
+`image`, `camera_info`, `odom`, `mask`, `labels`, `places`, `correspondences` and `imu` come out as
+`~/image` and so on, which the localizer is remapped to. The faults are those of
+`semloc evaluate --inject`, put in by the same code: they go by stamps and the seed, so a bag that
+is played through the node has the faults that it has there.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from semloc_ros.evaluation.stream import (
     IMU,
     LABELS,
     MASK,
+    OBJECTS,
     ODOMETRY,
     PLACES,
     Event,
@@ -48,7 +49,7 @@ from semloc_ros.nodes.running import run
 from semloc_ros.types import FloatArray
 
 _LOOK_S, _RELEASE_S = 0.1, 0.005  # for listeners, and for messages that were held
-_DEPTHS = {IMAGE: 5, CAMERA: 20, ODOMETRY: 100, MASK: 5, LABELS: 5, PLACES: 5, IMU: 200}
+_DEPTHS = {IMAGE: 5, CAMERA: 20, ODOMETRY: 100, MASK: 5, LABELS: 5, PLACES: 5, OBJECTS: 5, IMU: 200}
 _CLOCK = "clock"  # the kind of event that a tick of /clock is
 
 
@@ -128,7 +129,8 @@ class FaultInjectorNode(Node):  # type: ignore[misc]
         names: dict[str, tuple[str, type]] = {
             "image": (IMAGE, image), "camera_info": (CAMERA, CameraInfo),
             "odom": (ODOMETRY, OdometryMessage), "mask": (MASK, Image),
-            "labels": (LABELS, Image), "places": (PLACES, PointCloud2), "imu": (IMU, Imu),
+            "labels": (LABELS, Image), "places": (PLACES, PointCloud2),
+            "correspondences": (OBJECTS, PointCloud2), "imu": (IMU, Imu),
         }  # fmt: skip
         return [
             _Topic(

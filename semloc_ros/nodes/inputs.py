@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, PointCloud2
 
 from semloc_ros.config import LocalizerNodeConfig
 from semloc_ros.errors import InputError
-from semloc_ros.localization.companions import LABELS, MASK, PLACES, Companions, Joined
+from semloc_ros.localization.companions import LABELS, MASK, OBJECTS, PLACES, Companions, Joined
 from semloc_ros.localization.gravity import ImuGravity, imu_sample
 from semloc_ros.localization.odometry import OdometryBuffer
 from semloc_ros.localization.serving import check_not_ahead
@@ -27,6 +27,7 @@ from semloc_ros.nodes.newest import NEWEST, NO_EVENTS, Arrival
 from semloc_ros.types import FloatArray, Odometry
 
 CLICKED = QoSProfile(depth=1)  # reliable: it comes only once
+CORRESPONDENCES = "correspondences"  # the topic of what objects say of an image
 _IMAGES = 10  # that may still get their label maps
 
 
@@ -92,8 +93,9 @@ class Inputs:
         return None
 
     def companions_of(self, stamp_ns: int, config: LocalizerNodeConfig) -> dict[str, Joined]:
-        """By name the messages that are the mask, the labels and the places of an image, and which
-        they are. Waits for them, but only while they flow, and since the image was asked for."""
+        """By name the messages that are the mask, the labels, the places and the objects of an
+        image, and which they are. Waits for them, but only while they flow, and since the image was
+        asked for."""
         now = time.monotonic_ns()
         with self._changed:
             began, self._taken_ns = self._taken_ns or now, None
@@ -122,7 +124,8 @@ class Inputs:
         self._on("camera_info", CameraInfo, self._store_camera_info, NEWEST)
         for name in (MASK, LABELS):
             self._on(name, Image, partial(self._store_companion, name), NEWEST)
-        self._on(PLACES, PointCloud2, partial(self._store_companion, PLACES), NEWEST)
+        for topic, name in ((PLACES, PLACES), (CORRESPONDENCES, OBJECTS)):
+            self._on(topic, PointCloud2, partial(self._store_companion, name), NEWEST)
         if self._config.gravity == "imu":
             self._on("imu", Imu, self._store_imu, qos_profile_sensor_data)
         self._on("initialpose", PoseWithCovarianceStamped, self._store_initial_pose, CLICKED)

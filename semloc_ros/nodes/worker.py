@@ -21,6 +21,7 @@ from semloc_ros.localization.companions import (
     LABELS,
     MASK,
     NOTHING,
+    OBJECTS,
     PLACES,
     Joined,
     check_companion,
@@ -45,10 +46,20 @@ from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Inputs
 from semloc_ros.nodes.loop import Loop
 from semloc_ros.nodes.newest import Arrival
+from semloc_ros.nodes.object_messages import matches_from
 from semloc_ros.nodes.outputs import Outputs
 from semloc_ros.nodes.place_messages import places_from
 from semloc_ros.nodes.transforms import MapBroadcaster, OdometrySource, TransformReader
-from semloc_ros.types import Camera, FloatArray, Frame, LabelMap, NoPose, NoPoseReason, Places
+from semloc_ros.types import (
+    Camera,
+    FloatArray,
+    Frame,
+    LabelMap,
+    NoPose,
+    NoPoseReason,
+    ObjectMatches,
+    Places,
+)
 
 _POLL_S = 0.2
 
@@ -141,7 +152,9 @@ class Worker:
         found = self._stages.inputs.companions_of(stamp, self._config())
         joined = {name: self._read(name, one, image) for name, one in found.items()}
         mask, labels, places = (joined[name].value for name in (MASK, LABELS, PLACES))
-        frame = Frame(stamp, image, camera, mask, labels, places=places)
+        frame = Frame(
+            stamp, image, camera, mask, labels, places=places, objects=joined[OBJECTS].value
+        )
         return frame, kinds_of(joined)
 
     def _checked_stamp(self, message: Image | CompressedImage) -> int:
@@ -180,10 +193,12 @@ class Worker:
 
     def _value(
         self, name: str, message: Image | PointCloud2, image: NDArray[np.uint8]
-    ) -> LabelMap | Places:
-        """The places, or the pixels of a mask or label map."""
+    ) -> LabelMap | Places | ObjectMatches:
+        """The places, the objects, or the pixels of a mask or label map."""
         if name == PLACES:
             return places_from(message, self._config().map_frame)
+        if name == OBJECTS:
+            return matches_from(message, self._config().map_frame)
         pixels = messages.companion_from(name, message)
         check_companion(name, pixels, image)
         return pixels

@@ -31,15 +31,15 @@ pytest.importorskip("launch_ros", reason="needs ROS 2")
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = (
-    "dynamic_segmenter", "fault_injector", "fgsn_segmenter", "localizer", "place_retriever",
-    "pose_regressor", "recorder", "replay", "slam_bridge",
+    "dynamic_segmenter", "fault_injector", "fgsn_segmenter", "localizer", "ooi_matcher",
+    "place_retriever", "pose_regressor", "recorder", "replay", "slam_bridge",
 )  # fmt: skip
 SHOW = """
 import json, os, pathlib, sys, time, rclpy
 rclpy.init(args=sys.argv)
 node = rclpy.create_node("unnamed")
 values = {name: one.value for name, one in node._parameter_overrides.items()}
-names = ("image", "camera_info", "odom", "mask", "labels", "places")
+names = ("image", "camera_info", "odom", "mask", "labels", "places", "correspondences")
 topics = [node.resolve_topic_name(name) for name in names]
 seen = [node.get_fully_qualified_name(), values, topics, sys.argv[1:]]
 print("SEEN", json.dumps(seen), flush=True)
@@ -97,7 +97,8 @@ def test_nothing_given_means_the_defaults_of_config(launched: Launched) -> None:
     name, values, topics, _ = launched("localize.launch.py")["localizer"]
     assert name == "/localizer"
     assert values == flatten(LocalizerNodeConfig())
-    assert topics == ["/image", "/camera_info", "/odom", "/mask", "/labels", "/places"]
+    names = ("image", "camera_info", "odom", "mask", "labels", "places", "correspondences")
+    assert topics == [f"/{name}" for name in names]
 
 
 def test_command_line_wins_over_the_file_which_wins_over_the_defaults(
@@ -279,7 +280,7 @@ def test_the_retriever_gets_the_labels_of_a_model(launched: Launched) -> None:
     _, values, topics, _ = seen["place_retriever"]
     assert values["use_sim_time"] is True
     assert (topics[0], topics[4]) == ("/image", "/fgsn_segmenter/labels"), "as before the faults"
-    assert seen["fault_injector"][2][4:] == ["/fgsn_segmenter/labels", "/place_retriever/places"]
+    assert seen["fault_injector"][2][4:6] == ["/fgsn_segmenter/labels", "/place_retriever/places"]
     assert seen["localizer"][2][5] == "/fault_injector/places"
     assert own_arguments(seen["replay"])[2] == "/image=3"
 
@@ -300,6 +301,29 @@ def test_a_model_of_poses_starts_the_regressor(launched: Launched) -> None:
     assert seen["fault_injector"][2][5] == "/robot/pose_regressor/places"
     assert seen["localizer"][2][5] == "/robot/fault_injector/places"
     assert "regressor.device" not in seen["localizer"][1]
+
+
+def test_a_model_of_objects_starts_the_matcher(launched: Launched) -> None:
+    words = ["objects_model:=museum", "ooi.matcher:=features", "map:=/maps/museum", "inject:=drop"]
+    words += ["masks_model:=street_masks", "namespace:=robot", "image_topic:=/cam/image"]
+    seen = launched("localize.launch.py", *words, "map_frame:=museum", nodes=4)
+    name, values, topics, _ = seen["ooi_matcher"]
+    assert name == "/robot/ooi_matcher"
+    assert values == {
+        "model": "museum", "ooi.matcher": "features", "map": "/maps/museum", "map_frame": "museum",
+    }  # fmt: skip
+    assert topics[0] == "/cam/image", "as before the faults"
+    assert topics[3] == "/robot/dynamic_segmenter/mask"
+    assert seen["fault_injector"][2][6] == "/robot/ooi_matcher/correspondences"
+    assert seen["localizer"][2][6] == "/robot/fault_injector/correspondences"
+    assert "ooi.matcher" not in seen["localizer"][1]
+
+
+def test_matches_of_objects_come_from_one_source(launched: Launched) -> None:
+    words = ["objects_model:=museum", "correspondences_topic:=/matches"]
+    seen = launched("localize.launch.py", *words)
+    wanted = "correspondences_topic: expected none beside objects_model, got both"
+    assert wanted in seen["shown"] and list(seen) == ["shown"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from planar import corner_error, image_from_corners, image_of, picture
 
 from semloc_ros.config import ObjectFeaturesConfig, ObjectRefinementConfig
 from semloc_ros.geometry import homographies
@@ -10,7 +11,6 @@ from semloc_ros.maps.objects import ObjectOfInterest
 from semloc_ros.perception.object_features import FeatureMatcher
 from semloc_ros.perception.object_refinement import homography_of, reference_of, view_of
 from semloc_ros.types import FloatArray, ObjectDetection
-from test.support.planar import corner_error, image_from_corners, image_of, picture
 
 TRUTH = image_from_corners(np.array([[60.0, 40], [250, 60], [235, 190], [70, 205]]))
 STEEP = image_from_corners(np.array([[90.0, 20], [160, 70], [160, 170], [90, 225]]))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from planar import corner_error, image_from_corners, image_of, picture
 
 from semloc_ros.config import ObjectRefinementConfig
 from semloc_ros.geometry import homographies
@@ -20,7 +21,6 @@ from semloc_ros.perception.object_refinement import (
     view_of,
 )
 from semloc_ros.types import ObjectDetection
-from test.support.planar import corner_error, image_from_corners, image_of, picture
 
 TRUTH = image_from_corners(np.array([[60.0, 40], [250, 60], [235, 190], [70, 205]]))
 CONFIG = ObjectRefinementConfig()

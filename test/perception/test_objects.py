@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from planar import image_from_corners, image_of, picture
+from pretended_network import PretendedBackend
 
 from semloc_ros.config import ObjectMatcherConfig
 from semloc_ros.errors import ConfigError, InputError, ModelError
@@ -16,8 +18,6 @@ from semloc_ros.maps.objects import MapObjects, ObjectInstance, ObjectOfInterest
 from semloc_ros.perception import objects
 from semloc_ros.perception.objects import ObjectMatcher, load_object_matcher, uv_of_points
 from semloc_ros.types import ObjectDetection
-from test.support.planar import image_from_corners, image_of, picture
-from test.support.pretended_network import PretendedBackend
 
 SIZE = (240, 320)
 LIES = {

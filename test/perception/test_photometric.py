@@ -6,9 +6,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from planar import CORNERS, corner_error, image_from_corners, image_of, picture
 
 from semloc_ros.perception.photometric import Aligned, align
-from test.support.planar import CORNERS, corner_error, image_from_corners, image_of, picture
 
 TRUTH = image_from_corners(np.array([[60.0, 40], [250, 60], [235, 190], [70, 205]]))
 SHIFTS = np.array([[3.0, -2], [-4, 2], [3, 4], [-2, -5]])

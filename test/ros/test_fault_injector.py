@@ -41,6 +41,7 @@ class Line:
         image = CompressedImage if transport == "compressed" else Image
         self.kinds = {"image": image, "camera_info": CameraInfo, "odom": Odometry, "mask": Image}
         self.kinds |= {"labels": Image, "places": PointCloud2, "imu": Imu}
+        self.kinds |= {"correspondences": PointCloud2}
         make = self.sender.create_publisher
         self.publishers = {name: make(kind, name, 10) for name, kind in self.kinds.items()}
         self.clock_publisher = make(Clock, "/recorded_clock", 10)
@@ -177,7 +178,7 @@ def test_live_topics_get_the_faults_of_the_bag(make_line: Any, words: str) -> No
 
 
 def test_images_that_are_late_are_overtaken(make_line: Any) -> None:
-    others = ("camera_info", "odom", "mask", "labels", "places", "imu")
+    others = ("camera_info", "odom", "mask", "labels", "places", "correspondences", "imu")
     line = make_line("delay=0.5").listen("image", *others)
     sent, header = time.monotonic(), messages.header("camera", START)
     picture = np.full((4, 4), 9, np.uint8)
@@ -186,7 +187,8 @@ def test_images_that_are_late_are_overtaken(make_line: Any) -> None:
         line.publishers[name].publish(messages.to_image(picture, header))
     line.publishers["camera_info"].publish(CameraInfo(header=header))
     line.publishers["imu"].publish(Imu(header=header))
-    line.publishers["places"].publish(PointCloud2(header=header))
+    for name in ("places", "correspondences"):
+        line.publishers[name].publish(PointCloud2(header=header))
     line.publishers["odom"].publish(odometry(START, np.eye(4)))
     wait_for(lambda: all(line.heard.values()))
     late = {name: heard[0][0] - sent for name, heard in line.heard.items()}
@@ -250,7 +252,7 @@ def test_topics_are_taken_only_when_somebody_listens(make_line: Any) -> None:
     line = make_line("drop")
     time.sleep(0.5)
     counts = [one.get_subscription_count() for one in line.publishers.values()]
-    assert counts == [0] * 7, "whoever waits for the localizer must not find this node"
+    assert counts == [0] * 8, "whoever waits for the localizer must not find this node"
     line.listen("odom")
     assert line.publishers["image"].get_subscription_count() == 0
 

@@ -109,6 +109,11 @@ def test_a_signal_while_the_map_is_read_ends_the_localizer_cleanly(start, ros):
             "propagation.max_agee: unknown parameter, did you mean propagation.max_age?",
         ),
         (
+            "ooi_matcher",
+            ["-p", "ooi.refine:=pixels"],
+            "ooi.refine: expected none or homography or photometric, got 'pixels'",
+        ),
+        (
             "place_retriever",
             ["-p", "retriever.models:=a", "-p", "retriever.count:=0"],
             "retriever.count: expected 1 to 10000, got 0",

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from planar import CORNERS
 
 from semloc_ros.geometry import homographies
 from semloc_ros.networks.object_about import ObjectAbout
 from semloc_ros.networks.object_inputs import ObjectFinds
 from semloc_ros.types import FloatArray
-from test.support.planar import CORNERS
 
 _GRID = 56
 
