@@ -119,7 +119,8 @@ def flags(given):
 def listeners(given):
     """What the localizer subscribes to when its map is loaded, and the recorder's own topic."""
     image = absolute(given["image_topic"] or "image", given["namespace"])
-    beside = sum(1 for model in ("labels_model", "masks_model", "places_model") if given[model])
+    kinds = ("labels", "masks", "places", "pose", "objects")
+    beside = sum(1 for kind in kinds if given[f"{kind}_model"])
     image += f"={1 + beside}" if beside else ""  # the nodes beside listen too
     if not given["out"]:
         return image
