@@ -69,8 +69,7 @@ def match_descriptors(
 def _merged(name: str, group: Sequence[Propagated]) -> ObjectOfInterest:
     main = max(group, key=lambda one: one.points)
     instances = tuple(
-        one.instance if one is main else _in_main(one, _other_from_main(main, one))
-        for one in group
+        one.instance if one is main else _in_main(one, _other_from_main(main, one)) for one in group
     )
     words = {
         word: next((text for one in (main, *group) if (text := getattr(one.mark, word))), "")

@@ -91,11 +91,10 @@ def _marked(image: Image, numbers: NDArray[np.uint16]) -> Image:
         return image
     height, width = numbers.shape
     middle = np.array([rows.min() + rows.max(), columns.min() + columns.max()]) / 2
-    reach = _ROOM / 2 * max(np.ptp(rows) + 8, (np.ptp(columns) + 8) * _CELL[0] / _CELL[1])
-    low = np.maximum(middle - reach * np.array([1, _CELL[1] / _CELL[0]]), 0).astype(int)
-    high = np.minimum(
-        middle + reach * np.array([1, _CELL[1] / _CELL[0]]), (height, width)
-    ).astype(int)
+    tall = _ROOM / 2 * max(np.ptp(rows) + 8, (np.ptp(columns) + 8) * _CELL[0] / _CELL[1])
+    reach = tall * np.array([1, _CELL[1] / _CELL[0]])
+    low = np.maximum(middle - reach, 0).astype(int)
+    high = np.minimum(middle + reach, (height, width)).astype(int)
     part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     inside = numbers > 0
     kernel = np.ones((3, 3), np.uint8)
