@@ -18,14 +18,14 @@ from semloc_ros.types import Camera, FloatArray
 from semloc_ros.worlds.gallery.layout import RoomPlan, plan_rooms
 from semloc_ros.worlds.recording import traversal as plans
 
-_AT_RANDOM = 0.1  # share of the pictures that are of no painting in particular
+_AT_RANDOM = 0.12  # share of the pictures that are of no painting in particular
 _HEIGHT = (1.4, 1.9)  # metres
 _DISTANCE = (1.0, 4.5)  # metres to the painting that is meant
 _ASIDE = np.radians(30.0)  # 1 sigma of the angle to the painting's normal
 _MOST_ASIDE = np.radians(65.0)
-_OFF_MIDDLE = 0.35  # of the view's width: so far off the middle of the picture it is, at most
+_OFF_MIDDLE = 0.45  # of the view's width: so far off the middle of the picture it is, at most
 _PITCH, _ROLL = np.radians(4.0), np.radians(3.0)  # 1 sigma
-_LEVEL_PITCH = np.radians(6.0)  # 1 sigma, of pictures of nothing in particular
+_LEVEL_PITCH = np.radians(20.0)  # 1 sigma, of pictures of nothing in particular
 _VIEW = (50.0, 75.0)  # degrees across
 _FROM_WALLS, _FROM_FURNITURE = 0.45, (0.95, 0.6)  # metres; from the middle of bench and plinth
 _ONE_SIDE = 30  # places before one painting that are tried
