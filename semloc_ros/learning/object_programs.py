@@ -55,7 +55,7 @@ def train_objects(
 ) -> dict[str, float]:  # fmt: skip
     """Train a network of objects and write the model to `out`; the numbers of `loop.train`.
 
-    `start` as of `programs.train_fgsn`. State and log go to a folder beside `out`. Raises
+    `start` as of `object_starting.start_objects`. State and log go to a folder beside `out`. Raises
     SemlocError in one line for folders, weights or options that do not do.
     """
     same = begun_with(config, config.training, seed, start)
