@@ -54,7 +54,7 @@ def test_views_are_those_of_people_in_the_rooms():
     assert all(len(home) == 1 for home in homes), "nobody stands in a wall"
     assert {home[0] for home in homes} == {0, 1, 2, 3}
     pitch, roll = np.arcsin(poses[:, 2, 2]), np.arcsin(poses[:, 2, 0])
-    assert 2 < np.degrees(pitch.std()) < 8 and 2 < np.degrees(roll.std()) < 4
+    assert 4 < np.degrees(pitch.std()) < 12 and 2 < np.degrees(roll.std()) < 4
     widths = [2 * np.degrees(np.arctan(v.camera.width / 2 / v.camera.fx)) for v in views]
     assert 50 <= min(widths) < 52 and 73 < max(widths) <= 75
     middles = np.array([middle for one in rooms for middle, _ in one.places])
