@@ -7,8 +7,9 @@
 The object is what lies in the middle of view 1 (HPatches v_churchill; `H_1_k` maps it to view k).
 `prepare` writes a dataset folder of that view alone. `judge` fits a homography to the matches in
 each other view, and tells by how many pixels of that view it puts the object's four corners beside
-where they are, for each kind of match, and for RootSIFT of both whole pictures with RANSAC. Corners
-may lie outside the view.
+where they are, and the points of it that are in the view (`inside`), for each kind of match, and
+for RootSIFT of both whole pictures with RANSAC. `whole view` is the path of features without a
+network: the whole view is the box. Corners may lie far outside the view.
 """
 
 from __future__ import annotations
@@ -25,9 +26,17 @@ from reporting import arguments, report
 from semloc_ros.config import FeaturesConfig, ObjectMatcherConfig
 from semloc_ros.datasets.world_objects import world_map_objects
 from semloc_ros.geometry import cameras
-from semloc_ros.maps.objects import MapObjects
+from semloc_ros.maps.objects import MapObjects, ObjectOfInterest
 from semloc_ros.perception.features import RootSift
-from semloc_ros.types import Camera, FloatArray
+from semloc_ros.perception.object_features import FeatureMatcher
+from semloc_ros.perception.object_refinement import (
+    by_pixels,
+    homography_of,
+    on_homography,
+    reference_of,
+    view_of,
+)
+from semloc_ros.types import Camera, FloatArray, ObjectDetection
 from semloc_ros.worlds.recording import frames
 
 RUN, GROUP, NAME = "view_1", "views", "poster"
@@ -52,10 +61,11 @@ def main() -> None:
         prepare(options.data, options.out)
         return
     rows = [baseline(options.data)]
+    rows += [unaided(options.data, refine) for refine in ("homography", "photometric")]
     if options.model:
         objects = world_map_objects(options.out, RUN)
         rows += [judged(options.data, options.model, objects, *kind) for kind in KINDS]
-    columns = ("matches", *(f"view {k}" for k in VIEWS), "median")
+    columns = ("matches", *(f"view {k}" for k in VIEWS), "median", "inside")
     report("Corners of the poster: mean error (px)", columns, rows, options.json)
 
 
@@ -126,17 +136,56 @@ def baseline(data: Path) -> list[object]:
     return row("RootSIFT + RANSAC", data, fit)
 
 
+def unaided(data: Path, refine: str) -> list[object]:
+    """A row of the table: features of the whole view, turned to the object and matched again."""
+    config = ObjectMatcherConfig()
+    matcher = FeatureMatcher(config.features, config.refinement)
+    shown = cut(picture(data, 1))
+    known = reference_of(ObjectOfInterest(NAME, shown, np.full(shown.shape[:2], 255, np.uint8), ()))
+    width, height = size_of(data)
+
+    def fit(image: Image) -> FloatArray | None:
+        box = np.array([0.0, 0.0, image.shape[1] - 1, image.shape[0] - 1])
+        none = np.empty((0, 2))
+        whole = ObjectDetection(NAME, 1.0, box, none, none, np.empty(0), np.empty(0))
+        view = view_of(image)
+        found = matcher.match(whole, view, known)
+        start = None if found is None else homography_of(found, config.refinement)
+        if found is None or start is None:
+            return None
+        best = on_homography(found, *start)
+        if refine == "photometric":
+            options = config.refinement, config.points
+            best = by_pixels(found, start[0], view, known, *options) or best
+        return homography(best.points_uv * (width, height) - 0.5, best.points_image)
+
+    return row(f"features of the whole view, {refine}", data, fit)
+
+
 def row(name: str, data: Path, fit: Callable[[Image], FloatArray | None]) -> list[object]:
     """Of the table: mean error of the corners in each view; infinite where nothing is found."""
     left, top, _, _ = area(picture(data, 1))
     width, height = size_of(data)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) - 0.5
-    errors = []
+    errors, inside = [], []
     for view in VIEWS:
         true = moved(np.loadtxt(data / f"H_1_{view}"), corners + (left, top))
         found = fit(picture(data, view))
         errors.append(np.inf if found is None else distance(moved(found, corners), true))
-    return [name, *errors, float(np.median(errors))]
+        inside.append(np.inf if found is None else seen_distance(found, data, view))
+    return [name, *errors, float(np.median(errors)), float(np.median(inside))]
+
+
+def seen_distance(found: FloatArray, data: Path, view: int) -> float:
+    """Mean error of the object's points that are in the view."""
+    left, top, _, _ = area(picture(data, 1))
+    width, height = size_of(data)
+    x, y = np.meshgrid(np.linspace(0, width - 1, 40), np.linspace(0, height - 1, 40))
+    points = np.stack([x.ravel(), y.ravel()], axis=1)
+    true = moved(np.loadtxt(data / f"H_1_{view}"), points + (left, top))
+    most = np.array(picture(data, view).shape[1::-1]) - 1
+    seen = ((true >= 0) & (true <= most)).all(axis=1)
+    return distance(moved(found, points[seen]), true[seen])
 
 
 def homography(points: FloatArray, seen: FloatArray) -> FloatArray | None:
