@@ -147,10 +147,10 @@ def test_features_against_the_prior_are_not_overruled(localizer, frame, truth):
     elsewhere = truth @ se3.exp([0.0, 0, -0.4, 0, 0, 0])
     prior = Prior(elsewhere, np.diag([0.003] * 6))
     result = localizer.localize(with_objects(frame, truth, moved(0.0, 0.0, 0.4)), prior)
-    if isinstance(result, NoPose):
-        assert result.reason is NoPoseReason.AGAINST_PRIOR
-    else:
-        assert result.method == "pnp"
+    assert isinstance(result, NoPose) and result.reason is NoPoseReason.AGAINST_PRIOR
+    night = with_objects(dark(frame), truth, moved(0.0, 0.0, 0.4))
+    by_objects = localizer.localize(night, prior)
+    assert by_objects.method == "objects", "they would have said so"
 
 
 def test_broken_objects_cost_no_pose(localizer, frame, truth):
