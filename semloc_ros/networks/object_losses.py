@@ -106,6 +106,8 @@ def cell_losses(
     network: ObjectNetwork, levels: Mapping[str, torch.Tensor], windows: list[torch.Tensor],
     labels: torch.Tensor, inside: torch.Tensor, known: torch.Tensor, values: torch.Tensor,
 ) -> Losses:  # fmt: skip
+    """`mask`, `values` and `sigma` of windows (n, 4) of each image, whose objects have these labels
+    (N,); the truth of their cells as `sampled_truth` gives it."""
     cells, numbers = network.cells(levels, windows, labels)
     found, log_sigmas = cells[:, VALUES:], cells[:, LOG_SIGMA]
     losses = {
