@@ -24,6 +24,7 @@ from semloc_ros.cli import (
     mask,
     mask_quality,
     model,
+    objects,
     pose,
     replay,
     train,
@@ -53,6 +54,7 @@ app.add_typer(map.app, name="map")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(learn.app, name="learn")
 app.add_typer(model.app, name="model")
+app.add_typer(objects.app, name="objects")
 app.add_typer(pose.app, name="pose")
 app.add_typer(train.app, name="train")
 app.command("replay", context_settings=replay.SETTINGS)(replay.replay)
