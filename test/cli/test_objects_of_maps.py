@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 from hung_pictures import CORNERS, hang
@@ -85,6 +86,26 @@ def test_only_the_place_of_what_moved_changes(learned, wall, tmp_path):
     semloc("map", "objects", "move", folder, "a", "--corners", tmp_path / "corners.json")
     back = load_objects(folder).objects[0].instances[0]
     assert np.allclose(back.points_map(CORNERS), corners, atol=1e-4)
+
+
+def test_the_objects_of_a_world_are_known_exactly(wall, tmp_path):
+    folder, images = wall.write(tmp_path)
+    world = tmp_path / "world"
+    (world / "objects").mkdir(parents=True)
+    rows = []
+    for row, (picture, place) in enumerate(zip(wall.pictures, wall.places, strict=True)):
+        name = f"objects/{row:06d}.png"
+        assert cv2.imwrite(str(world / name), picture)
+        corners = ObjectInstance(place).points_map(CORNERS).tolist()
+        rows.append({"id": row + 1, "instance": row + 1, "image": name, "corners_map": corners})
+    (world / "frames" / "evening").mkdir(parents=True)
+    (world / "frames" / "evening" / "objects.json").write_text(json.dumps(rows))
+    said = semloc("learn", "objects", folder, "--world", world, "--traversal", "evening")
+    assert "2 objects, seen in 6 of 6 views" in said
+    for one, place in zip(load_objects(folder).objects, wall.places, strict=True):
+        assert np.allclose(one.instances[0].map_from_uv, place)
+        assert len(one.instances[0].sightings) >= 5
+    assert "got no such file" in semloc("learn", "objects", folder, "--world", world, wrong=True)
 
 
 def test_faults_are_one_line(learned, wall, tmp_path):
