@@ -288,9 +288,7 @@ def objects(
     map_: Path = typer.Argument(
         None, metavar="[MAP]", help="A map with objects (`semloc learn objects`), with --images."
     ),
-    images: list[Path] = typer.Option(
-        [], help="The folder or bag that the map was built from."
-    ),
+    images: Path = typer.Option(None, help="The folder or bag that the map was built from."),
     world: list[Path] = typer.Option(
         [], help="Worlds with truth, or traversals WORLD/frames/TRAVERSAL: instead of a map, or "
         "more images of its objects; may be given often."
@@ -308,11 +306,11 @@ def objects(
     config = told.config(ObjectTrainingConfig, OBJECT_PRESETS)
     if head:
         config = from_mapping(ObjectTrainingConfig, {**flatten(config), "head": head})
-    if (map_ is None) != (not images):
+    if (map_ is None) != (images is None):
         raise ConfigError(expected("MAP", "a map and its --images", "one without the other"))
     from semloc_ros.learning.object_programs import ObjectData, train_objects
 
-    data = ObjectData(map_, tuple(images), tuple(world), tuple(validation), tuple(occluders))
+    data = ObjectData(map_, images, tuple(world), tuple(validation), tuple(occluders))
     with _watched() as bar:
         found = train_objects(
             data, config, told.model, told.seed, told.start, told.origin(), _teller(bar)

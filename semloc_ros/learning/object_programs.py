@@ -43,7 +43,7 @@ class ObjectData:
     """
 
     map: Path | None = None
-    images: tuple[Path, ...] = ()
+    images: Path | None = None
     worlds: tuple[Path, ...] = ()
     validation: tuple[Path, ...] = ()
     occluders: tuple[Path, ...] = ()
@@ -87,9 +87,8 @@ def read_object_split(
     """Images to train on and images to validate with."""
     prefixes = _prefixes((*data.worlds, *data.validation), data.map is not None)
     found = []
-    if data.map is not None:
-        for folder in data.images:
-            found += map_object_images(data.map, folder)
+    if data.map is not None and data.images is not None:
+        found += map_object_images(data.map, data.images)
     for folder in data.worlds:
         found += world_object_images(folder, prefixes[folder])
     if not found:
@@ -104,8 +103,8 @@ def read_object_split(
 
 
 def _folders(data: ObjectData) -> list[Path]:
-    own = [] if data.map is None else [data.map]
-    return [*own, *data.images, *data.worlds, *data.validation, *data.occluders]
+    own = [one for one in (data.map, data.images) if one is not None]
+    return [*own, *data.worlds, *data.validation, *data.occluders]
 
 
 def _prefixes(worlds: Sequence[Path], is_of_map: bool) -> dict[Path, str]:

@@ -71,7 +71,7 @@ def totals(objects: Sequence[Judged]) -> dict[str, float]:
         "score": sum(each) / max(true, 1), "recall": right / max(true, 1),
         "precision": right / max(found, 1), "error": _median([one.errors for one in objects]),
         "error_px": _median([one.errors_px for one in objects]),
-        "normalized": _median([one.normalized for one in objects]) / _MEDIAN,
+        "normalized": _median([one.normalized / _MEDIAN for one in objects]),
     }  # fmt: skip
 
 

@@ -35,14 +35,14 @@ def test_options_are_handed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setattr(object_programs, "train_objects", train_objects)
     out = tmp_path / "seen.safetensors"
     done = run(
-        "room", "--images", "a", "--images", "b.mcap", "--world", "w/frames/x", "--validation", "v",
+        "room", "--images", "a", "--world", "w/frames/x", "--validation", "v",
         "--occluders", "crowd", "--out", out, "--head", "homography", "--start", "s.pth",
         "--preset", "paper", "--set", "pictures.homography=0", "--seed", 4, "--licence", "CC0",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "error 0.010 at iteration 3" in done.output
     assert given["data"] == ObjectData(
-        Path("room"), (Path("a"), Path("b.mcap")), (Path("w/frames/x"),), (Path("v"),),
+        Path("room"), Path("a"), (Path("w/frames/x"),), (Path("v"),),
         (Path("crowd"),),
     )  # fmt: skip
     config = given["config"]

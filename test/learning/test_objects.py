@@ -133,7 +133,8 @@ def test_finds_are_judged_against_truth() -> None:
     assert numbers["normalized"] == pytest.approx(1 / 1.17741, abs=1e-3)
     assert numbers["score"] == pytest.approx(0.01 + 0.1, abs=1e-5)  # and one that is none
     other = {**found, "labels": torch.tensor([1, 1])}
-    assert totals(judged(other, target))["recall"] == 0.0
+    missed = totals(judged(other, target))
+    assert missed["recall"] == 0.0 and missed["error"] == missed["normalized"] == -1.0
     below = {**found, "scores": torch.tensor([0.4, 0.3])}
     assert totals(judged(below, target))["score"] == pytest.approx(0.1)
 
