@@ -199,7 +199,8 @@ def test_one_wrong_find_is_outvoted_by_two_but_not_by_one(rng, pose, wrong):
     away, turn = errors_of(result, pose)
     assert away < 0.2 and turn < 3.0 and len(result.inliers) == 8
     result = localized(detections[1:], objects_of(hung))
-    assert isinstance(result, NoPose) and result.reason is NoPoseReason.AMBIGUOUS
+    assert isinstance(result, NoPose), "one of the two alone may also be too uncertain"
+    assert result.reason in (NoPoseReason.AMBIGUOUS, NoPoseReason.TOO_UNCERTAIN)
 
 
 def test_nothing_fits_what_is_no_object(rng, pose):
