@@ -7,7 +7,8 @@ gallery, so that one map and its objects hold for each.
 
     train_LIGHT/frames/mapping         a lap in each of the six lights, nobody there; every 20 cm
                                        by day, every 80 cm in the others
-    train_day_of_N/frames/mapping      one of N stops of it: 2, 4, 8, 15
+    train_day_of_N/frames/mapping      one of N stops of it, by links: 2, 4, 8, 15
+    train_lights/frames/LIGHT          all six lights, every 80 cm, by links
     views_LIGHT_CROWD/frames/views     the same views in each light, with 0 to 3 (many) visitors
     moved/frames/query, views          six paintings hang elsewhere, two pairs have changed places
     copies/frames/mapping, views       three posters hang in every room
@@ -27,6 +28,7 @@ from semloc_ros.worlds.recording.gallery import make_gallery
 CROWDS = (0, 1, 2, 3)
 THIN = (2, 4, 8, 15)  # of the training images of Figure 7, 1 of so many
 SPARSE = 0.5  # Hz
+DAY_PER_OTHER = round(GalleryConfig().mapping_rate / SPARSE)
 GALLERY = GalleryConfig(
     seed=301, room_width_m=9.0, room_depth_m=6.4, paintings_per_room=11, paintings=42,
     cameras="ring", image_width=480, image_height=360, mapping_laps=1, runs="none",
@@ -54,13 +56,13 @@ def worlds(views: int) -> dict[str, GalleryConfig]:
     return found
 
 
-def thinned(world: Path, every: int) -> Path:
-    """A folder beside the world's with each `every`-th stop of its mapping run, by links."""
-    out = world.with_name(f"{world.name}_of_{every}")
-    source, run = world.resolve() / "frames" / "mapping", out / "frames" / "mapping"
+def linked(source: Path, run: Path, every: int = 1) -> None:
+    """`run`, a dataset folder WORLD/frames/NAME, with each `every`-th stop of another one, by
+    links; WORLD gets the objects of the other's."""
+    world, source = run.parents[1], source.resolve()
     (run / "sensors").mkdir(parents=True, exist_ok=True)
     shown = {
-        out / "objects": world.resolve() / "objects", run / "truth": source / "truth",
+        world / "objects": source.parents[1] / "objects", run / "truth": source / "truth",
         run / "sensors" / "records_data": source / "sensors" / "records_data",
     }  # fmt: skip
     for link, target in shown.items():
@@ -75,7 +77,18 @@ def thinned(world: Path, every: int) -> Path:
         lines = (source / name).read_text().splitlines()
         chosen = [one for one in lines if one.startswith("#") or one.split(",")[0] in kept]
         (run / name).write_text("\n".join(chosen) + "\n")
-    return out
+
+
+def link_all(out: Path) -> None:
+    """What is made of the training loops that are there."""
+    for light in LIGHTS:
+        run = out / f"train_{light}" / "frames" / "mapping"
+        if run.is_dir():
+            every = DAY_PER_OTHER if light == "day" else 1
+            linked(run, out / "train_lights" / "frames" / light, every)
+    day = out / "train_day" / "frames" / "mapping"
+    for every in THIN if day.is_dir() else ():
+        linked(day, out / f"train_day_of_{every}" / "frames" / "mapping", every)
 
 
 def main() -> None:
@@ -89,8 +102,7 @@ def main() -> None:
         if wanted is None or name in wanted:
             made = make_gallery(config, arguments.out / name, output="frames")
             print(f"{name}: {'written' if made else 'is there already'}", flush=True)
-            for every in THIN if name == "train_day" else ():
-                print(thinned(arguments.out / name, every), flush=True)
+            link_all(arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Localization by objects of interest, and by structure beside it, on images whose poses are known.
 
-    python3 benchmarks/objects.py --map MAP --model NAME=FILE [--model …] --test FOLDER [--test …]
+    python3 benchmarks/objects.py --map MAP --model NAME=FILE [--model …]
+        --test FOLDER [--test NAME=FOLDER,FOLDER …]
         [--matcher regression,features] [--refine photometric] [--structure] [--fused]
         [--true-finds 1] [--true-objects WORLD/frames/views] [--every 1] [--figures OUT] [--json …]
 
-`--test` are kapture folders; those of `semloc world make` also have the truth of their objects.
+`--test` are kapture folders, or several that are judged as one; those of `semloc world make` also
+have the truth of their objects.
 MAP has objects (`semloc learn objects`). `--true-objects` takes the objects from that traversal of
 a world instead, as they truly hang there, so that no map is needed but for `--structure`.
 `--true-finds 1` is no network: finds made of the truth, that err by 1 px. Every image stands for
@@ -82,10 +84,10 @@ def main() -> None:
     options = parsed()
     objects = map_objects(options)
     methods = all_methods(options, objects)
-    sets = {title(folder): test_images(folder, options.every) for folder in options.test}
     judged: dict[str, dict[str, list[JudgedImage]]] = {}
-    for name, images in sets.items():
-        hung = true_objects(options.test[list(sets).index(name)], objects)
+    for name, folders in map(test_set, options.test):
+        images = [one for folder in folders for one in test_images(folder, options.every)]
+        hung = true_objects(folders[0], objects)
         judged[name] = {
             label: judge(f"{name}: {label}", method, images, objects, hung)
             for label, method in methods.items()
@@ -105,7 +107,7 @@ def parsed() -> argparse.Namespace:
     parser = arguments(__doc__ or "")
     parser.add_argument("--map", type=Path, help="a map with objects")
     parser.add_argument("--model", action="append", default=[], metavar="NAME=FILE")
-    parser.add_argument("--test", action="append", type=Path, required=True)
+    parser.add_argument("--test", action="append", required=True)
     parser.add_argument("--matcher", default="regression", help="regression, features, or both")
     parser.add_argument("--refine", default="photometric", help="of none,homography,photometric")
     parser.add_argument("--structure", action="store_true", help="features of the map as well")
@@ -126,6 +128,13 @@ def map_objects(options: argparse.Namespace) -> MapObjects:
         run = options.true_objects.resolve()
         return world_map_objects(run.parents[1], run.name)
     return load_objects(options.map)
+
+
+def test_set(named: str) -> tuple[str, list[Path]]:
+    """Name and folders of a `--test`."""
+    name, _, folders = named.rpartition("=")
+    found = [Path(one) for one in folders.split(",")]
+    return name or title(found[0]), found
 
 
 def true_objects(folder: Path, objects: MapObjects) -> MapObjects:

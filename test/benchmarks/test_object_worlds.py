@@ -9,9 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
+from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.config.object_learning import ObjectTrainingConfig
 from semloc_ros.datasets.world_objects import world_map_objects, world_object_images
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps.kapture import read_kapture
+from semloc_ros.options import from_mapping
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +59,10 @@ def test_a_thinned_run_has_each_nth_stop_with_all_its_cameras(made, tmp_path):
     (sensors / "trajectories.txt").write_text(rows)
     rows = "".join(f"{stamp}, {one}, {one}/{stamp:06d}.jpg\n" for stamp in stamps for one in "ab")
     (sensors / "records_camera.txt").write_text(f"# comment\n{rows}")
-    thin = made.thinned(world, 2)
-    assert thin == made.thinned(world, 2), "once more is the same"
-    images = read_kapture(thin / "frames" / "mapping")
+    thin = tmp_path / "thin" / "frames" / "mapping"
+    for _ in range(2):  # once more is the same
+        made.linked(sensors.parent, thin, 2)
+    images = read_kapture(thin)
     assert [image.name for image in images] == [
         f"{one}/{stamp:06d}.jpg" for stamp in (8, 10, 12) for one in "ab"
     ]
@@ -100,3 +104,15 @@ def test_without_a_map_there_is_no_structure(monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit):
         import_module("objects").main()
     assert "--map: expected a map with objects" in capsys.readouterr().err
+
+
+def test_the_study_asks_for_galleries_and_networks_that_are_made(made):
+    study = import_module("object_study")
+    names = {*made.worlds(7), "train_lights", *(f"train_day_of_{every}" for every in made.THIN)}
+    folders = [one.images for one in study.VARIANTS.values()]
+    for finding in study.FINDINGS.values():
+        folders += [finding.objects, *(one for test in finding.tests.values() for one in test)]
+        assert set(finding.networks) <= set(study.VARIANTS)
+    assert {folder.split("/")[0] for folder in folders} <= names
+    options = {one for variant in study.VARIANTS.values() for one in variant.options}
+    from_mapping(ObjectTrainingConfig, parse_assignments(sorted(options)))
