@@ -96,8 +96,11 @@ def main() -> None:
     parser.add_argument("--only", default="", help="findings, by commas")
     parser.add_argument("--what", default="train,judge")
     options = parser.parse_args()
-    wanted = options.only.split(",") if options.only else list(FINDINGS)
-    findings = {name: one for name, one in FINDINGS.items() if {name, name.split('_')[0]} & set(wanted)}
+    wanted = options.only.split(",")
+    findings = {
+        name: one for name, one in FINDINGS.items()
+        if not options.only or name in wanted or name.split("_")[0] in wanted
+    }  # fmt: skip
     if "train" in options.what:
         networks = dict.fromkeys(name for one in findings.values() for name in one.networks)
         for name in networks:
