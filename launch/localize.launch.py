@@ -89,6 +89,7 @@ REGRESSOR = [
 ]
 FINDER = [one for one in describe(OoiMatcherNodeConfig) if one.name.startswith("ooi.")]
 TRANSPORT = [one for one in OPTIONS if one.name == "image_transport"]
+CAMERA = [one for one in OPTIONS if one.name == "rectified"]
 IN_MAP = [one for one in OPTIONS if one.name in ("map", "map_frame")]
 # what the place retriever and the localizer are told alike
 SHARED = ("map", "map_frame", "image_transport", "odometry", "odom_frame", "base_frame")
@@ -177,10 +178,9 @@ def regressor(context):
 
 def finder(context):
     """What finds objects in the images, where a model is given."""
-    given, options, names = given_in(context), [*FINDER, *IN_MAP], ("image", "mask")
-    return of_images(
-        "ooi_matcher", given, "correspondences", "objects_model", options, names
-    )
+    given, options = given_in(context), [*FINDER, *IN_MAP, *CAMERA]
+    names = ("image", "camera_info", "mask")
+    return of_images("ooi_matcher", given, "correspondences", "objects_model", options, names)
 
 
 def of_images(executable, given, kind, model, options, names=("image",)):

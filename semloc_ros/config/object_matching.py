@@ -83,6 +83,9 @@ class OoiMatcherNodeConfig:
     image_transport: str = option(
         "raw", "kind of the image topic", choices=("raw", "compressed")
     )
+    rectified: bool = option(
+        False, "images are rectified: the distortion of camera_info is not theirs"
+    )
     map_frame: str = option("map", "frame of the map")
     mask_wait_ms: float = option(
         30.0, "longest wait for the mask of an image", unit="ms", low=0.0, high=1000.0

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from semloc_ros.config import OoiMatcherNodeConfig
-from semloc_ros.errors import ConfigError, MapError, SemlocError, expected
+from semloc_ros.errors import ConfigError, InputError, MapError, SemlocError, expected
 from semloc_ros.localization.objects import lift
 from semloc_ros.maps.object_files import load_objects
 from semloc_ros.maps.objects import MapObjects
@@ -29,14 +29,14 @@ from semloc_ros.nodes import messages
 from semloc_ros.nodes.image_node import BAD_MAP, BAD_MODEL, ImageNode
 from semloc_ros.nodes.joined_images import JoinedImages
 from semloc_ros.nodes.mask_input import MaskInput
-from semloc_ros.nodes.newest import ImageStore
+from semloc_ros.nodes.newest import NEWEST, NO_EVENTS, ImageStore
 from semloc_ros.nodes.object_messages import to_correspondences, to_markers
 from semloc_ros.nodes.parameters import NodeParameters
 from semloc_ros.nodes.running import run
 from semloc_ros.nodes.status import quiet_publisher
 from semloc_ros.perception.object_overlays import draw_finds
 from semloc_ros.perception.objects import load_object_matcher
-from semloc_ros.types import ObjectDetection
+from semloc_ros.types import Camera, ObjectDetection
 
 
 class Finder(Protocol):
@@ -49,8 +49,9 @@ class Finder(Protocol):
     stage_ms: dict[str, float]
 
     def find(
-        self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None
-    ) -> list[ObjectDetection]: ...
+        self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None,
+        camera: Camera | None = None,
+    ) -> list[ObjectDetection]: ...  # fmt: skip
 
 
 class Opened(NamedTuple):
@@ -78,6 +79,8 @@ class OoiMatcherNode(ImageNode):
         self._open = load
         self._opened: Opened | None = None
         self._masks: MaskInput | None = None
+        self._camera_info: CameraInfo | None = None
+        self._cameras: Any = None  # the subscription
         self._options = NodeParameters(
             self, OoiMatcherNodeConfig, lambda: self._opened is not None
         )
@@ -93,6 +96,7 @@ class OoiMatcherNode(ImageNode):
         masks, self._masks = self._masks, None
         if masks is not None:
             masks.close()
+            self.destroy_subscription(self._cameras)
 
     def _load(self) -> None:
         self._opened = opened = self._open(self._options.config)
@@ -115,14 +119,34 @@ class OoiMatcherNode(ImageNode):
         images = JoinedImages("", 0.0)
         wait_ms = self._options.config.mask_wait_ms
         self._masks = MaskInput(self, images, self._faults, wait_ms)
+        self._cameras = self.create_subscription(
+            CameraInfo, "camera_info", self._take_camera_info, NEWEST, event_callbacks=NO_EVENTS
+        )
         return images
+
+    def _take_camera_info(self, message: CameraInfo) -> None:
+        self._camera_info = message
+
+    def _camera(self, image: NDArray[np.uint8]) -> Camera | None:
+        """That of the image, for its distortion; None where it is not known, which is said where
+        there is a message."""
+        info = self._camera_info
+        if info is None or self._options.config.rectified:
+            return None
+        try:
+            camera = messages.camera_from(info)
+            messages.check_size(camera, image)
+        except InputError as error:
+            self._faults.say("camera_info", str(error))
+            return None
+        return camera
 
     def _work(self, image: NDArray[np.uint8], header: Header) -> Mapping[str, object]:
         opened, masks, frame = self._opened, self._masks, self._options.config.map_frame
         assert opened is not None and masks is not None, "active nodes have them"
         stamp = messages.stamp_ns(header.stamp)
         mask = masks.of(stamp, image)
-        finds = opened.finder.find(image, mask)
+        finds = opened.finder.find(image, mask, self._camera(image))
         matches = lift(finds, opened.objects, stamp)
         self._correspondences.publish(to_correspondences(matches, frame))
         self._show(image, finds, header)

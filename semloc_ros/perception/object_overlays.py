@@ -34,11 +34,11 @@ def draw_finds(
         at = np.clip(find.box[:2], 0, np.subtract(drawn.shape[1::-1], 1)).astype(int)
         place = (int(at[0]), int(max(at[1] - 3, 9 * radius)))
         text = f"{find.name} {find.score:.2f}"
-        for color, width in (((0, 0, 0), 3), (_LINE, 1)):
-            cv2.putText(
-                drawn, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.35 * radius, color,
-                width * max(radius // 2, 1), cv2.LINE_AA,
-            )  # fmt: skip
+        font, size, width = cv2.FONT_HERSHEY_SIMPLEX, 0.35 * radius, max(radius // 2, 1)
+        (across, up), down = cv2.getTextSize(text, font, size, width)
+        ends = (place[0], place[1] - up), (place[0] + across, place[1] + down)
+        cv2.rectangle(drawn, *ends, (0, 0, 0), cv2.FILLED)
+        cv2.putText(drawn, text, place, font, size, _LINE, width, cv2.LINE_AA)
     return drawn
 
 

@@ -107,7 +107,7 @@ def by_pixels(
         return None
     points_uv, scores = _grid(aligned, reference, points)
     pixels = homographies.apply(aligned.image_from_uv, points_uv)
-    kept = _counts(pixels, view.visible)
+    kept = counted(pixels, view.visible)
     if kept.sum() < config.min_matches:
         return None
     sigma = max(aligned.sigma_px, config.min_sigma_px)
@@ -128,14 +128,14 @@ def _grid(
     scores = np.repeat(np.repeat(aligned.cells, finer, 0), finer, 1).ravel()
     places = np.stack([u.ravel(), v.ravel()], axis=1)
     pixels = homographies.apply(homographies.pixels_from_uv(reference.size), places)
-    there = _counts(pixels, np.asarray(reference.mask > 0))
+    there = counted(pixels, np.asarray(reference.mask > 0))
     kept = np.flatnonzero(there & (scores >= AGREES))
     kept = kept[np.linspace(0, len(kept) - 1, min(points, len(kept))).astype(np.int64)]
     return places[kept], np.clip(scores[kept], 0.0, 1.0)
 
 
-def _counts(pixels: FloatArray, visible: Seen) -> NDArray[np.bool_]:
-    """Which pixels (N, 2) lie in a picture, where it counts."""
+def counted(pixels: FloatArray, visible: Seen) -> NDArray[np.bool_]:
+    """Which pixels (N, 2) lie in a picture, where it counts (H, W)."""
     height, width = visible.shape
     most = np.array([width - 0.5, height - 0.5])
     inside = np.asarray(((pixels > -0.5) & (pixels < most)).all(axis=1))

@@ -23,20 +23,23 @@ from semloc_ros.networks.manifest import find_model
 from semloc_ros.networks.object_backends import ObjectBackend, open_object_backend
 from semloc_ros.networks.object_inputs import ObjectFinds, PixelMatches, pixel_matches
 from semloc_ros.perception.features import check_image, check_mask
+from semloc_ros.perception.flat_lens import FlatLens
 from semloc_ros.perception.object_features import FeatureMatcher
 from semloc_ros.perception.object_refinement import (
     Reference,
     View,
     by_pixels,
+    counted,
     homography_of,
     on_homography,
     reference_of,
     selected,
     view_of,
 )
-from semloc_ros.types import FloatArray, ObjectDetection
+from semloc_ros.types import Camera, FloatArray, ObjectDetection
 
 _POINTS = "points3d"
+_STAGES = ("network", "matching", "refinement")
 
 
 class ObjectMatcher:
@@ -60,35 +63,59 @@ class ObjectMatcher:
         self._known = known
         self._references: dict[str, Reference] = {}
         self._features = FeatureMatcher(config.features, config.refinement)
+        self._lens: FlatLens | None = None
         self.stage_ms: dict[str, float] = {}
 
     def find(
-        self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None
-    ) -> list[ObjectDetection]:
+        self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None,
+        camera: Camera | None = None,
+    ) -> list[ObjectDetection]:  # fmt: skip
         """The objects of an image (H, W, 3) RGB or (H, W), the best first, each with matches; those
         at pixels of the mask (H, W) that are not 0 are left out, and what has none is no find.
 
-        InputError for any other image or mask.
+        Of the camera its distortion counts, without which planes are homographies; None: it has
+        none. InputError for any other image or mask.
         """
         check_image(image)
         if mask is not None:
             check_mask(mask, image)
-        self.stage_ms = {}
+        self.stage_ms = dict.fromkeys(_STAGES, 0.0)
         with self._timed("network"):
             found = self._detected(image)
             view = view_of(image, mask)
-            finds = [_seen(one, view) for one in found]
+            finds = [one for one in (_seen(one, view) for one in found) if len(one)]
+        lens = self._lens_of(camera) if finds else None
+        flat = view if lens is None else lens.view(view)
+        improved = (self._improved(one, view, flat, lens) for one in finds)
+        return [one for one in improved if one is not None and len(one)]
+
+    def _improved(
+        self, find: ObjectDetection, view: View, flat: View, lens: FlatLens | None
+    ) -> ObjectDetection | None:
+        """By what is asked for, in the flat view if there is a lens to be taken out."""
         with self._timed("matching"):
-            matched = [self._matched(one, view) for one in finds if len(one)]
+            better = self._matched(find if lens is None else lens.flattened(find), flat)
+        if better is None:
+            return None
         with self._timed("refinement"):
-            refined = [self._refined(one, view) for one in matched if one is not None]
-        return [one for one in refined if len(one)]
+            better = self._refined(better, flat)
+        return better if lens is None else _seen(lens.bent(better, find.box), view)
+
+    def _lens_of(self, camera: Camera | None) -> FlatLens | None:
+        """None where nothing is to be taken out: of a pinhole, and where matches stay as they
+        are."""
+        plain = self._config.matcher == "regression" and self._config.refine == "none"
+        if camera is None or plain or not any(camera.distortion):
+            return None
+        if self._lens is None or self._lens.camera != camera:
+            self._lens = FlatLens(camera)
+        return self._lens
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.stage_ms[stage] = 1e3 * (time.perf_counter() - start)
+        self.stage_ms[stage] += 1e3 * (time.perf_counter() - start)
 
     def _detected(self, image: NDArray[np.uint8]) -> list[ObjectDetection]:
         about, size = self._backend.about, (image.shape[0], image.shape[1])
@@ -180,9 +207,8 @@ def uv_of_points(map_from_uv: FloatArray, points: FloatArray) -> FloatArray:
 
 
 def _seen(find: ObjectDetection, view: View) -> ObjectDetection:
-    """Without the matches at pixels that do not count."""
-    column, row = find.points_image.astype(np.int64).T
-    return selected(find, view.visible[row, column])
+    """Without the matches at pixels that do not count, or beside the image."""
+    return selected(find, counted(find.points_image, view.visible))
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -306,13 +306,14 @@ def test_a_model_of_poses_starts_the_regressor(launched: Launched) -> None:
 def test_a_model_of_objects_starts_the_matcher(launched: Launched) -> None:
     words = ["objects_model:=museum", "ooi.matcher:=features", "map:=/maps/museum", "inject:=drop"]
     words += ["masks_model:=street_masks", "namespace:=robot", "image_topic:=/cam/image"]
+    words += ["camera_info_topic:=/cam/info"]
     seen = launched("localize.launch.py", *words, "map_frame:=museum", nodes=4)
     name, values, topics, _ = seen["ooi_matcher"]
     assert name == "/robot/ooi_matcher"
     assert values == {
         "model": "museum", "ooi.matcher": "features", "map": "/maps/museum", "map_frame": "museum",
     }  # fmt: skip
-    assert topics[0] == "/cam/image", "as before the faults"
+    assert topics[:2] == ["/cam/image", "/cam/info"], "as before the faults"
     assert topics[3] == "/robot/dynamic_segmenter/mask"
     assert seen["fault_injector"][2][6] == "/robot/ooi_matcher/correspondences"
     assert seen["localizer"][2][6] == "/robot/fault_injector/correspondences"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from planar import image_from_corners, image_of, picture
@@ -13,11 +14,11 @@ from pretended_network import PretendedBackend
 
 from semloc_ros.config import ObjectMatcherConfig
 from semloc_ros.errors import ConfigError, InputError, ModelError
-from semloc_ros.geometry import homographies
+from semloc_ros.geometry import cameras, homographies
 from semloc_ros.maps.objects import MapObjects, ObjectInstance, ObjectOfInterest
 from semloc_ros.perception import objects
 from semloc_ros.perception.objects import ObjectMatcher, load_object_matcher, uv_of_points
-from semloc_ros.types import ObjectDetection
+from semloc_ros.types import Camera, ObjectDetection
 
 SIZE = (240, 320)
 LIES = {
@@ -112,6 +113,35 @@ def test_images_of_another_size_are_brought_to_the_networks() -> None:
     found = matcher.find(room())
     assert backend.images[0].shape == (1, 3, 120, 160)
     assert max(rms(one) for one in found) < 0.05
+
+
+LENS = Camera("radtan", 320, 240, 260.0, 260.0, 159.5, 119.5, (-0.25, 0.08, 0.0, 0.0))
+
+
+def bent(image: np.ndarray) -> np.ndarray:
+    """The image as the lens shows it, of what a pinhole sees."""
+    x, y = np.meshgrid(np.arange(320.0), np.arange(240.0))
+    ideal = cameras.undistort_points(LENS, np.stack([x.ravel(), y.ravel()], 1))
+    maps = ideal.astype(np.float32).reshape(240, 320, 2)
+    return cv2.remap(image, maps, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+@pytest.mark.parametrize(
+    ("matcher", "refine", "within"),
+    [("regression", "photometric", 0.25), ("features", "homography", 0.5)],
+)
+def test_a_lens_that_bends_lines_costs_nothing(matcher: str, refine: str, within: float) -> None:
+    config = ObjectMatcherConfig(matcher=matcher, refine=refine)
+    finder = ObjectMatcher(PretendedBackend(LIES, 240), known(*LIES), config)
+    image, wrong = bent(room()), []
+    for camera in (LENS, None):
+        found = finder.find(image, None, camera)
+        ideal = [cameras.undistort_points(LENS, one.points_image) for one in found]
+        off = [homographies.apply(LIES[one.name], one.points_uv) - pixels
+               for one, pixels in zip(found, ideal, strict=True)]  # fmt: skip
+        wrong.append(float(np.sqrt(np.mean(np.concatenate(off) ** 2))))
+        assert all(one.points_image.min() > -0.5 for one in found) and len(found) == 2
+    assert wrong[0] < within and wrong[0] < 0.7 * wrong[1]
 
 
 def test_gray_images_do() -> None:

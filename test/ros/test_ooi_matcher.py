@@ -13,7 +13,7 @@ from lifecycle_msgs.msg import State as LifecycleState
 from planar import image_from_corners, image_of, picture
 from pretended_network import PretendedBackend
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
 
 from semloc_ros.config import ObjectMatcherConfig
@@ -119,6 +119,30 @@ def test_what_is_masked_has_no_matches(start):
     rig.until(lambda: matches_from(rig.found[-1], "map").correspondences.points_image.min() > 0)
     pixels = matches_from(rig.found[-1], "map").correspondences.points_image
     assert pixels[:, 0].min() > 149
+
+
+def test_the_lens_is_that_of_the_camera(start):
+    class Told:
+        name, computed_by, names, unknown, stage_ms = "hall", "nobody", ("boat",), (), {}
+        cameras = []
+
+        def find(self, image, mask=None, camera=None):
+            self.cameras.append(camera)
+            return []
+
+    rig = start(lambda config: Opened(OBJECTS, Told())).ready()
+    infos = rig.robot.create_publisher(CameraInfo, "camera_info", 5)
+    info = CameraInfo(width=320, height=240, distortion_model="plumb_bob")
+    info.k, info.d = [300.0, 0, 160, 0, 300, 120, 0, 0, 1], [-0.2, 0.1, 0.0, 0.0, 0.0]
+
+    def both():
+        infos.publish(info)
+        rig.send()
+
+    rig.until(lambda: Told.cameras and Told.cameras[-1] is not None, every=both)
+    assert Told.cameras[-1].distortion[:2] == (-0.2, 0.1)
+    info.width = 100
+    rig.until(lambda: Told.cameras[-1] is None, every=both)
 
 
 def test_an_image_without_objects_has_a_message_without_points(start):
