@@ -107,9 +107,8 @@ def write_study(
         *(_paper(name) for name in dict.fromkeys(architectures) if name in PAPER),
         "<h2>What differs from UT/UT</h2>" + table(*difference_table(numbers["all"])),
         "<h2>Errors</h2>" + figure_grid(figures),
-        "<h2>By masked share of the image</h2>" + table(*group_table(numbers)),
-        "<p>What differs from UT/UT, image by image:</p>"
-        + table(*group_difference_table(numbers["groups"])),
+        "<h2>By masked share of the image</h2>",
+        *(f"<p>{kind}</p>{table(*group_table(numbers, kind))}" for kind in KINDS),
         *([] if look is None else [_saliency(look)]),
         all_numbers(numbers),
     ]
@@ -173,39 +172,26 @@ def difference_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[s
     return header, rows
 
 
-def group_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: by masked share of the images the medians of each combination; then the
-    rank correlation of masked share and error over all images."""
-    header = ["masked", "images"]
-    header += [f"{name}, {kind}" for kind in KINDS for name in COMBINATIONS]
+def group_table(
+    numbers: Mapping[str, Any], kind: str
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of one kind of error: by masked share of the images the medians of each
+    combination, and what differs from UT/UT image by image; then the rank correlation of masked
+    share and error over all images."""
+    others = [name for name in COMBINATIONS if name != FIRST]
+    header = ["masked", "images", *COMBINATIONS, *(f"{name} less {FIRST}" for name in others)]
     rows = [
         [
             label, str(group["images"]),
-            *(_cell(group[name][kind]["median"], unit)
-              for kind, unit in KINDS.items() for name in COMBINATIONS),
+            *(_cell(group[name][kind]["median"], KINDS[kind]) for name in COMBINATIONS),
+            *(_cell(group[name][kind]["against"]["paired"], KINDS[kind], signed=True)
+              for name in others),
         ]
         for label, group in numbers["groups"].items()
     ]  # fmt: skip
-    correlations = numbers["correlation"]
-    cells = [_cell(correlations[name][kind], "") for kind in KINDS for name in COMBINATIONS]
-    return header, [*rows, ["rank correlation", str(numbers["images"]), *cells]]
-
-
-def group_difference_table(
-    groups: Mapping[str, Any],
-) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: by masked share of the images what differs from UT/UT, image by image."""
-    kinds = [(kind, name) for kind in KINDS for name in COMBINATIONS if name != FIRST]
-    header = ["masked", "images", *(f"{name}, {kind}" for kind, name in kinds)]
-    rows = [
-        [
-            label, str(group["images"]),
-            *(_cell(group[name][kind]["against"]["paired"], KINDS[kind], signed=True)
-              for kind, name in kinds),
-        ]
-        for label, group in groups.items()
-    ]  # fmt: skip
-    return header, rows
+    cells = [_cell(numbers["correlation"][name][kind], "") for name in COMBINATIONS]
+    last = ["rank correlation", str(numbers["images"]), *cells, *([""] * len(others))]
+    return header, [*rows, last]
 
 
 def _about(study: Study, config: PoseStudyConfig) -> str:

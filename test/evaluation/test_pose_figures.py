@@ -12,7 +12,7 @@ from semloc_ros.evaluation.pose_figures import (
     group_figure,
     saliency_figure,
 )
-from semloc_ros.evaluation.pose_page import look_of, verdict, write_study
+from semloc_ros.evaluation.pose_page import group_table, look_of, verdict, write_study
 from semloc_ros.evaluation.pose_study import judged, share_groups
 from semloc_ros.perception.saliency import Saliency
 
@@ -103,6 +103,17 @@ def test_the_page_has_its_verdict_tables_figures_and_doubts(tmp_path):
     assert "mobile, on" not in page
     write_study(tmp_path / "b.html", STUDY, NUMBERS, SMALL)
     assert (tmp_path / "b.html").read_text().count("<img") == 3
+
+
+def test_the_table_of_groups_has_medians_and_what_differs_image_by_image():
+    header, rows = group_table(NUMBERS, "rotation")
+    assert header[-1] == "MT/MT less UT/UT" and len(header) == len(rows[0]) == len(rows[-1])
+    for row, (label, group) in zip(rows[:-1], NUMBERS["groups"].items(), strict=True):
+        assert row[:2] == [label, str(group["images"])]
+        own = group["MT/MT"]["rotation"]
+        assert row[5].startswith(f"{own['median']['value']:.2f}°")
+        assert row[-1].startswith(f"{own['against']['paired']['value']:+.2f}°")
+    assert rows[-1][0] == "rank correlation" and rows[-1][-1] == ""
 
 
 @pytest.mark.parametrize(
