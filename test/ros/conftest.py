@@ -97,6 +97,7 @@ class Robot:
         self.mask_pub = make(Image, "mask", 5)
         self.labels_pub = make(Image, "labels", 5)
         self.places_pub = make(PointCloud2, "places", 5)
+        self.objects_pub = make(PointCloud2, "correspondences", 5)
         self.odom_pub = make(Odometry, "odom", 20)
         self.initial_pub = make(PoseWithCovarianceStamped, "initialpose", 5)
         self.statuses, self.poses, self.hypotheses, self.transforms = [], [], [], []

@@ -13,8 +13,9 @@ from semloc_ros.geometry import se3
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Inputs
+from semloc_ros.nodes.object_messages import to_correspondences
 from semloc_ros.nodes.place_messages import to_places
-from semloc_ros.types import Places
+from semloc_ros.types import Correspondences, ObjectMatches, Places
 
 MOUNT = se3.from_quaternion_xyzw([0.2, 0.0, 0.5], [-0.5, 0.5, -0.5, 0.5])  # of the robot's camera
 MASK = np.zeros((48, 64), np.uint8)
@@ -124,6 +125,38 @@ def test_broken_places_are_one_line_and_hold_up_nothing(make_rig):
         robot.until(lambda line=line: ("places", line) in said, every=send)
         assert rig.fake.calls[-1][0].places is None
         assert (robot.last()["state"], robot.last()["places"]) == ("TRACKING", "none")
+
+
+def matches_at(stamp_ns):
+    """Three matches of one object, as the second find."""
+    known = Correspondences(
+        np.arange(6.0).reshape(3, 2), np.arange(9.0).reshape(3, 3), np.full(3, 0.5),
+        np.full(3, 0.75), np.full(3, -1),
+    )  # fmt: skip
+    return ObjectMatches(stamp_ns, known, np.full(3, 4), np.zeros(3, np.int64), np.ones(3, int))
+
+
+def test_matches_of_objects_are_those_of_the_image_alone(make_rig):
+    rig = make_rig(objects_wait_ms=500.0).track()
+    robot, said = rig.robot, []
+    rig.node._faults.say = lambda reason, text: said.append((reason, text))
+    robot.until(lambda: robot.objects_pub.get_subscription_count() > 0)
+
+    def send(age_ms=0, frame="map"):
+        stamp = robot.now_ns()
+        matches = matches_at(stamp - age_ms * 1_000_000)
+        robot.objects_pub.publish(to_correspondences(matches, frame))
+        robot.send_frame(stamp)
+
+    robot.until(lambda: robot.last()["objects"] == "exact", every=send)
+    assert robot.last()["objects_count"] == "1"
+    found = next(f.objects for f, _ in reversed(rig.fake.calls) if f.objects is not None)
+    np.testing.assert_array_equal(found.objects, [4, 4, 4])
+    np.testing.assert_array_equal(found.correspondences.points_map, np.arange(9.0).reshape(3, 3))
+    robot.until(lambda: robot.last()["objects"] == "none", every=lambda: send(age_ms=10))
+    robot.until(lambda: said, every=lambda: send(frame="odom"))
+    line = "correspondences.header.frame_id: expected map, got 'odom'"
+    assert ("objects", line) in said and robot.last()["state"] == "TRACKING"
 
 
 def test_the_frame_knows_which_way_is_down(make_rig):
