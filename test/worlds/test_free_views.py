@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from semloc_ros.config import GalleryConfig
+from semloc_ros.datasets.world_objects import world_map_objects
 from semloc_ros.errors import ConfigError
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps.kapture import read_kapture
@@ -136,11 +137,15 @@ def test_views_find_what_the_query_run_finds(tmp_path, tiny_config):
     config = dataclasses.replace(
         tiny_config, runs="mapping", free_views=1, moved_paintings=2, image_width=64,
         image_height=48, longest_run_s=1.0, cameras="ring", mapping_light="spots",
+        duplicated_posters=1,
     )  # fmt: skip
     assert make_gallery(config, tmp_path / "gallery", output="frames")
     frames = tmp_path / "gallery" / "frames"
     mapping, views = (read_hung_objects(frames / name) for name in ("mapping", "views"))
     assert len(rehung_instances(mapping, views)) == 2
+    assert {one.object_id for one in views} == {1} and len({one.instance for one in views}) == 4
+    (poster,) = world_map_objects(tmp_path / "gallery", "views").objects
+    assert len(poster.instances) == 4, "a copy in each room"
     ring = read_kapture(frames / "mapping")
     first = [image for image in ring if image.stamp_ns == ring[0].stamp_ns]
     assert len(first) == 6
