@@ -57,7 +57,7 @@ def log_of(out: Path) -> list[dict[str, float]]:
 
 
 def test_losses_fall_and_the_model_is_whole(tmp_path: Path) -> None:
-    longer = dataclasses.replace(LOOP, iterations=16, validate_every=8, learning_rate=0.004)
+    longer = dataclasses.replace(LOOP, iterations=10, validate_every=5, learning_rate=0.004)
     config = dataclasses.replace(CONFIG, training=longer)
     out = tmp_path / "made.safetensors"
     found = train_objects(WORLD, config, out, seed=1)
@@ -73,7 +73,8 @@ def test_losses_fall_and_the_model_is_whole(tmp_path: Path) -> None:
 
 def test_a_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
     whole, halved = tmp_path / "whole.safetensors", tmp_path / "halved.safetensors"
-    longer = dataclasses.replace(LOOP, schedule="constant", validate_every=1, iterations=2)
+    once = dataclasses.replace(LOOP, schedule="constant", batch=1, validation_samples=1)
+    longer = dataclasses.replace(once, validate_every=1, iterations=2)
     config = dataclasses.replace(CONFIG, training=longer)
     shorter = dataclasses.replace(config, training=dataclasses.replace(longer, iterations=1))
     train_objects(WORLD, config, whole, seed=2)
