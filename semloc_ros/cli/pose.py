@@ -19,7 +19,7 @@ from rich.table import Table
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.config.pose_learning import POSE_PRESETS, PoseTrainingConfig
 from semloc_ros.config.pose_study import PoseStudyConfig, SaliencyConfig
-from semloc_ros.errors import ConfigError, DatasetError, expected
+from semloc_ros.errors import ConfigError, DatasetError, ModelError, expected
 from semloc_ros.options import flatten, from_mapping, load_yaml
 
 if TYPE_CHECKING:
@@ -70,16 +70,22 @@ def study(
     if errors is not None:
         if test or model or train:
             raise ConfigError(expected("--errors", "no images or models beside it", "both"))
-        _report(read_errors(errors), config, out)
+        found = read_errors(errors)
+        with _written_to(out):
+            out.mkdir(parents=True, exist_ok=True)
+        _report(found, config, out)
         return
-    options = _training(preset, config_file, train_set)
+    options, numbers = _training(preset, config_file, train_set), _seeds(seeds)
     _check_before(test or [], masks, config, out)
+    words = ("unmasked", "masked") if train else ()
+    _check_models([*model, *(_file(out, word, seed) for word in words for seed in numbers)], model)
     views = _views(test, masks, out / "masks")
     if train:
         data = _split(train, views)
-        model = [*model, *_train(data, masks, options, _seeds(seeds), start, out)]
+        model = [*model, *_train(data, masks, options, numbers, start, out)]
     found, architectures = _run(model, views)
-    write_errors(found, out / "errors.csv")
+    with _written_to(out):
+        write_errors(found, out / "errors.csv")
     _report(found, config, out, _look(model, found, views, config), architectures)
 
 
@@ -156,11 +162,37 @@ def _check_before(test: Sequence[Path], masks: str, config: PoseStudyConfig, out
     share_bounds(config.masked_shares)
     if config.pictures:
         import_module("captum")
-    try:
+    with _written_to(out):
         out.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _written_to(out: Path) -> Iterator[None]:
+    """What cannot be written is said in one line."""
+    try:
+        yield
     except OSError as error:
         wanted = "a folder that can be written"
         raise ConfigError(expected(f"--out {out}", wanted, error)) from None
+
+
+def _file(out: Path, word: str, seed: int) -> Path:
+    return out / "models" / f"{word}_{seed}.safetensors"
+
+
+def _check_models(tested: Sequence[Path], given: Sequence[Path]) -> None:
+    """Models that are given are ones of poses, and all that are tested have names of their own."""
+    from semloc_ros.networks.backends import said_of
+    from semloc_ros.networks.pose_about import PoseAbout
+
+    for path in given:
+        about = said_of(path)
+        if not isinstance(about, PoseAbout):
+            raise ModelError(expected(str(path), f"a model of {PoseAbout.gives}", "another"))
+    names = [path.stem for path in tested]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise ModelError(expected("--model", "files of different names", f"two {twice[0]}"))
 
 
 def _views(folders: Sequence[Path], masks: str, files: Path) -> list[PoseView]:
@@ -195,7 +227,7 @@ def _train(
     origin, files = Origin(" ".join(["semloc", *sys.argv[1:]])), []
     for seed in seeds:
         for word, used in (("unmasked", ""), ("masked", masks)):
-            path = out / "models" / f"{word}_{seed}.safetensors"
+            path = _file(out, word, seed)
             data = PoseData(folders, (), used, out / "masks")
             with Progress(console=Console(stderr=True), transient=True) as bar:
                 task = bar.add_task(path.stem, total=None)
@@ -259,9 +291,9 @@ def _report(
     from semloc_ros.evaluation.pose_study import doubts, judged
 
     numbers = judged(found, config)
-    out.mkdir(parents=True, exist_ok=True)
-    write_metrics(numbers, out / "metrics.json")
-    write_study(out / "report.html", found, numbers, config, look, architectures)
+    with _written_to(out):
+        write_metrics(numbers, out / "metrics.json")
+        write_study(out / "report.html", found, numbers, config, look, architectures)
     header, rows = error_table(numbers["all"])
     table = Table(*header[:-1], box=None)  # a terminal has no room for each network
     for row in rows:

@@ -30,6 +30,7 @@ from semloc_ros.networks.pose_regression import make_pose_network
 
 _FILES = "masks"  # where masks of a model lie, in the folder of the training
 _UNKNOWN_SPREAD = (1.0,) * 6  # until the network is trained
+_FREE = ("memory_mb", "training.epochs")  # change nothing of what is learned, or only how long
 TellMasks = Callable[[], None]  # one more image has its mask
 
 
@@ -59,9 +60,12 @@ def train_pose(
     SemlocError in one line for folders, masks, weights or options that do not do.
     """
     same = begun_with(config, config.training, seed, start)
+    same = {name: value for name, value in same.items() if name not in _FREE}
     folders = (*data.folders, *data.validation)
     same |= {"folders": " ".join(one.name for one in folders), "--masks": seal_of(data.masks)}
     training, validation = read_pose_split(data, config, seed)
+    if len(training) < 2:  # batch normalization learns nothing from one
+        raise DatasetError(expected("images", "two or more to train on", len(training)))
     about = _about(out, config, data, origin or Origin(), training)
     about.check()  # before hours of training, not after
     network = make_pose_network(config.architecture, torch.Generator().manual_seed(seed))

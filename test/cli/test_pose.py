@@ -1,6 +1,7 @@
 """`semloc evaluate pose` and `semloc pose saliency`: images to a report; faults are said first."""
 
 import json
+from pathlib import Path
 
 import pytest
 from pose_room import write_world
@@ -11,6 +12,7 @@ pytest.importorskip("captum")
 
 from semloc_ros.cli.main import app
 from semloc_ros.errors import ConfigError, DatasetError, ModelError, SemlocError
+from semloc_ros.networks.manifest import find_model
 
 TRAINING = [
     "short_side=68", "width=64", "height=64", "training.iterations=2", "training.batch=4",
@@ -108,6 +110,10 @@ def test_saliency_of_an_image_is_drawn(done, world, tmp_path):
         (["{evening}", "--masks", "truth", "--preset", "big"], ConfigError, "--preset: expected"),
         (["{evening}", "--masks", "truth", "--set", "masked_shares=0.5 0.2"], ConfigError,
          "rising"),
+        (["{evening}", "--masks", "truth", "--train", "{mapping}", "--model", "gone.safetensors"],
+         ModelError, "gone.safetensors: expected a file"),
+        (["{evening}", "--masks", "truth", "--train", "{mapping}", "--model",
+          "{places}"], ModelError, "expected a model of a pose, got another"),
         (["--errors", "nowhere.csv"], DatasetError, "nowhere.csv: expected a readable table"),
     ],
 )  # fmt: skip
@@ -116,10 +122,29 @@ def test_faults_are_said_in_one_line_before_anything_is_trained(
 ):
     places = {
         "evening": world / "frames" / "evening", "mapping": world / "frames" / "mapping",
-        "world": world,
+        "world": world, "places": find_model(Path("places_edges_street")),
     }  # fmt: skip
     out = tmp_path / "out"
     with pytest.raises(SemlocError, match=said) as error:
         run(*STUDY, *(word.format(**places) for word in words), "--out", out)
     assert type(error.value) is fault and "\n" not in str(error.value)
     assert not (out / "models").exists()
+
+
+def test_a_model_of_the_name_of_one_to_be_trained_is_refused_before(done, world, tmp_path):
+    out, _ = done
+    given = out / "models" / "unmasked_0.safetensors"
+    with pytest.raises(ModelError, match="--model: expected files of different names, got two unm"):
+        run(*STUDY, world / "frames" / "evening", "--train", world / "frames" / "mapping",
+            "--masks", "truth", "--model", given, "--out", tmp_path / "out")  # fmt: skip
+    assert not (tmp_path / "out" / "models").exists()
+
+
+def test_results_that_cannot_be_written_are_one_line(done, world, tmp_path):
+    errors = done[0] / "errors.csv"
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="--out .*: expected a folder that can be written"):
+        run(*STUDY, "--errors", errors, "--out", tmp_path / "file")
+    (tmp_path / "out" / "metrics.json").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="--out .*: expected a folder that can be written"):
+        run(*STUDY, "--errors", errors, "--out", tmp_path / "out", "--set", "resamples=100")

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
 
 from numpy.typing import NDArray  # noqa: E402
-from pose_room import HEIGHT, WIDTH, write_world  # noqa: E402
+from pose_room import HEIGHT, WIDTH, write_traversal, write_world  # noqa: E402
 from scipy.spatial.transform import Rotation  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -228,7 +228,8 @@ def test_same_seed_same_weights_and_a_stopped_run_goes_on_to_them(
     with pytest.raises(Stopped):
         train_pose(data, CONFIG, cut, 1, tell=stop)
     assert not cut.exists()
-    train_pose(data, CONFIG, cut, 1)
+    loop = dataclasses.replace(CONFIG.training, epochs=4 * 4 / 40)  # the same four steps
+    train_pose(data, dataclasses.replace(CONFIG, memory_mb=0, training=loop), cut, 1)
     one, other = (load_pose_network(path)[0].state_dict() for path in (whole, cut))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     assert read_about(whole).spread == read_about(cut).spread
@@ -257,3 +258,6 @@ def test_what_does_not_do_is_one_line(world: Path, tmp_path: Path) -> None:
         read_pose_split(everything, CONFIG, 0)
     with pytest.raises(DatasetError, match="expected folders of one map"):
         read_pose_split(PoseData((world,), (write_world(tmp_path / "b", 4, 6),)), CONFIG, 0)
+    write_traversal(tmp_path / "two", np.array([1.0, 2.0]))
+    with pytest.raises(DatasetError, match="images: expected two or more to train on, got 1"):
+        train_pose(PoseData((tmp_path / "two",)), CONFIG, out, 0)
