@@ -119,8 +119,8 @@ def test_namespace_topics_and_time(launched: Launched) -> None:
     seen = launched("localize.launch.py", *words, "use_sim_time:=true", "seed:=3")["localizer"]
     name, values, topics, _ = seen
     assert name == "/robot/localizer"
-    others = [f"/robot/{name}" for name in ("camera_info", "odometry", "mask", "labels", "places")]
-    assert topics == ["/cam/image", *others]
+    kinds = ("camera_info", "odometry", "mask", "labels", "places", "correspondences")
+    assert topics == ["/cam/image", *(f"/robot/{name}" for name in kinds)]
     assert values["use_sim_time"] is True
     assert values["seed"] == 3
 
@@ -197,7 +197,8 @@ def test_faults_go_between_the_topics_and_the_localizer(launched: Launched) -> N
     given = {"inject": "drop=0.2 kidnap@40s", "image_transport": "compressed", "seed": 3}
     assert values == given
     assert topics[:3] == ["/cam/image/compressed", "/robot/camera_info", "/wheels"]
-    assert topics[3:] == ["/robot/mask", "/robot/labels", "/robot/places"]
+    kinds = ("mask", "labels", "places", "correspondences")
+    assert topics[3:] == [f"/robot/{name}" for name in kinds]
     _, values, topics, _ = seen["localizer"]
     names = ("image", "camera_info", "odom", "mask", "labels", "places")
     assert topics == [f"/robot/fault_injector/{name}" for name in names]
