@@ -22,7 +22,7 @@ class PoseRegressorNodeConfig:
     )
     map_frame: str = option("map", "frame of the map")
     mask_wait_ms: float = option(
-        30.0, "longest wait for the mask of an image, where the model learned from masked ones",
-        unit="ms", low=0.0, high=1000.0,
+        1000.0, "longest wait for the mask of an image while masks come, where the model learned "
+        "from masked ones", unit="ms", low=0.0, high=2000.0,
     )
     regressor: BackendConfig = section(BackendConfig)

@@ -21,7 +21,8 @@ from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
 
 from semloc_ros.config import PoseRegressorNodeConfig
-from semloc_ros.errors import MapError, SemlocError
+from semloc_ros.errors import MapError, SemlocError, expected
+from semloc_ros.localization.companions import MASK
 from semloc_ros.nodes import messages
 from semloc_ros.nodes.image_node import BAD_MAP, BAD_MODEL, ImageNode
 from semloc_ros.nodes.joined_images import JoinedImages
@@ -33,6 +34,8 @@ from semloc_ros.nodes.running import run
 from semloc_ros.nodes.status import quiet_publisher
 from semloc_ros.perception.place_finding import open_regressor
 from semloc_ros.perception.pose_prior import PoseRegressor, as_places, load_pose_regressor
+
+NO_MASK = "no_mask"
 
 
 def load(config: PoseRegressorNodeConfig) -> PoseRegressor:
@@ -97,6 +100,10 @@ class PoseRegressorNode(ImageNode):
         assert regressor is not None, "active nodes have one"
         stamp = messages.stamp_ns(header.stamp)
         mask = None if masks is None else masks.of(stamp, image)
+        if masks is not None and mask is None:
+            self._faults.say(NO_MASK, expected(
+                MASK, f"that of the image, as {regressor.name} learned from masked ones", "none"
+            ))  # fmt: skip
         pose, covariance = regressor.estimate(image, mask)
         self._pose.publish(messages.to_pose_with_covariance(pose, covariance, frame, stamp))
         places = as_places(stamp, pose, covariance)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -101,6 +102,17 @@ def test_a_model_of_masked_images_gets_the_mask_of_the_image(start):
         every=lambda: rig.send(stamp=STAMP + 9, mask=small),
     )
     assert rig.last()["mask"] == "False", "a broken one is none"
+
+
+def test_a_mask_of_a_slow_network_is_waited_for_while_masks_come(start):
+    rig = start(Telling(ROW, dataclasses.replace(ABOUT, masked=True))).ready()
+    rig.until(rig.mask_pub.get_subscription_count)
+    rig.until(lambda: rig.last().get("mask") == "True", every=lambda: rig.send(mask=MASK))
+    late = messages.to_image(MASK, messages.header("eye", STAMP + 9))
+    rig.send(stamp=STAMP + 9)
+    threading.Timer(0.3, rig.mask_pub.publish, [late]).start()
+    rig.until(lambda: rig.last()["stamp"] == str(STAMP + 9))
+    assert rig.last()["mask"] == "True"
 
 
 def test_other_models_do_not_listen_to_masks(start):
