@@ -200,7 +200,7 @@ def test_faults_go_between_the_topics_and_the_localizer(launched: Launched) -> N
     kinds = ("mask", "labels", "places", "correspondences")
     assert topics[3:] == [f"/robot/{name}" for name in kinds]
     _, values, topics, _ = seen["localizer"]
-    names = ("image", "camera_info", "odom", "mask", "labels", "places")
+    names = ("image", "camera_info", "odom", *kinds)
     assert topics == [f"/robot/fault_injector/{name}" for name in names]
     assert values["seed"] == 3
 
