@@ -114,6 +114,9 @@ def _row(where: str, line: list[str]) -> tuple[tuple[str, bool, bool], str, Floa
         values = np.empty(0)
     if len(values) != _NUMBERS or not np.isfinite(values).all():
         raise DatasetError(expected(where, ", ".join(_COLUMNS), ",".join(line)))
+    if values.min() < 0 or values[0] > 1:
+        wanted = "a share of 0 to 1, and errors that are not negative"
+        raise DatasetError(expected(where, wanted, ",".join(line)))
     return key, name, values
 
 

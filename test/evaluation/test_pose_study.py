@@ -167,6 +167,8 @@ def test_errors_come_back_from_their_file(tmp_path):
         (lambda lines: [*lines[:3], "unmasked,a,masked,x.png,0.1,far,1"], "errors.csv:4: expected"),
         (lambda lines: [*lines[:3], "both,a,masked,x.png,0.1,1,1"], "errors.csv:4: expected"),
         (lambda lines: [*lines[:3], lines[3].rpartition(",")[0]], "errors.csv:4: expected"),
+        (lambda lines: [*lines[:3], "unmasked,a,masked,x.png,7,1,1"], "a share of 0 to 1"),
+        (lambda lines: [*lines[:3], "unmasked,a,masked,x.png,0.1,-1,1"], "that are not negative"),
         (lambda lines: lines[:-1], "expected the same images"),
         (lambda lines: [one for one in lines if ",plain_0,masked" not in one], "same networks"),
         (lambda lines: [one for one in lines if not one.startswith("masked")], "of MT"),
