@@ -9,10 +9,8 @@ from semloc_ros.geometry.cameras import check_camera
 from semloc_ros.geometry.se3 import check_pose
 from semloc_ros.localization.stages import Refused
 from semloc_ros.maps.semantic_map import SemanticMap
-from semloc_ros.perception.features import check_image, check_mask
+from semloc_ros.perception.features import check_contrast, check_image, check_mask
 from semloc_ros.types import FloatArray, Frame, NoPoseReason, Prior
-
-_FLAT_GREYS = 4  # an image with fewer grey levels between its extremes shows nothing
 
 
 def check_map(semantic_map: SemanticMap, feature_model: str) -> None:
@@ -31,11 +29,9 @@ def check_frame(frame: Frame) -> None:
         check_image(frame.image)
         if frame.mask is not None:
             check_mask(frame.mask, frame.image)
+        check_contrast(frame.image)
     except InputError as fault:
         raise Refused(NoPoseReason.BAD_IMAGE, str(fault)) from None
-    if int(frame.image.max()) - int(frame.image.min()) < _FLAT_GREYS:
-        level = f"all pixels about {int(frame.image.max())}"
-        raise Refused(NoPoseReason.BAD_IMAGE, expected("image", "some contrast", level))
     _check_camera(frame)
 
 

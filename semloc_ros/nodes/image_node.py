@@ -68,7 +68,8 @@ class ImageNode(StagedNode):
 
     @abstractmethod
     def _work(self, image: NDArray[np.uint8], header: Header) -> Mapping[str, object]:
-        """Publish what is made of an image (H, W[, 3]), and return numbers for the status.
+        """Publish what is made of an image (H, W[, 3]), and return numbers for the status; with a
+        `reason` among them that word is a warning, of what was published all the same.
         SemlocError refuses the image, as a bad one if it is not `Refused`."""
 
     @abstractmethod
@@ -118,7 +119,9 @@ class ImageNode(StagedNode):
                 self._faults.say(fault.reason, str(error))
             self._say(fault.level, fault.reason, header, detail=str(error))
             return
-        self._say(DiagnosticStatus.OK, OK, header, **values, images_left_out=images.replaced)
+        reason = str(values.pop("reason", OK))
+        level = DiagnosticStatus.OK if reason == OK else DiagnosticStatus.WARN
+        self._say(level, reason, header, **values, images_left_out=images.replaced)
 
     def _timed(self, arrival: Arrival) -> dict[str, object]:
         image = messages.image_from(arrival.message)

@@ -34,8 +34,9 @@ from semloc_ros.nodes.running import run
 from semloc_ros.nodes.status import quiet_publisher
 from semloc_ros.perception.place_finding import open_regressor
 from semloc_ros.perception.pose_prior import PoseRegressor, as_places, load_pose_regressor
+from semloc_ros.types import FloatArray
 
-NO_MASK = "no_mask"
+NO_MASK, OUTSIDE_MAP = "no_mask", "outside_map"
 
 
 def load(config: PoseRegressorNodeConfig) -> PoseRegressor:
@@ -100,21 +101,34 @@ class PoseRegressorNode(ImageNode):
         assert regressor is not None, "active nodes have one"
         stamp = messages.stamp_ns(header.stamp)
         mask = None if masks is None else masks.of(stamp, image)
-        if masks is not None and mask is None:
-            self._faults.say(NO_MASK, expected(
-                MASK, f"that of the image, as {regressor.name} learned from masked ones", "none"
-            ))  # fmt: skip
         pose, covariance = regressor.estimate(image, mask)
+        warning = self._warning(pose, masks is not None and mask is None)
         self._pose.publish(messages.to_pose_with_covariance(pose, covariance, frame, stamp))
         places = as_places(stamp, pose, covariance)
         self._places.publish(to_places(places, frame))
         assert places.spreads is not None, "a regressor knows its errors"
         return {
-            "model": regressor.name, "mask": mask is not None,
+            **warning, "model": regressor.name, "mask": mask is not None,
             "spread_m": float(places.spreads[0, 0]),
             "spread_deg": float(np.degrees(places.spreads[0, 1])),
             **{f"{stage}_ms": took for stage, took in regressor.stage_ms.items()},
         }  # fmt: skip
+
+    def _warning(self, pose: FloatArray, lacks_mask: bool) -> dict[str, str]:
+        """What is not as it should be with a pose (4, 4) that is published all the same: the word
+        and the line of the status, which the log has too; empty if nothing."""
+        regressor = self._regressor
+        assert regressor is not None, "active nodes have one"
+        if (away := regressor.outside_m(pose)) > 0:
+            reason = OUTSIDE_MAP
+            line = expected("pose", "one among the map's views", f"{away:.1f} m beyond them")
+        elif lacks_mask:
+            wanted = f"that of the image, as {regressor.name} learned from masked ones"
+            reason, line = NO_MASK, expected(MASK, wanted, "none")
+        else:
+            return {}
+        self._faults.say(reason, line)
+        return {"reason": reason, "detail": line}
 
 
 def main() -> int:

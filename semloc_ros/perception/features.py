@@ -17,6 +17,7 @@ from semloc_ros.types import Features
 EDGE_THRESHOLD = 10.0  # Lowe's ratio of principal curvatures
 OCTAVE_LAYERS = 3
 BLUR = 1.6
+_FLAT_GREYS = 4  # a channel with fewer grey levels between its extremes shows nothing
 
 
 class RootSift:
@@ -70,6 +71,14 @@ def check_image(image: NDArray[Any]) -> None:
         raise InputError(expected("image", "(H, W) or (H, W, 3) pixels", image.shape))
     if image.size == 0:
         raise InputError(expected("image", "at least one pixel", image.shape))
+
+
+def check_contrast(image: NDArray[np.uint8]) -> None:
+    """Raise InputError for an image by `check_image` that is black, or all of one colour."""
+    planes = image.reshape(*image.shape[:2], -1).transpose(2, 0, 1)
+    if all(int(plane.max()) - int(plane.min()) < _FLAT_GREYS for plane in planes):
+        level = ", ".join(str(value) for value in planes[:, 0, 0])
+        raise InputError(expected("image", "some contrast", f"all pixels about {level}"))
 
 
 def check_mask(mask: NDArray[Any], image: NDArray[Any]) -> None:

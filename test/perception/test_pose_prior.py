@@ -63,6 +63,16 @@ def test_what_is_no_image_is_one_line() -> None:
     for image in (np.zeros((0, 0, 3), np.uint8), np.zeros((80, 96, 2), np.uint8)):
         with pytest.raises(InputError, match="^image: expected [^\n]*$"):
             regressor.estimate(image)
+    for image, words in (
+        (np.zeros_like(IMAGE), r"some contrast, got all pixels about 0, 0, 0"),
+        (np.full((80, 96), 90, np.uint8), "some contrast, got all pixels about 90"),
+        (np.tile(np.array([9, 200, 40], np.uint8), (80, 96, 1)), "some contrast"),
+        (IMAGE[:1, :1], "at least 32x32 pixels, half of what here sees, got 1x1"),
+        (IMAGE[:31], "at least 32x32 pixels"),
+    ):
+        with pytest.raises(InputError, match=f"^image: expected {words}[^\n]*$"):
+            regressor.estimate(image)
+    regressor.estimate(IMAGE[:32, :32])
     with pytest.raises(InputError, match="^mask: expected"):
         regressor.estimate(IMAGE, MASK[:40])
 
@@ -115,5 +125,36 @@ def test_a_model_of_another_map_is_refused(tmp_path: Path) -> None:
     assert len(finder.retrieve(3, IMAGE)) == 1
     beside = write_map(tmp_path / "beside", around + [24.0, 0, 0])  # within three sigma
     open_finder(beside, options)
-    with pytest.raises(MapError, match=r"views around 10\.0, -4\.0, where here was trained"):
+    with pytest.raises(MapError, match=r"views around 10\.0, -4\.0, 1\.5, where here was trained"):
         open_finder(write_map(tmp_path / "other", around + [26.0, 0, 0]), options)
+
+
+def test_errors_larger_than_the_map_do_not_make_every_map_the_models() -> None:
+    regressor = PoseRegressor(
+        Telling([0.0] * 6 + [1.0], dataclasses.replace(ABOUT, spread=(30.0, 40.0) + (0.5,) * 4))
+    )
+    views = np.tile(np.eye(4), (2, 1, 1))
+    views[1, 0, 3] = 80.0
+    regressor.check_in_map(views + offset(89.0))
+    with pytest.raises(MapError, match="where here was trained, got"):
+        regressor.check_in_map(views + offset(91.0))
+    views[1, 0, 3] = 1.0  # a small map: one sigma
+    regressor.check_in_map(views + offset(59.0))
+    with pytest.raises(MapError):
+        regressor.check_in_map(views + offset(61.0))
+
+
+def test_how_far_a_pose_lies_beyond_the_map() -> None:
+    regressor = PoseRegressor(Telling([0.0] * 6 + [1.0]))
+    far = np.eye(4) + offset(1000.0)
+    assert regressor.outside_m(far) == 0.0, "no map was looked at"
+    views = np.tile(np.eye(4), (2, 1, 1))
+    views[1, :3, 3] = [30.0, 0.0, 0.0]
+    regressor.check_in_map(views)
+    assert regressor.outside_m(np.eye(4) + offset(44.0)) == 0.0
+    assert regressor.outside_m(far) == pytest.approx(1000 - 30 - 15)
+
+
+def offset(x: float) -> np.ndarray:
+    """What moves poses along x."""
+    return np.array([[0, 0, 0, x], [0] * 4, [0] * 4, [0] * 4], float)

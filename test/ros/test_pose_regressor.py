@@ -94,11 +94,14 @@ def test_a_model_of_masked_images_gets_the_mask_of_the_image(start):
     rig.until(rig.mask_pub.get_subscription_count)
     rig.until(lambda: rig.last().get("mask") == "True", every=lambda: rig.send(mask=MASK))
     assert not told.seen[-1].any(), "all of it is masked"
+    assert rig.says("ok")
     rig.until(lambda: rig.last()["mask"] == "False", every=lambda: rig.send(stamp=STAMP + 5))
-    assert told.seen[-1].any() and rig.says("ok"), "without one it sees the image as it is"
+    assert told.seen[-1].any() and rig.says("no_mask"), "without one it sees the image as it is"
+    assert rig.statuses[-1].level == DiagnosticStatus.WARN and "here" in rig.last()["detail"]
+    assert rig.poses[-1].header.stamp == messages.header("eye", STAMP + 5).stamp, "all the same"
     small = MASK[:30].copy()
     rig.until(
-        lambda: rig.says("ok") and rig.last()["stamp"] == str(STAMP + 9),
+        lambda: rig.says("no_mask") and rig.last()["stamp"] == str(STAMP + 9),
         every=lambda: rig.send(stamp=STAMP + 9, mask=small),
     )
     assert rig.last()["mask"] == "False", "a broken one is none"
@@ -127,11 +130,25 @@ def test_a_bad_image_or_answer_is_one_line_and_the_next_one_is_served(start):
     empty = np.zeros((0, 0, 3), np.uint8)
     rig.until(lambda: rig.says("bad_image"), every=lambda: rig.send(empty))
     assert not rig.poses and "\n" not in rig.last()["detail"]
+    for image, words in ((PIXELS // 255, "some contrast"), (PIXELS[:30, :30], "at least 32x32")):
+        rig.until(lambda w=words: w in rig.last()["detail"], every=lambda i=image: rig.send(i))
+        assert not rig.poses and not told.seen and rig.says("bad_image")
     told.row = [np.nan] * 7
     rig.until(lambda: "pose: expected" in rig.last().get("detail", ""), every=rig.send)
     assert not rig.poses and not rig.places, "what is no pose is not published"
     told.row = ROW
     rig.until(lambda: rig.poses and rig.says("ok"), every=rig.send)
+
+
+def test_a_pose_beyond_the_map_is_a_warning(start):
+    regressor = PoseRegressor(Telling([100.0, *ROW[1:]]))
+    views = np.tile(np.eye(4), (2, 1, 1))
+    views[:, :3, 3] = [[0.0, -10.0, 1.5], [30.0, 0.0, 1.5]]
+    regressor.check_in_map(views)
+    rig = start(lambda config: regressor).ready()
+    rig.until(lambda: rig.poses and rig.says("outside_map"), every=rig.send)
+    assert "65.0 m beyond" in rig.last()["detail"], "110 m, and 30 and three sigma are the map's"
+    assert rig.statuses[-1].level == DiagnosticStatus.WARN
 
 
 @pytest.mark.parametrize(
