@@ -32,10 +32,13 @@ With `inject` the topics go through the node fault_injector first, which puts fa
     ros2 launch semloc_ros localize.launch.py map:=/maps/office inject:="drop=0.2 blackout@10=3s"
 """
 
+from pathlib import Path
+
 import yaml
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.conditions import IfCondition
+from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
@@ -48,6 +51,7 @@ from semloc_ros.config import (
     PlaceRetrieverNodeConfig,
     PoseRegressorNodeConfig,
 )
+from semloc_ros.errors import SemlocError
 from semloc_ros.evaluation.faults import parse_faults
 from semloc_ros.nodes.launching import (
     arguments_of,
@@ -91,12 +95,19 @@ FINDER = [one for one in describe(OoiMatcherNodeConfig) if one.name.startswith("
 TRANSPORT = [one for one in OPTIONS if one.name == "image_transport"]
 CAMERA = [one for one in OPTIONS if one.name == "rectified"]
 IN_MAP = [one for one in OPTIONS if one.name in ("map", "map_frame")]
+GROUPS = {  # argument of a model: options of what it starts, and what comes of it
+    "labels_model": (LABELLER, "labels"),
+    "masks_model": (MASKER, "mask"),
+    "places_model": (RETRIEVER, "places"),
+    "pose_model": (REGRESSOR, "places"),
+    "objects_model": (FINDER, "correspondences"),
+}
 # what the place retriever and the localizer are told alike
 SHARED = ("map", "map_frame", "image_transport", "odometry", "odom_frame", "base_frame")
 
 
 def generate_launch_description():
-    makers = (segmenter, masker, retriever, regressor, finder, injector, localizer)
+    makers = (checks, segmenter, masker, retriever, regressor, finder, injector, localizer)
     nodes = [OpaqueFunction(function=one) for one in makers]
     return LaunchDescription([*arguments(), *nodes, rviz()])
 
@@ -121,6 +132,56 @@ def arguments():
     yield from common_arguments("yaml file of parameters that replace those of the package")
     yield optional("camera_info_listeners", "with inject: how many are waited for")
     yield DeclareLaunchArgument("rviz", default_value="false", description="also start RViz")
+
+
+def checks(context):
+    """What is refused is said before anything starts, so that no other process is started in vain
+    and the line is not lost among those of others."""
+    given = given_in(context)
+    for model, (_, kind) in GROUPS.items():
+        if model in given and f"{kind}_topic" in given:
+            raise RuntimeError(f"{kind}_topic: expected none beside {model}, got both")
+    if "pose_model" in given and "places_model" in given:
+        raise RuntimeError("pose_model: expected none beside places_model, got both")
+    check_faults(given)
+    list(parameters(OPTIONS, given))
+    for line in doubts(given):
+        get_logger("localize").warning(line)
+    return []
+
+
+def check_faults(given):
+    """What the fault injector would refuse."""
+    names = [fault.name for fault in parse_faults([given.get("inject", "")], "inject")]
+    if "clockjump" in names and "clock_topic" not in given:
+        raise RuntimeError("inject: clockjump: expected use_sim_time and clock_topic, got none")
+
+
+def doubts(given):
+    """What is hardly meant, in lines."""
+    for model, (options, _) in GROUPS.items():
+        names = [one.name for one in options if one.name in given and model not in given]
+        if names:
+            yield f"{', '.join(names)}: expected {model}, whose node reads it, got none"
+    if not {"masks_model", "mask_topic"} & given.keys() and of_masked_images(given):
+        model = given["pose_model"]
+        wanted = "masks_model or mask_topic, as it learned from masked images"
+        yield f"pose_model: {model}: expected {wanted}, got none"
+
+
+def of_masked_images(given):
+    """Whether the model of poses learned from masked images, as far as its file says quickly; what
+    is wrong with it is said by the node."""
+    if "pose_model" not in given:
+        return False
+    from semloc_ros.networks.manifest import find_model
+    from semloc_ros.networks.model_about import read_about
+
+    try:
+        about = read_about(find_model(Path(given["pose_model"]).expanduser()))
+    except (ImportError, OSError, SemlocError):
+        return False
+    return getattr(about, "masked", False)
 
 
 def localizer(context):
@@ -159,35 +220,32 @@ def topics(given):
 
 def segmenter(context):
     """What labels the images, where a model is given."""
-    return of_images("fgsn_segmenter", given_in(context), "labels", "labels_model", LABELLER)
+    return of_images("fgsn_segmenter", given_in(context), "labels_model", LABELLER)
 
 
 def masker(context):
     """What masks the images, where a model is given."""
-    return of_images("dynamic_segmenter", given_in(context), "mask", "masks_model", MASKER)
+    return of_images("dynamic_segmenter", given_in(context), "masks_model", MASKER)
 
 
 def regressor(context):
     """What regresses the places of the images, where a model is given."""
     given = given_in(context)
-    if "pose_model" in given and "places_model" in given:
-        raise RuntimeError("pose_model: expected none beside places_model, got both")
     options, names = [*REGRESSOR, *IN_MAP], ("image", "mask")
-    return of_images("pose_regressor", given, "places", "pose_model", options, names)
+    return of_images("pose_regressor", given, "pose_model", options, names)
 
 
 def finder(context):
     """What finds objects in the images, where a model is given."""
     given, options = given_in(context), [*FINDER, *IN_MAP, *CAMERA]
     names = ("image", "camera_info", "mask")
-    return of_images("ooi_matcher", given, "correspondences", "objects_model", options, names)
+    return of_images("ooi_matcher", given, "objects_model", options, names)
 
 
-def of_images(executable, given, kind, model, options, names=("image",)):
-    """The node that makes what is called `kind` of the images, as they are before any fault."""
+def of_images(executable, given, model, options, names=("image",)):
+    """The node of a model that works on the images, as they are before any fault."""
     if model not in given:
         return []
-    refuse_both(given, kind, model)
     values = {**values_of([*options, *TRANSPORT], given), "model": given[model]}
     return beside(executable, given, values, names)
 
@@ -197,16 +255,9 @@ def retriever(context):
     given = given_in(context)
     if "places_model" not in given:
         return []
-    refuse_both(given, "places", "places_model")
     options = [*RETRIEVER, *(one for one in OPTIONS if one.name in SHARED)]
     values = {**values_of(options, given), PLACES_MODELS: given["places_model"]}
     return beside("place_retriever", given, values, ("image", "labels", "mask", "odom"))
-
-
-def refuse_both(given, kind, model):
-    """What a node beside makes comes from nowhere else."""
-    if f"{kind}_topic" in given:
-        raise RuntimeError(f"{kind}_topic: expected none beside {model}, got both")
 
 
 def beside(executable, given, values, names):
@@ -231,16 +282,12 @@ def faulty():
 
 
 def injector(context):
-    """Between the topics and the localizer, where faults are asked for. What the node would refuse
-    is said before anything starts, so that the line is not lost among those of others."""
+    """Between the topics and the localizer, where faults are asked for."""
     given = given_in(context)
     if "inject" not in given:
         return []
     source = given.get("clock_topic")
     clock = [("/clock", source), ("~/clock", "/clock")] if source else []
-    names = [fault.name for fault in parse_faults([given["inject"]], "inject")]
-    if "clockjump" in names and not clock:
-        raise RuntimeError("inject: clockjump: expected use_sim_time and clock_topic, got none")
     values = {name: given[name] for name in ("inject", "image_transport") if name in given}
     values |= sim_time(given)
     for name in ("seed", "camera_info_listeners"):
