@@ -133,7 +133,7 @@ class Localizer:
         if not finds:
             return found
         with watch.stage("objects"):
-            fused = self._objects.fused(frame, finds, found)
+            fused = self._objects.fused(frame, finds, found, prior)
         return fused or self._contested(frame, prior, finds, seen, found)
 
     def _by_objects(
@@ -147,7 +147,7 @@ class Localizer:
             refusal.detail += f"; objects: {other.reason.value}: {other.detail}"
             raise refusal from None
         near = None if seen is None else self._near(seen, alone)
-        fused = None if near is None else self._objects.fused(frame, finds, near)
+        fused = None if near is None else self._objects.fused(frame, finds, near, prior)
         return fused or replace(alone, detail=f"features: {refusal.detail}")
 
     def _contested(
@@ -164,7 +164,7 @@ class Localizer:
             return found
         if near is None or len(near.inliers) <= len(found.inliers):
             return found
-        return self._objects.fused(frame, finds, near) or found
+        return self._objects.fused(frame, finds, near, prior) or found
 
     def _near(self, seen: FrameMatches, found: PoseEstimate) -> PoseEstimate | None:
         """The pose of features that are matched around a pose that was found without them."""

@@ -152,9 +152,11 @@ class ObjectLocalizer:
         rows = np.linspace(0, len(matches) - 1, self._count(matches))
         return matches.select(np.rint(rows).astype(np.int64))
 
-    def fused(self, frame: Frame, finds: list[Find], found: PoseEstimate) -> PoseEstimate | None:
+    def fused(
+        self, frame: Frame, finds: list[Find], found: PoseEstimate, prior: Prior | None = None
+    ) -> PoseEstimate | None:
         """The pose of features with the finds that it expects as further evidence; None if it
-        expects none of them."""
+        expects none of them, or both together are against the prior."""
         support = [one for one in (self._expected(frame, find, found) for find in finds) if one]
         if not support:
             return None
@@ -166,11 +168,17 @@ class ObjectLocalizer:
         covariance = _inverse(matrix)
         if covariance is None or float(shift @ own @ shift) > _APART:
             return None
+        covariance = covariance + self._map_at(pose)
+        if prior is not None:
+            try:  # as any other pose: it may have gone as far as the features leave open
+                gate.check_prior(pose, covariance, prior, self._config.gate)
+            except Refused:
+                return None
         inliers = joined([found.inliers, *(self._witnesses(one) for one in support)])
         offered = found.num_matches + sum(self._count(find.instances[0]) for find in finds)
         return replace(
-            found, camera_from_map=pose, covariance=covariance + self._map_at(pose),
-            inliers=inliers, num_matches=offered, method=f"{found.method}+{METHOD}",
+            found, camera_from_map=pose, covariance=covariance, inliers=inliers,
+            num_matches=offered, method=f"{found.method}+{METHOD}",
         )  # fmt: skip
 
     def _expected(

@@ -231,3 +231,21 @@ def test_the_same_matches_give_the_same_pose(rng, pose):
     detections = finds_in(rng, ROOM, pose)
     one, other = localized(detections), localized(detections)
     np.testing.assert_array_equal(one.camera_from_map, other.camera_from_map)
+
+
+def test_beside_features_the_prior_still_counts(rng, pose):
+    """Features that leave the pose open follow objects that were moved, but not past the prior."""
+    shifted = {name: one.copy() for name, one in ROOM.items()}
+    for one in shifted.values():
+        one[:3, 2] += (0.4, 0.0, 0.0)
+    frame = frame_of(lift(finds_in(rng, ROOM, pose, sigma=0.5), objects_of(shifted), 5))
+    localizer = ObjectLocalizer()
+    finds, _ = localizer.finds(frame)
+    loose = around(pose, 0.3).covariance
+    matches = frame.objects.correspondences.select(np.arange(12))
+    found = PoseEstimate(5, pose, loose, matches, 12)
+    followed = localizer.fused(frame, finds, found)
+    assert errors_of(followed, pose)[0] > 0.3
+    kept = localizer.fused(frame, finds, found, around(pose, 0.5))
+    np.testing.assert_array_equal(kept.camera_from_map, followed.camera_from_map)
+    assert localizer.fused(frame, finds, found, around(pose, 0.02, 0.02)) is None
