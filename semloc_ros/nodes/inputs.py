@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -28,7 +28,7 @@ from semloc_ros.types import FloatArray, Odometry
 
 CLICKED = QoSProfile(depth=1)  # reliable: it comes only once
 CORRESPONDENCES = "correspondences"  # the topic of what objects say of an image
-_IMAGES = 10  # that may still get their label maps
+_IMAGES = 10  # that may still get their label maps and objects
 
 
 class Inputs:
@@ -63,34 +63,37 @@ class Inputs:
     def take_image(self, timeout_s: float, config: LocalizerNodeConfig) -> Arrival | None:
         """The newest image that was not taken yet, or None after the timeout.
 
-        While label maps flow, the newest that got its own in time: a network that is slower than
-        the camera labels not every image, and the newest would never be one of those.
+        While label maps or objects flow, the newest that got its own in time: a network that is
+        slower than the camera has them not of every image, and the newest would never be one of
+        those.
         """
+        waits = {LABELS: config.labels_wait_ms, OBJECTS: config.objects_wait_ms}
         with self._changed:
             self._changed.wait_for(lambda: self._images, timeout_s)
             began = now = time.monotonic_ns()
-            wait = round(config.labels_wait_ms * 1e6)
-            chosen = self._labelled(wait)
-            while self._images and chosen is None and self._companions.flows(LABELS, now):
-                if now >= began + wait:
-                    break
-                self._changed.wait((began + wait - now) * 1e-9)
-                now, chosen = time.monotonic_ns(), self._labelled(wait)
-            if not self._images:
-                return None
-            chosen, self._taken_ns = chosen or self._images[-1], began
-            while self._images.popleft() is not chosen:
-                pass  # older ones; newer ones may still get their labels
-            return chosen
+            while self._images:
+                chosen, has = self._most_complete(waits)
+                flowing = {one for one in waits if self._companions.flows(one, now)}
+                end = began + round(max((waits[one] for one in flowing), default=0.0) * 1e6)
+                if has >= flowing or now >= end:
+                    self._taken_ns = began
+                    while self._images.popleft() is not chosen:
+                        pass  # older ones; newer ones may still get theirs
+                    return chosen
+                self._changed.wait((end - now) * 1e-9)
+                now = time.monotonic_ns()
+            return None
 
-    def _labelled(self, wait_ns: int) -> Arrival | None:
-        """The newest image whose label map came in time."""
-        for image in reversed(self._images):
-            stamp = messages.stamp_ns(image.message.header.stamp)
-            came = self._companions.came_ns(LABELS, stamp)
-            if came is not None and came <= image.at_s * 1e9 + wait_ns:
-                return image
-        return None
+    def _most_complete(self, waits: Mapping[str, float]) -> tuple[Arrival, set[str]]:
+        """Of the images with most of what came in time, in ms, the newest; and what it has."""
+        each = [(image, self._in_time(image, waits)) for image in reversed(self._images)]
+        return max(each, key=lambda one: len(one[1]))
+
+    def _in_time(self, image: Arrival, waits: Mapping[str, float]) -> set[str]:
+        stamp = messages.stamp_ns(image.message.header.stamp)
+        came = {one: self._companions.came_ns(one, stamp) for one in waits}
+        latest = {one: image.at_s * 1e9 + round(wait * 1e6) for one, wait in waits.items()}
+        return {one for one, when in came.items() if when is not None and when <= latest[one]}
 
     def companions_of(self, stamp_ns: int, config: LocalizerNodeConfig) -> dict[str, Joined]:
         """By name the messages that are the mask, the labels, the places and the objects of an

@@ -239,9 +239,16 @@ def sensors(ros):
         def labels(self, ms):
             self.inputs._store_companion("labels", self.message(ms))
 
-        def taken(self, wait_ms=100.0):
+        def objects(self, ms):
+            matches = to_correspondences(matches_at(ms * 1_000_000), "map")
+            self.inputs._store_companion("objects", matches)
+
+        def taken(self, wait_ms=100.0, objects_wait_ms=0.0):
             began = time.monotonic()
-            arrival = self.inputs.take_image(0.01, LocalizerNodeConfig(labels_wait_ms=wait_ms))
+            config = LocalizerNodeConfig(
+                labels_wait_ms=wait_ms, objects_wait_ms=objects_wait_ms
+            )
+            arrival = self.inputs.take_image(0.01, config)
             waited = time.monotonic() - began
             if arrival is None:
                 return None, waited
@@ -285,6 +292,33 @@ def test_labels_are_waited_for_while_they_flow_and_no_longer(sensors):
     assert ms == 200 and 0.04 < waited < 0.5
     ms, waited = sensors.taken(80.0)
     assert ms == 300 and 0.07 < waited < 0.5, "the newest, without"
+
+
+def test_an_image_that_has_its_objects_wins_over_newer_ones(sensors):
+    """A network of objects that is slower than the camera would never be heard otherwise."""
+    for ms in (100, 200, 300):
+        sensors.image(ms)
+    sensors.objects(200)
+    ms, waited = sensors.taken(objects_wait_ms=1000.0)
+    assert ms == 200 and waited < 0.05
+    threading.Timer(0.05, sensors.objects, [300]).start()
+    ms, waited = sensors.taken(objects_wait_ms=1000.0)
+    assert ms == 300 and 0.04 < waited < 0.5
+    sensors.image(400)
+    ms, waited = sensors.taken(objects_wait_ms=80.0)
+    assert ms == 400 and 0.07 < waited < 0.5, "without, after the wait"
+
+
+def test_where_labels_and_objects_flow_the_image_with_both_wins(sensors):
+    for ms in (100, 200, 300):
+        sensors.image(ms)
+        sensors.labels(ms)
+    sensors.objects(200)
+    ms, waited = sensors.taken(objects_wait_ms=500.0)
+    assert ms == 200 and waited < 0.05
+    sensors.image(400)
+    ms, waited = sensors.taken(objects_wait_ms=80.0)
+    assert ms == 300 and 0.07 < waited < 0.5, "one is more than none"
 
 
 def test_labels_that_come_too_late_are_none(sensors):
