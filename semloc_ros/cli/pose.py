@@ -29,11 +29,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Pose networks: what they look at.", no_args_is_help=True)
 
-_MASKS = typer.Option(
-    "", help="What moves: truth (of a world), a folder of `semloc mask`, or a model."
-)
-_MODELS = typer.Option([], "--model", help="A model of `semloc train pose`. Repeatable.")
-_SET = typer.Option([], "--set", metavar="NAME=VALUE", help="An option, e.g. saliency.steps=80.")
+_WHAT_MOVES = "What moves: truth (of a world), a folder of `semloc mask`, or a model."
+_MODEL = "A model of `semloc train pose`. Repeatable."
 
 
 @app.callback()
@@ -47,8 +44,8 @@ def study(
         "the queries."
     ),
     out: Path = typer.Option(Path("out/pose_study"), help="Folder of the results."),
-    masks: str = _MASKS,
-    model: list[Path] = _MODELS,
+    masks: str = typer.Option("", help=f"{_WHAT_MOVES} Required, but not with --errors."),
+    model: list[Path] = typer.Option([], help=_MODEL),
     train: list[Path] = typer.Option(
         [], help="Train on these folders, for each seed without masks and with; goes on where it "
         "was stopped. Repeatable."
@@ -61,10 +58,14 @@ def study(
         [], metavar="NAME=VALUE", help="An option of the training, e.g. architecture=googlenet."
     ),
     errors: Path = typer.Option(None, help="Judge this errors.csv again; no network is run."),
-    set_: list[str] = _SET,
+    set_: list[str] = typer.Option(
+        [], "--set", metavar="NAME=VALUE", help="An option of the study, e.g. pictures=0 (no "
+        "saliency, which takes longest), saliency.samples=140, resamples=5000. Repeatable."
+    ),
 ) -> None:
     """Train and test with and without masks: UT/UT, UT/MT, MT/UT and MT/MT, with one report."""
     from semloc_ros.evaluation.pose_errors import read_errors, write_errors
+    from semloc_ros.evaluation.pose_study import judged
 
     config = from_mapping(PoseStudyConfig, parse_assignments(set_))
     if errors is not None:
@@ -73,38 +74,48 @@ def study(
         found = read_errors(errors)
         with _written_to(out):
             out.mkdir(parents=True, exist_ok=True)
-        _report(found, config, out)
+        numbers = judged(found, config)
+        _tell(found, numbers, config)
+        _write(found, numbers, config, out)
         return
-    options, numbers = _training(preset, config_file, train_set), _seeds(seeds)
+    options, of_seeds = _training(preset, config_file, train_set), _seeds(seeds)
     _check_before(test or [], masks, config, out)
     words = ("unmasked", "masked") if train else ()
-    _check_models([*model, *(_file(out, word, seed) for word in words for seed in numbers)], model)
+    _check_models([*model, *(_file(out, word, seed) for word in words for seed in of_seeds)], model)
     views = _views(test, masks, out / "masks")
     if train:
         data = _split(train, views)
-        model = [*model, *_train(data, masks, options, numbers, start, out)]
+        model = [*model, *_train(data, masks, options, of_seeds, start, out)]
     found, architectures = _run(model, views)
     with _written_to(out):
         write_errors(found, out / "errors.csv")
-    _report(found, config, out, _look(model, found, views, config), architectures)
+    numbers = judged(found, config)
+    _tell(found, numbers, config)
+    _write(found, numbers, config, out, _look(model, found, views, config), architectures)
 
 
 @app.command()
 def saliency(
     data: list[Path] = typer.Argument(..., help="Images, as of `semloc evaluate pose`."),
-    model: list[Path] = _MODELS,
-    masks: str = _MASKS,
+    model: list[Path] = typer.Option([], help=f"{_MODEL} Required; .safetensors."),
+    masks: str = typer.Option(
+        "", help=f"{_WHAT_MOVES} Required if a model was trained with masks; without, no outline "
+        "and no share of movers."
+    ),
     out: Path = typer.Option(Path("saliency.png"), help="The figure, PNG or SVG."),
     image: list[str] = typer.Option([], help="The name of an image in the data. Repeatable."),
     images: int = typer.Option(3, min=1, help="Without --image: so many, evenly spread."),
     mask_files: Path = typer.Option(
         Path("out/masks"), help="Where masks of a model are kept."
     ),
-    set_: list[str] = _SET,
+    set_: list[str] = typer.Option(
+        [], "--set", metavar="NAME=VALUE", help="An option of saliency: steps, rule, samples, "
+        "noise, baseline, batch, largest_gap or seed; e.g. samples=140. Repeatable."
+    ),
 ) -> None:
     """What of an image makes the pose that each model tells: a row an image, side by side.
 
-    Models that were trained with masks see masked images. `--set` takes steps, samples, noise, …
+    Models that were trained with masks see masked images.
     """
     config = from_mapping(SaliencyConfig, parse_assignments(set_))
     import_module("captum")
@@ -113,21 +124,21 @@ def saliency(
     from semloc_ros.evaluation.pose_page import look_of
     from semloc_ros.evaluation.pose_runs import look
 
-    if not model or not masks:
-        raise ConfigError(expected("--model and --masks", "both", "one or none"))
+    _check_look(model, masks, out)
     views = masked_views(_chosen(read_pose_views(data, queries=True), image, images), masks,
                          mask_files)  # fmt: skip
-    with _bar("saliency", 2 * len(model) * len(views)) as tell:
-        found = look_of(*look(model, views, config, tell=tell), config.largest_gap)
+    with _bar("saliency", 2 * len(model) * len(views), " maps") as tell:
+        found = look_of(*look(model, views, config, tell=tell), config)
     try:
         saliency_figure(found.rows).savefig(out)
     except (OSError, ValueError) as error:
         wanted = "a picture that can be written"
         raise ConfigError(expected(f"--out {out}", wanted, error)) from None
     console = Console(soft_wrap=True, highlight=False)
-    for name, network, pixels, contributions, _, _, gap, _ in found.lines:
-        told = f"movers {pixels} of the pixels, {contributions} of the contributions; gap {gap}"
-        console.print(f"{name}: {network}: {told}")
+    for name, network, pixels, contributions, _, _, gap, of_all in found.lines:
+        movers = f"movers {pixels} of the pixels, {contributions} of the contributions; "
+        gaps = f"gap {gap} of the change, {of_all} of all contributions"
+        console.print(f"{name}: {network}: {movers if masks else ''}{gaps}")
     for doubt in found.doubts:
         console.print(doubt, style="yellow")
 
@@ -195,6 +206,30 @@ def _check_models(tested: Sequence[Path], given: Sequence[Path]) -> None:
         raise ModelError(expected("--model", "files of different names", f"two {twice[0]}"))
 
 
+def _check_look(model: Sequence[Path], masks: str, out: Path) -> None:
+    """What would otherwise end the command after saliency is computed."""
+    from matplotlib.figure import Figure
+
+    from semloc_ros.networks.backends import said_of
+    from semloc_ros.networks.pose_about import PoseAbout
+
+    if not model:
+        raise ConfigError(expected("--model", "one or more", "none"))
+    _check_models(model, model)
+    for path in model:
+        if path.suffix != ".safetensors":
+            raise ModelError(expected(str(path), "a .safetensors, which has gradients", "another"))
+        about = said_of(path)
+        if isinstance(about, PoseAbout) and about.masked and not masks:
+            wanted = f"truth, a folder or a model, as {path.name} was trained with masks"
+            raise ConfigError(expected("--masks", wanted, "none"))
+    kinds = Figure().canvas.get_supported_filetypes()
+    if out.suffix[1:].lower() not in kinds or out.is_dir():
+        raise ConfigError(expected(f"--out {out}", "a picture, .png or .svg", "another"))
+    with _written_to(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+
+
 def _views(folders: Sequence[Path], masks: str, files: Path) -> list[PoseView]:
     from semloc_ros.datasets.pose_views import masked_views, read_pose_views
 
@@ -229,7 +264,10 @@ def _train(
         for word, used in (("unmasked", ""), ("masked", masks)):
             path = _file(out, word, seed)
             data = PoseData(folders, (), used, out / "masks")
-            with Progress(console=Console(stderr=True), transient=True) as bar:
+            console = Console(stderr=True)
+            if not console.is_terminal:
+                console.print(f"training: {path.stem}", highlight=False)
+            with Progress(console=console, transient=True) as bar:
                 task = bar.add_task(path.stem, total=None)
                 made = bar.add_task("masks", total=None, visible=used not in ("", "truth"))
                 found = train_pose(
@@ -267,43 +305,60 @@ def _run(model: Sequence[Path], views: Sequence[PoseView]) -> tuple[Study, list[
 def _look(
     model: Sequence[Path], found: Study, views: Sequence[PoseView], config: PoseStudyConfig
 ) -> Look | None:
-    """The saliency of the first network without masks and of the first with them."""
+    """The saliency of the first network (.safetensors) without masks and of the first with them;
+    says so if there is none."""
     from semloc_ros.evaluation.pose_page import look_of
     from semloc_ros.evaluation.pose_runs import look, pictures_of
+    from semloc_ros.evaluation.pose_study import OWN_SIDE
 
-    by_name = {path.stem: path for path in model}
-    first = [by_name[found.models(training)[0]] for training in ("UT/UT", "MT/MT")]
-    if not config.pictures or any(path.suffix != ".safetensors" for path in first):
+    if not config.pictures:
         return None
+    able = {path.stem: path for path in model if path.suffix == ".safetensors"}
+    both = [[able[name] for name in found.models(one) if name in able] for one in OWN_SIDE]
+    if not all(both):
+        Console(soft_wrap=True).print(
+            "No saliency: it needs a .safetensors of each training, as .onnx has no gradients.",
+            style="yellow",
+        )  # fmt: skip
+        return None
+    first = [paths[0] for paths in both]
     chosen = [views[row] for row in pictures_of(found.masked_share, config.pictures)]
-    with _bar("saliency", 2 * len(first) * len(chosen)) as tell:
+    with _bar("saliency", 2 * len(first) * len(chosen), " maps (none: --set pictures=0)") as tell:
         rows, looks = look(first, chosen, config.saliency, tell=tell)
-    return look_of(rows, looks, config.saliency.largest_gap)
+    seen = look_of(rows, looks, config.saliency, "saliency.")
+    for doubt in seen.doubts:
+        Console(soft_wrap=True, highlight=False).print(doubt, style="yellow")
+    return seen
 
 
-def _report(
-    found: Study, config: PoseStudyConfig, out: Path, look: Look | None = None,
-    architectures: Sequence[str] = (),
-) -> None:  # fmt: skip
-    """metrics.json, report.html, and the table on the terminal."""
-    from semloc_ros.evaluation.metrics import write_metrics
-    from semloc_ros.evaluation.pose_page import error_table, verdict, write_study
-    from semloc_ros.evaluation.pose_study import doubts, judged
+def _tell(found: Study, numbers: Mapping[str, Any], config: PoseStudyConfig) -> None:
+    """The table on the terminal."""
+    from semloc_ros.evaluation.pose_page import error_table, verdict
+    from semloc_ros.evaluation.pose_study import doubts
 
-    numbers = judged(found, config)
-    with _written_to(out):
-        write_metrics(numbers, out / "metrics.json")
-        write_study(out / "report.html", found, numbers, config, look, architectures)
-    header, rows = error_table(numbers["all"])
+    header, rows = error_table(numbers)
     table = Table(*header[:-1], box=None)  # a terminal has no room for each network
     for row in rows:
         table.add_row(*row[:-1])
     console = Console()
     console.print(table)
-    for doubt in doubts(found):
+    for doubt in doubts(found, numbers, config):
         console.print(doubt, style="yellow", soft_wrap=True)
     console.print(verdict(numbers), soft_wrap=True, highlight=False)
-    console.print(f"report: {out / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def _write(
+    found: Study, numbers: dict[str, Any], config: PoseStudyConfig, out: Path,
+    look: Look | None = None, architectures: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """metrics.json and report.html."""
+    from semloc_ros.evaluation.metrics import write_metrics
+    from semloc_ros.evaluation.pose_page import write_study
+
+    with _written_to(out):
+        write_metrics(numbers, out / "metrics.json")
+        write_study(out / "report.html", found, numbers, config, look, architectures)
+    Console().print(f"report: {out / 'report.html'}", soft_wrap=True, highlight=False)
 
 
 def _chosen(views: list[PoseView], names: Sequence[str], count: int) -> list[PoseView]:
@@ -320,8 +375,11 @@ def _chosen(views: list[PoseView], names: Sequence[str], count: int) -> list[Pos
 
 
 @contextmanager
-def _bar(words: str, total: int) -> Iterator[Any]:
-    """A bar, and what moves it by one."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+def _bar(words: str, total: int, what: str = "") -> Iterator[Any]:
+    """A bar, and what moves it by one; off a terminal a line with `what` there are so many of."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    if not console.is_terminal:
+        console.print(f"{words}: {total}{what}")
+    with Progress(console=console, transient=True) as bar:
         task = bar.add_task(words, total=total)
         yield lambda: bar.advance(task)

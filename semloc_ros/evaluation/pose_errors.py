@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from semloc_ros.errors import DatasetError, expected
+from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray
 
 COMBINATIONS = {
@@ -20,6 +22,8 @@ COMBINATIONS = {
 }  # fmt: skip
 _COLUMNS = ("training", "model", "test", "image", "masked_share", "position_m", "rotation_deg")
 _WORDS = {False: "unmasked", True: "masked"}
+ONE_GUESS = "one guess"  # stands where the name of a network does, for all images together
+_NO_SIDE = "none"  # of one guess: nothing was trained, and masks change nothing
 _NUMBERS = 3  # of a row, the last of it
 
 
@@ -37,11 +41,16 @@ class Trial:
 @dataclass(frozen=True, slots=True)
 class Study:
     """Trials on the same images: their names, and the share (N,) that could be masked of what
-    the networks see of them."""
+    the networks see of them.
+
+    `guess` are the errors (N,) by kind of who looks at no image: see `one_guess`; None where an
+    older file does not have them.
+    """
 
     names: tuple[str, ...]
     masked_share: FloatArray
     trials: tuple[Trial, ...]
+    guess: Mapping[str, FloatArray] | None = None
 
     def errors(self, combination: str, kind: str) -> FloatArray:
         """Errors (S, N) of a combination's S networks, (0, N) if there are none."""
@@ -56,6 +65,17 @@ class Study:
     def _of(self, combination: str) -> list[Trial]:
         wanted = COMBINATIONS[combination]
         return [one for one in self.trials if (one.trained_masked, one.tested_masked) == wanted]
+
+
+def one_guess(map_from_camera: FloatArray) -> dict[str, FloatArray]:
+    """Errors (N,) by kind, metres and degrees, of one guess for all poses (N, 4, 4): the median of
+    their positions and the mean of their rotations. It knows the test, as no training does, so a
+    network that learned something is clearly better."""
+    guess = np.eye(4)
+    guess[:3, 3] = np.median(map_from_camera[:, :3, 3], axis=0)
+    guess[:3, :3] = Rotation.from_matrix(map_from_camera[:, :3, :3]).mean().as_matrix()
+    metres, angles = se3.pose_error(np.broadcast_to(guess, map_from_camera.shape), map_from_camera)
+    return {"position": metres, "rotation": np.degrees(angles)}
 
 
 def check_study(study: Study) -> None:
@@ -75,13 +95,19 @@ def check_study(study: Study) -> None:
 
 
 def write_errors(study: Study, path: Path) -> None:
-    """All errors as a table (CSV), a row for each network, test and image."""
+    """All errors as a table (CSV), a row for each network, test and image, and for one guess."""
+    parts = [
+        (_WORDS[one.trained_masked], one.model, _WORDS[one.tested_masked], one.position,
+         one.rotation) for one in study.trials
+    ]  # fmt: skip
+    if study.guess is not None:
+        guess = study.guess["position"], study.guess["rotation"]
+        parts.append((_NO_SIDE, ONE_GUESS, _NO_SIDE, *guess))
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS)
-        for one in study.trials:
-            said = (_WORDS[one.trained_masked], one.model, _WORDS[one.tested_masked])
-            each = zip(study.names, study.masked_share, one.position, one.rotation, strict=True)
+        for *said, position, rotation in parts:
+            each = zip(study.names, study.masked_share, position, rotation, strict=True)
             for name, *numbers in each:
                 rows.writerow((*said, name, *(f"{number:.9g}" for number in numbers)))
 
@@ -104,13 +130,14 @@ def read_errors(path: Path) -> Study:
     return _study(path, groups)
 
 
-def _row(where: str, line: list[str]) -> tuple[tuple[str, bool, bool], str, FloatArray]:
-    masked = {word: flag for flag, word in _WORDS.items()}
+def _row(where: str, line: list[str]) -> tuple[tuple[str, str, str], str, FloatArray]:
     try:
         training, model, test, name, *numbers = line
-        key = (model, masked[training], masked[test])
+        key = (model, _side(training), _side(test))
+        if key != (ONE_GUESS, _NO_SIDE, _NO_SIDE) and _NO_SIDE in key[1:]:
+            raise ValueError
         values = np.array([float(one) for one in numbers])
-    except (KeyError, ValueError):
+    except ValueError:
         values = np.empty(0)
     if len(values) != _NUMBERS or not np.isfinite(values).all():
         raise DatasetError(expected(where, ", ".join(_COLUMNS), ",".join(line)))
@@ -120,8 +147,15 @@ def _row(where: str, line: list[str]) -> tuple[tuple[str, bool, bool], str, Floa
     return key, name, values
 
 
-def _study(path: Path, groups: Mapping[tuple[str, bool, bool], list[Any]]) -> Study:
-    trials, names, share = [], (), np.empty(0)
+def _side(word: str) -> str:
+    """The word, if it says how a network was trained or tested; ValueError otherwise."""
+    if word not in (*_WORDS.values(), _NO_SIDE):
+        raise ValueError
+    return word
+
+
+def _study(path: Path, groups: Mapping[tuple[str, str, str], list[Any]]) -> Study:
+    trials, guess, names, share = [], None, (), np.empty(0)
     for (model, trained, tested), rows in groups.items():
         found = tuple(name for name, _ in rows)
         numbers = np.array([values for _, values in rows])
@@ -129,7 +163,11 @@ def _study(path: Path, groups: Mapping[tuple[str, bool, bool], list[Any]]) -> St
         if found != names or not np.array_equal(share, numbers[:, 0]):
             wanted = "the same images, in the same order, of each network and test"
             raise DatasetError(expected(str(path), wanted, f"others of {model}"))
-        trials.append(Trial(model, trained, tested, numbers[:, 1], numbers[:, 2]))
-    study = Study(names, share, tuple(trials))
+        if trained == _NO_SIDE:
+            guess = {"position": numbers[:, 1], "rotation": numbers[:, 2]}
+            continue
+        sides = trained == _WORDS[True], tested == _WORDS[True]
+        trials.append(Trial(model, *sides, numbers[:, 1], numbers[:, 2]))
+    study = Study(names, share, tuple(trials), guess)
     check_study(study)
     return study

@@ -66,7 +66,7 @@ def box_figure(study: Study, numbers: Mapping[str, Any]) -> Figure:
         for place, name in enumerate(COMBINATIONS):
             errors = study.errors(name, kind).ravel()
             _draw_box(axes, errors, place, 0.6, name, numbers[name][kind]["median"]["interval"])
-        for edge in numbers[FIRST][kind]["median"]["interval"]:
+        for edge in numbers[FIRST][kind]["median"]["interval"] or ():
             axes.axhline(edge, color=_COLORS[FIRST], linestyle=":", linewidth=1.2)
         axes.set_xticks(range(len(COMBINATIONS)), labels=list(COMBINATIONS))
         axes.set_ylim(bottom=0)

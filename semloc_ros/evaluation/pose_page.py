@@ -9,10 +9,11 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from semloc_ros.config.pose_study import PoseStudyConfig
+from semloc_ros.config.pose_study import PoseStudyConfig, SaliencyConfig
 from semloc_ros.evaluation.page import (
     all_numbers,
     figure_grid,
@@ -21,7 +22,7 @@ from semloc_ros.evaluation.page import (
     table,
     write_page,
 )
-from semloc_ros.evaluation.pose_errors import COMBINATIONS, Study
+from semloc_ros.evaluation.pose_errors import COMBINATIONS, ONE_GUESS, Study
 from semloc_ros.evaluation.pose_figures import (
     SaliencyRow,
     box_figure,
@@ -37,6 +38,7 @@ from semloc_ros.evaluation.pose_study import (
     doubts,
     share_groups,
     surely,
+    unlearned,
 )
 
 # Table 2 of the paper, on King's College: by network and combination the medians, then the means,
@@ -70,21 +72,38 @@ class Look:
     doubts: Sequence[str] = ()
 
 
-def look_of(rows: Sequence[SaliencyRow], looks: Looks, largest_gap: float) -> Look:
-    """What the maps say in numbers: on movers, and whether their sums are as they should be."""
-    lines, wide = [], 0
+def look_of(
+    rows: Sequence[SaliencyRow], looks: Looks, config: SaliencyConfig, prefix: str = ""
+) -> Look:
+    """What the maps say in numbers: on movers, and whether their sums are as they should be. Advice
+    names the options of `config` with a prefix."""
+    lines, wide = [], []
     for row in rows:
         for words, one in looks[row.name].items():
-            wide += one.relative_gap > largest_gap
+            if one.relative_gap > config.largest_gap:
+                wide.append(one.gap_of_all)
             lines.append([
                 row.name, words, f"{100 * float((row.mask != 0).mean()):.1f} %",
                 f"{100 * one.share_on(row.mask):.1f} %", f"{one.contributions.sum():.3g}",
                 f"{one.change:.3g}", f"{100 * one.relative_gap:.2f} %",
                 f"{100 * one.gap_of_all:.3f} %",
             ])  # fmt: skip
-    doubt = f"{wide} of {len(lines)} maps miss the change of the pose by more than "
-    doubt += f"{100 * largest_gap:g} %: more saliency.steps would help."
-    return Look(rows, lines, [doubt] if wide else [])
+    if not wide:
+        return Look(rows, lines)
+    most = max((one for one in wide if isfinite(one)), default=None)
+    beside = "" if most is None else f" (at most {100 * most:.2g} % of all contributions)"
+    doubt = f"{len(wide)} of {len(lines)} maps miss the change of the pose by more than "
+    doubt += f"{100 * config.largest_gap:g} %{beside}: {_mend(config, prefix)}."
+    return Look(rows, lines, [doubt])
+
+
+def _mend(config: SaliencyConfig, prefix: str) -> str:
+    """What makes gaps smaller: steps up to the default ones, behind which only chance is left."""
+    usual = SaliencyConfig()
+    if config.rule != usual.rule or config.steps < usual.steps:
+        return f"{prefix}steps={usual.steps} and {prefix}rule={usual.rule} miss less"
+    few = f"four times the noisy images ({prefix}samples={4 * config.samples})"
+    return f"gradients are rough, and this is chance; {few} halve it"
 
 
 def write_study(
@@ -101,9 +120,10 @@ def write_study(
     }
     sections = [
         f'<p class="verdict">{html.escape(verdict(numbers))}</p>',
-        *(f"<p><strong>{html.escape(doubt)}</strong></p>" for doubt in doubts(study)),
+        *(f"<p><strong>{html.escape(doubt)}</strong></p>"
+          for doubt in doubts(study, numbers, config)),
         f"<p>{html.escape(_about(study, config))}</p>",
-        table(*error_table(numbers["all"])),
+        table(*error_table(numbers)),
         *(_paper(name) for name in dict.fromkeys(architectures) if name in PAPER),
         "<h2>What differs from UT/UT</h2>" + table(*difference_table(numbers["all"])),
         "<h2>Errors</h2>" + figure_grid(figures),
@@ -120,32 +140,41 @@ def verdict(numbers: Mapping[str, Any]) -> str:
     told = []
     for kind, unit in KINDS.items():
         change = numbers["all"]["MT/MT"][kind]["against"]
-        word = surely(change) or "different by no more than chance"
+        chance = "different by no more than chance"
+        if change["paired"]["interval"] is None:
+            chance = "not told from chance by so few images"
+        word = surely(change) or chance
         cell = _cell(change["paired"], unit, signed=True).replace("\n", ", ")
         better = f"{100 * change['better']:.0f} % smaller"
         told.append(f"{kind} error {word} (image by image {cell}; {better})")
     words = "; ".join(told)
-    return f"Masks in training and test, beside none at all: {words}."
+    start = "No verdict on masks, as networks learned too little. " if unlearned(numbers) else ""
+    return f"{start}Masks in training and test, beside none at all: {words}."
 
 
 def error_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: by combination the medians and means, their intervals below."""
+    """Header and rows: by combination the medians and means, their intervals below; last those of
+    one guess for all images. `numbers` as of `judged`."""
     header = ["", *(f"{name} {kind}" for name in STATISTICS for kind in KINDS), "by network"]
     rows = [
         [
-            name,
-            *(_cell(numbers[name][kind][one], unit)
-              for one in STATISTICS for kind, unit in KINDS.items()),
+            name, *_error_cells(numbers["all"][name]),
             "; ".join(
                 f"{_short(metres)} m, {_short(degrees)}°"
                 for metres, degrees in zip(
-                    *(numbers[name][kind]["by_model"] for kind in KINDS), strict=True
+                    *(numbers["all"][name][kind]["by_model"] for kind in KINDS), strict=True
                 )
             ),
         ]
         for name in COMBINATIONS
     ]  # fmt: skip
+    if numbers["guess"] is not None:
+        rows.append([ONE_GUESS, *_error_cells(numbers["guess"]), ""])
     return header, rows
+
+
+def _error_cells(of: Mapping[str, Any]) -> list[str]:
+    return [_cell(of[kind][one], unit) for one in STATISTICS for kind, unit in KINDS.items()]
 
 
 def difference_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -167,7 +196,7 @@ def difference_table(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[s
             "; ".join(f"{one:+.2f}" for one in change["by_pair"]),
             f"{100 * change['better']:.0f} %",
             *(_cell(change[one], unit, signed=True) for one in STATISTICS),
-            "yes" if own["in_first"] else "no",
+            number(None) if own["in_first"] is None else "yes" if own["in_first"] else "no",
         ])  # fmt: skip
     return header, rows
 
@@ -196,13 +225,18 @@ def group_table(
 
 def _about(study: Study, config: PoseStudyConfig) -> str:
     counts = {word: len(study.models(f"{word}/UT")) for word in ("UT", "MT")}
+    guess = "" if study.guess is None else (
+        f" {ONE_GUESS.capitalize()}: the median position and mean rotation of the test images, "
+        "told of each of them."
+    )
     return (
-        f"{_EXPLAINED} {len(study.names)} test images, {counts['UT']} networks trained without and "
-        f"{counts['MT']} with masks; numbers are of all of them together. Small: intervals of "
+        f"{_EXPLAINED}{guess} {len(study.names)} test images, {counts['UT']} networks trained "
+        f"without and {counts['MT']} with masks; numbers are of all of them together. Small: "
+        "intervals of "
         f"{100 * config.confidence:g} %, of a bootstrap over blocks of {config.block_images} "
-        "neighbouring images; networks are drawn too (those of both trainings in pairs), but so "
-        "few tell little of what others would do. A difference counts as more than chance if the "
-        "interval of those of single images says so and each pair of networks does."
+        "neighbouring images, of fewer none; networks are drawn too (those of both trainings in "
+        "pairs), but so few tell little of what others would do. A difference counts as more than "
+        "chance if the interval of those of single images says so and each pair of networks does."
     )
 
 
@@ -235,7 +269,7 @@ def _cell(value: Mapping[str, Any], unit: str, signed: bool = False) -> str:
     text = f"{value['value']:+.2f}" if signed else _short(value["value"])
     space = "" if unit in ("", "°") else " "
     if value["interval"] is None:
-        return f"{text}{space}{unit}"
+        return f"{text}{space}{unit}\n{number(None)}"
     low, high = value["interval"]
     between = f"{low:+.2f} to {high:+.2f}" if signed else f"{_short(low)} to {_short(high)}"
     return f"{text}{space}{unit}\n{between}"

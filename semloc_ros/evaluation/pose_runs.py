@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from semloc_ros.config.pose_study import SaliencyConfig
 from semloc_ros.datasets.pose_views import PoseView
 from semloc_ros.errors import DatasetError, InputError, ModelError, expected
-from semloc_ros.evaluation.pose_errors import Study, Trial
+from semloc_ros.evaluation.pose_errors import Study, Trial, one_guess
 from semloc_ros.evaluation.pose_figures import SaliencyRow
 from semloc_ros.geometry import se3
 from semloc_ros.networks.pose_about import PoseAbout
@@ -67,7 +69,8 @@ def run_models(
         _trial(name, models[name].about.masked, masked, np.concatenate(poses), truth)
         for (name, masked), poses in found.items()
     ]
-    return Study(tuple(view.image.name for view in views), np.array(shares), tuple(trials))
+    names = tuple(view.image.name for view in views)
+    return Study(names, np.array(shares), tuple(trials), one_guess(truth))
 
 
 def pictures_of(masked_share: FloatArray, count: int) -> list[int]:
@@ -84,8 +87,8 @@ def look(
     """What makes the poses that networks (.safetensors) tell, image by image: rows of a figure, and
     the same in numbers. Networks that were trained with masks get masked images.
 
-    The mask of a row is that of the first network's input; networks of other inputs are refused
-    with a ModelError.
+    The mask of a row is that of the first network's input, nothing for an image that has none,
+    which only networks without masks take; networks of other inputs are refused with a ModelError.
     """
     from semloc_ros.networks.model_files import load_pose_network
     from semloc_ros.networks.torch_backend import chosen_device
@@ -99,6 +102,8 @@ def look(
         raise ModelError(expected("models", wanted, " ".join(path.name for path in paths)))
     rows, looks = [], Looks()
     for view in views:
+        if view.read_mask is None and not any(about.masked for about in abouts):
+            view = replace(view, read_mask=partial(_nothing, view))
         inputs = _inputs(abouts, [view])
         found: dict[str, Saliency] = {}
         for name, (network, about) in networks.items():
@@ -117,6 +122,11 @@ def look(
         rows.append(SaliencyRow(view.image.name, picture, mask, maps))
         looks[view.image.name] = found
     return rows, looks
+
+
+def _nothing(view: PoseView) -> NDArray[np.uint8]:
+    """The mask (H, W) of an image of which nothing is masked."""
+    return np.zeros(view.image.read().shape[:2], np.uint8)
 
 
 def _seen_as(about: PoseAbout) -> tuple[object, ...]:

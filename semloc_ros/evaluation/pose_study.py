@@ -11,7 +11,8 @@ their own; whether masks help rests on these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any
@@ -29,18 +30,22 @@ from semloc_ros.types import FloatArray
 KINDS = {"position": "m", "rotation": "°"}
 STATISTICS = ("median", "mean")
 FIRST = "UT/UT"  # what the others are held against
+OWN_SIDE = ("UT/UT", "MT/MT")  # tested as they were trained
+_LEAST_BLOCKS = 5  # of the size that was asked for
 _AT_ONCE = 4_000_000  # weights of a bootstrap in memory
 Number = dict[str, Any]  # "value" and "interval", lower and upper bound
 
 
 def judged(study: Study, config: PoseStudyConfig) -> Number:
-    """All numbers: `all` images, `groups` of them by masked share, and `correlation` (see there).
+    """All numbers: `all` images, `groups` of them by masked share, `correlation` (see there), and
+    `guess`: by kind median and mean of one guess for all images, None where it is not known.
 
     Of each: by combination and kind of error `median` and `mean` with their intervals; `by_model`
     the medians of each network alone; `in_first` as the paper asks it: whether the median lies in
     the interval of UT/UT's. `against` UT/UT: the differences of `median` and `mean`; `paired`, the
     median of the differences of each image and pair of networks, and `by_pair` that of each pair;
-    `better`, the share of images and pairs whose error is smaller.
+    `better`, the share of images and pairs whose error is smaller. Of fewer images than a block
+    has no interval tells anything: None.
     """
     weights = _Weights(study, config)
     everything = np.ones(len(study.names), np.bool_)
@@ -51,6 +56,7 @@ def judged(study: Study, config: PoseStudyConfig) -> Number:
         if chosen.any()
     }
     found["correlation"] = _correlations(study, weights)
+    found["guess"] = _guess(study, weights)
     return found
 
 
@@ -76,9 +82,29 @@ def share_bounds(text: str) -> list[float]:
     return edges
 
 
-def doubts(study: Study) -> list[str]:
-    """What makes the comparison say little, in sentences."""
+def unlearned(numbers: Mapping[str, Any]) -> list[str]:
+    """The combinations, UT/UT and MT/MT, whose positions are not clearly better than one guess:
+    the interval of their median (or it, if there is none) is not below that of the guess."""
+    if numbers["guess"] is None:
+        return []
+    bar = numbers["guess"]["position"]["median"]["value"]
+    medians = {one: numbers["all"][one]["position"]["median"] for one in OWN_SIDE}
+    return [
+        name for name, median in medians.items()
+        if not (median["interval"] or [median["value"]])[-1] < bar
+    ]  # fmt: skip
+
+
+def doubts(study: Study, numbers: Mapping[str, Any], config: PoseStudyConfig) -> list[str]:
+    """What makes the comparison say little, in sentences; `numbers` are those of `judged`."""
     found = []
+    for name in unlearned(numbers):
+        median, guess = (one["position"]["median"]["value"]
+                         for one in (numbers["all"][name], numbers["guess"]))  # fmt: skip
+        found.append(f"Networks of {name} ({median:.2f} m) are not clearly better than one guess "
+                     f"for all images ({guess:.2f} m): they learned too little to tell anything "
+                     "of masks.")  # fmt: skip
+    found += _few_images(len(study.names), config.block_images)
     plain, masked = study.errors("UT/UT", "position"), study.errors("MT/UT", "position")
     if any(np.array_equal(one, other) for one in plain for other in masked):
         found.append("Networks trained with and without masks err alike to the last digit: in "
@@ -90,6 +116,14 @@ def doubts(study: Study) -> list[str]:
     return found
 
 
+def _few_images(count: int, block: int) -> list[str]:
+    if count >= _LEAST_BLOCKS * block:
+        return []
+    why = "there are no intervals" if count < block else "blocks are shorter, intervals too narrow"
+    return [f"{count} test images are fewer than {_LEAST_BLOCKS} blocks of {block} "
+            f"(block_images): {why}."]  # fmt: skip
+
+
 class _Weights:
     """How often each draw of the bootstrap takes each image (R, N), and each of the networks of
     each training (R, S): in `pairs`, in their order, if there are as many of both."""
@@ -99,6 +133,7 @@ class _Weights:
         counts = [len(list(part)) for _, part in groupby(map(_folder, study.names))]
         blocks = blocks_of(counts, config.block_images)
         block_of = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+        self.least = config.block_images
         self.tail = (1 - config.confidence) / 2
         self.images = _drawn(rng, config.resamples, len(blocks))[:, block_of]
         plain, masked = (len(study.models(f"{word}/UT")) for word in ("UT", "MT"))
@@ -107,10 +142,11 @@ class _Weights:
         others = drawn if self.pairs else _drawn(rng, config.resamples, masked)
         self.networks = {False: drawn, True: others}
 
-    def bounds(self, drawn: FloatArray) -> list[float] | None:
-        """The interval of what was drawn (R,); None where no draw says anything."""
+    def bounds(self, drawn: FloatArray, images: int) -> list[float] | None:
+        """The interval of what was drawn (R,) of so many images; None where they are fewer than a
+        block has, and where no draw says anything."""
         known = drawn[np.isfinite(drawn)]
-        if not len(known):
+        if not len(known) or images < self.least:
             return None
         return [float(one) for one in np.quantile(known, [self.tail, 1 - self.tail])]
 
@@ -126,6 +162,7 @@ def _folder(name: str) -> str:
 def _numbers(study: Study, weights: _Weights, chosen: NDArray[np.bool_]) -> Number:
     found: Number = {}
     drawn: dict[tuple[str, str, str], FloatArray] = {}
+    images = int(chosen.sum())
     for combination, (trained, _) in COMBINATIONS.items():
         found[combination] = {}
         for kind in KINDS:
@@ -134,12 +171,12 @@ def _numbers(study: Study, weights: _Weights, chosen: NDArray[np.bool_]) -> Numb
             values = {"median": float(np.median(errors)), "mean": float(errors.mean())}
             drawn.update({(combination, kind, name): each[name] for name in STATISTICS})
             found[combination][kind] = {
-                name: {"value": values[name], "interval": weights.bounds(each[name])}
+                name: {"value": values[name], "interval": weights.bounds(each[name], images)}
                 for name in STATISTICS
             } | {"by_model": [float(one) for one in np.median(errors, axis=1)]}
     for combination in COMBINATIONS:
         for kind in KINDS:
-            _hold_against(found, drawn, weights, combination, kind)
+            _hold_against(found, drawn, partial(weights.bounds, images=images), combination, kind)
             if combination != FIRST:
                 found[combination][kind]["against"] |= _paired(
                     study.errors(combination, kind)[:, chosen],
@@ -163,7 +200,10 @@ def _paired(
         drawn = both.reshape(len(both), -1)
     medians = _statistics(less, drawn, images)["median"]
     return {
-        "paired": {"value": float(np.median(less)), "interval": weights.bounds(medians)},
+        "paired": {
+            "value": float(np.median(less)),
+            "interval": weights.bounds(medians, less.shape[1]),
+        },
         "by_pair": [float(one) for one in np.median(less, axis=1)],
         "better": float((less < 0).mean()),
     }
@@ -179,8 +219,8 @@ def surely(against: Mapping[str, Any]) -> str:
 
 
 def _hold_against(
-    found: Number, drawn: Mapping[tuple[str, str, str], FloatArray], weights: _Weights,
-    combination: str, kind: str,
+    found: Number, drawn: Mapping[tuple[str, str, str], FloatArray],
+    bounds_of: Callable[[FloatArray], list[float] | None], combination: str, kind: str,
 ) -> None:  # fmt: skip
     """Add what differs from UT/UT."""
     if combination == FIRST:
@@ -189,7 +229,7 @@ def _hold_against(
     own["against"] = {
         name: {
             "value": own[name]["value"] - first[name]["value"],
-            "interval": weights.bounds(drawn[combination, kind, name] - drawn[FIRST, kind, name]),
+            "interval": bounds_of(drawn[combination, kind, name] - drawn[FIRST, kind, name]),
         }
         for name in STATISTICS
     }
@@ -218,6 +258,21 @@ def _statistics(
     return {"median": np.concatenate(medians), "mean": np.concatenate(means)}
 
 
+def _guess(study: Study, weights: _Weights) -> Number | None:
+    if study.guess is None:
+        return None
+    found: Number = {}
+    once = np.ones((len(weights.images), 1), np.int64)
+    for kind, errors in study.guess.items():
+        drawn = _statistics(errors[None], once, weights.images)
+        values = {"median": float(np.median(errors)), "mean": float(errors.mean())}
+        found[kind] = {
+            name: {"value": values[name], "interval": weights.bounds(drawn[name], len(errors))}
+            for name in STATISTICS
+        }
+    return found
+
+
 def _correlations(study: Study, weights: _Weights) -> Number:
     """By combination and kind: the rank correlation (Spearman) of masked share and error (mean of
     the networks) over images; None where all are the same. Ranks are those of all images, in every
@@ -231,7 +286,8 @@ def _correlations(study: Study, weights: _Weights) -> Number:
             value = float(_pearson(shares, errors, np.ones((1, len(shares))))[0])
             drawn = _pearson(shares, errors, weights.images)
             found[combination][kind] = {
-                "value": value if np.isfinite(value) else None, "interval": weights.bounds(drawn),
+                "value": value if np.isfinite(value) else None,
+                "interval": weights.bounds(drawn, len(shares)),
             }  # fmt: skip
     return found
 

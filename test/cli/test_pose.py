@@ -58,11 +58,16 @@ def test_networks_are_trained_tested_and_reported_by_one_command(done):
     assert numbers["images"] == 4
     assert len(numbers["all"]["MT/UT"]["position"]["by_model"]) == 2
     rows = (out / "errors.csv").read_text().splitlines()
-    assert len(rows) == 1 + 4 * 2 * 4
+    assert len(rows) == 1 + 4 * 2 * 4 + 4, "and those of one guess"
     page = (out / "report.html").read_text()
     assert "masked_0, position" in page and page.count("<img") == 4
-    for name in ("UT/UT", "UT/MT", "MT/UT", "MT/MT", "report.html"):
-        assert name in told
+    said = ["training: unmasked_0", "\ntest images: 4", "UT/UT", "UT/MT", "MT/UT", "MT/MT",
+            "one guess", "Masks in training and test", "saliency: 4 maps",
+            "report.html"]  # fmt: skip
+    places = [told.index(name) for name in said]
+    assert places == sorted(places), "the table comes before saliency is drawn"
+    assert "4 test images are fewer than 5 blocks of 10" in told
+    assert "saliency.steps=40" in told
 
 
 def test_errors_and_models_are_judged_again_without_training(done, world, tmp_path):
@@ -93,8 +98,66 @@ def test_saliency_of_an_image_is_drawn(done, world, tmp_path):
     assert "left/000002.png" in told and "left/000001.png" not in told
     with pytest.raises(ConfigError, match="--image: expected a name like left/000000.png"):
         run(*base, "--image", "x.png", "--out", tmp_path / "b.png")
-    with pytest.raises(ConfigError, match="a picture that can be written"):
-        run(*base, "--images", 1, "--out", tmp_path / "b.what")
+    assert "% of the change" in told and "movers" in told
+
+
+def test_saliency_of_networks_without_masks_needs_no_masks(done, world, tmp_path):
+    model = done[0] / "models" / "unmasked_0.safetensors"
+    told = run(
+        "pose", "saliency", world / "frames" / "evening", "--model", model, "--images", 1,
+        *settings("--set", ["steps=2", "samples=1"]), "--out", tmp_path / "new" / "a.svg",
+    )  # fmt: skip
+    assert (tmp_path / "new" / "a.svg").is_file()
+    assert "saliency: 2 maps" in told and "movers" not in told and "of all contrib" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--model: expected one or more, got none"),
+        (["--model", "{masked}"], "--masks: expected truth, .* as masked_0.safetensors was"),
+        (["--model", "{onnx}", "--masks", "truth"], "odd.onnx: expected a .safetensors"),
+        (["--model", "{plain}", "--out", "x.what"], "--out x.what: expected a picture, .png or"),
+        (["--model", "{plain}", "--set", "saliency.steps=80"], "saliency"),
+    ],
+)
+def test_what_saliency_misses_is_said_before_it_is_computed(
+    done, world, tmp_path, monkeypatch, words, said
+):
+    models = done[0] / "models"
+    monkeypatch.setattr("semloc_ros.evaluation.pose_runs.look", None)
+    places = {
+        "masked": models / "masked_0.safetensors", "plain": models / "unmasked_0.safetensors",
+        "onnx": exported(models / "unmasked_0.safetensors", tmp_path / "odd.onnx"),
+    }  # fmt: skip
+    with pytest.raises(SemlocError, match=said) as error:
+        run("pose", "saliency", world / "frames" / "evening",
+            *(word.format(**places) for word in words))  # fmt: skip
+    assert "\n" not in str(error.value)
+
+
+def exported(path, to):
+    pytest.importorskip("onnxruntime")
+    run("model", "export", path, "--out", to)
+    return to
+
+
+def test_a_study_of_graphs_says_that_it_has_no_saliency(done, world, tmp_path):
+    models = done[0] / "models"
+    graph = exported(models / "unmasked_0.safetensors", tmp_path / "odd.onnx")
+    told = run(
+        *STUDY, world / "frames" / "evening", "--masks", "truth", "--out", tmp_path / "out",
+        *settings("--model", [graph, models / "masked_0.safetensors"]), "--set", "resamples=100",
+    )  # fmt: skip
+    assert "No saliency: it needs a .safetensors of each training" in told
+    assert "maps" not in told
+
+
+def test_help_names_the_options_of_each_command(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    study, look = run(*STUDY, "--help"), run("pose", "saliency", "--help")
+    assert "pictures=0" in study and "saliency.samples=140" in study
+    assert "samples=140" in look and "saliency.samples" not in look and "saliency.steps" not in look
 
 
 @pytest.mark.parametrize(

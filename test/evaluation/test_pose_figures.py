@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pose_studies import SMALL, study_of
 
+from semloc_ros.config.pose_study import SaliencyConfig
 from semloc_ros.evaluation.pose_errors import COMBINATIONS
 from semloc_ros.evaluation.pose_figures import (
     SaliencyRow,
@@ -12,7 +13,14 @@ from semloc_ros.evaluation.pose_figures import (
     group_figure,
     saliency_figure,
 )
-from semloc_ros.evaluation.pose_page import group_table, look_of, verdict, write_study
+from semloc_ros.evaluation.pose_page import (
+    difference_table,
+    error_table,
+    group_table,
+    look_of,
+    verdict,
+    write_study,
+)
 from semloc_ros.evaluation.pose_study import judged, share_groups
 from semloc_ros.perception.saliency import Saliency
 
@@ -85,12 +93,13 @@ def test_the_page_has_its_verdict_tables_figures_and_doubts(tmp_path):
             for (words, values), gap in zip(rows()[0].maps.items(), (0.01, 0.4), strict=True)
         }
     }
-    look = look_of(rows(), looks, 0.05)
+    config = SaliencyConfig(largest_gap=0.05, samples=30)
+    look = look_of(rows(), looks, config, "saliency.")
     assert [line[2] for line in look.lines] == ["25.0 %"] * 2
     assert [line[-2] for line in look.lines] == ["0.50 %", "20.00 %"]
     every = np.abs(rows()[0].maps["plain, position"]).sum()
     assert look.lines[0][-1] == f"{1 / every:.3f} %" and look.lines[1][-1] == "nan %"
-    assert "1 of 2 maps" in look.doubts[0]
+    assert "1 of 2 maps" in look.doubts[0] and "(saliency.samples=120) halve" in look.doubts[0]
     write_study(tmp_path / "a.html", STUDY, NUMBERS, SMALL, look, ["googlenet", "mobile"])
     page = (tmp_path / "a.html").read_text()
     median = NUMBERS["all"]["MT/MT"]["position"]["median"]["value"]
@@ -103,6 +112,39 @@ def test_the_page_has_its_verdict_tables_figures_and_doubts(tmp_path):
     assert "mobile, on" not in page
     write_study(tmp_path / "b.html", STUDY, NUMBERS, SMALL)
     assert (tmp_path / "b.html").read_text().count("<img") == 3
+
+
+def test_advice_on_gaps_names_samples_and_steps_only_where_they_are_few():
+    looks = {"seq1/0.png": {
+        words: Saliency(np.full((20, 30), 0.1), 2.0, 0.3, 0.5) for words in rows()[0].maps
+    }}  # fmt: skip
+    (said,) = look_of(rows(), looks, SaliencyConfig()).doubts
+    assert "more than 1 % (at most 0.5 % of all contributions)" in said
+    assert "(samples=140) halve it" in said and "steps" not in said
+    for config in (SaliencyConfig(steps=10), SaliencyConfig(rule="riemann_right")):
+        (said,) = look_of(rows(), looks, config, "saliency.").doubts
+        assert "saliency.steps=40 and saliency.rule=gausslegendre miss less" in said
+    assert not look_of(rows(), looks, SaliencyConfig(largest_gap=0.2)).doubts
+
+
+def test_one_guess_is_a_row_and_networks_no_better_take_the_verdict():
+    study = study_of(count=60, seeds=2, guess=1.0)
+    numbers = judged(study, SMALL)
+    table = error_table(numbers)[1]
+    assert [row[0] for row in table] == [*COMBINATIONS, "one guess"]
+    assert table[-1][1].startswith(f"{np.median(study.guess['position']):.2f} m\n")
+    assert verdict(numbers).startswith("No verdict on masks, as networks learned too little. ")
+    assert len(error_table(NUMBERS)[1]) == 4 and verdict(NUMBERS).startswith("Masks in training")
+
+
+def test_what_has_no_interval_has_a_dash(tmp_path):
+    study = study_of(count=8, seeds=2)
+    numbers = judged(study, SMALL)
+    assert error_table(numbers)[1][0][1].endswith(" m\n–")
+    assert difference_table(numbers)[1][0][-1] == "–"
+    assert verdict(numbers).count("not told from chance by so few images") == 2
+    write_study(tmp_path / "a.html", study, numbers, SMALL)
+    assert "8 test images are fewer than" in (tmp_path / "a.html").read_text()
 
 
 def test_the_table_of_groups_has_medians_and_what_differs_image_by_image():

@@ -60,6 +60,8 @@ def test_each_network_is_tested_with_masks_and_without(views):
         assert study.errors(combination, "position")[0] == pytest.approx(expected, abs=1e-5)
         assert study.errors(combination, "rotation")[0] == pytest.approx(np.zeros(40), abs=1e-4)
     assert np.array_equal(study.errors("UT/MT", "position"), study.errors("MT/MT", "position"))
+    middle = np.median(truth[:, 0, 3])
+    assert study.guess["position"] == pytest.approx(np.abs(truth[:, 0, 3] - middle))
     assert {shape[1:] for shape in models["plain"].shapes} == {(3, SIDE, SIDE)}
 
 
@@ -131,6 +133,17 @@ def test_masked_networks_are_looked_at_with_masked_images(views, tmp_path):
     assert np.array_equal(row.mask != 0, view.read_mask()[part] != 0) and row.mask.any()
     assert not row.maps["masked, rotation"][row.mask != 0].any()
     assert row.maps["plain, rotation"][row.mask != 0].any()
+
+
+def test_networks_without_masks_are_looked_at_without_any(views, tmp_path):
+    pytest.importorskip("captum")
+    plain, masked = saved(tmp_path, "plain", False), saved(tmp_path, "masked", True)
+    config = SaliencyConfig(steps=2, samples=1)
+    bare = replace(views[0], read_mask=None)
+    ((row,), _) = look([plain], [bare], config, "cpu")
+    assert not row.mask.any() and row.maps["plain, position"].any()
+    with pytest.raises(DatasetError, match="expected a mask, got none"):
+        look([plain, masked], [bare], config, "cpu")
 
 
 def test_networks_that_see_images_of_other_sizes_are_not_looked_at_together(views, tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from pose_studies import SMALL, study_of
+from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
 from semloc_ros.config.pose_study import PoseStudyConfig
@@ -11,6 +12,7 @@ from semloc_ros.evaluation.pose_errors import (
     COMBINATIONS,
     Study,
     Trial,
+    one_guess,
     read_errors,
     write_errors,
 )
@@ -20,7 +22,12 @@ from semloc_ros.evaluation.pose_study import (
     share_bounds,
     share_groups,
     surely,
+    unlearned,
 )
+
+
+def doubted(study):
+    return doubts(study, judged(study, SMALL), SMALL)
 
 
 def test_medians_and_means_are_those_of_all_networks_together():
@@ -139,18 +146,64 @@ def test_bounds_of_groups_and_bounds_that_are_none():
 
 
 def test_what_makes_a_study_worthless_is_said():
-    assert doubts(study_of()) == []
-    (alike,) = doubts(study_of(same=True))
+    assert doubted(study_of()) == []
+    (alike,) = doubted(study_of(same=True))
     assert "nothing was masked" in alike
-    (single,) = doubts(study_of(seeds=1))
+    (single,) = doubted(study_of(seeds=1))
     assert "one network" in single
     study = study_of()
-    (bare,) = doubts(Study(study.names, 0 * study.masked_share, study.trials))
+    (bare,) = doubted(Study(study.names, 0 * study.masked_share, study.trials))
     assert "any test image" in bare
+    (few,) = doubted(study_of(count=49))
+    assert few.startswith("49 test images are fewer than 5 blocks of 10 (block_images): blocks are")
+    (none,) = doubted(study_of(count=9))
+    assert none.endswith("there are no intervals.") and doubted(study_of(count=50)) == []
 
 
-def test_errors_come_back_from_their_file(tmp_path):
-    study = study_of(count=7)
+def test_networks_that_are_not_clearly_better_than_one_guess_are_doubted():
+    assert doubted(study_of(guess=3.0)) == []
+    study = study_of(guess=1.05)
+    numbers = judged(study, SMALL)
+    median = np.median(study.guess["position"])
+    assert numbers["guess"]["position"]["median"]["value"] == pytest.approx(median)
+    assert numbers["all"]["UT/UT"]["position"]["median"]["value"] < median, "but not clearly"
+    assert unlearned(numbers) == ["UT/UT", "MT/MT"]
+    assert doubted(study)[0].startswith("Networks of UT/UT (") and f"({median:.2f} m)" in (
+        doubted(study)[1]
+    )
+    (one,) = doubted(study_of(factor=0.3, guess=1.05))
+    assert one.startswith("Networks of UT/UT")
+    assert unlearned(judged(study_of(count=9, guess=0.5), SMALL)) == ["UT/UT", "MT/MT"]
+    assert unlearned(judged(study_of(), SMALL)) == []
+
+
+def test_one_guess_is_the_median_position_and_the_mean_rotation():
+    poses = np.tile(np.eye(4), (5, 1, 1))
+    poses[:, 0, 3] = [0.0, 1.0, 2.0, 6.0, 20.0]
+    turns = np.outer([-20, -10, 0, 10, 20], [0, 0, 1])
+    poses[:, :3, :3] = Rotation.from_rotvec(turns, degrees=True).as_matrix()
+    found = one_guess(poses)
+    assert found["position"] == pytest.approx([2.0, 1.0, 0.0, 4.0, 18.0])
+    assert found["rotation"] == pytest.approx([20.0, 10.0, 0.0, 10.0, 20.0], abs=1e-6)
+
+
+def test_fewer_images_than_a_block_have_no_interval():
+    study = study_of()
+    share = np.where(np.arange(120) < 9, 0.9, 0.1)
+    share[9:19] = 0.3
+    numbers = judged(Study(study.names, share, study.trials), SMALL)
+    few, enough = numbers["groups"]["over 35 %"], numbers["groups"]["15 to 35 %"]
+    assert (few["images"], enough["images"]) == (9, 10)
+    own = few["MT/MT"]["position"]
+    assert own["median"]["interval"] is own["in_first"] is None
+    assert own["against"]["paired"]["interval"] is own["against"]["mean"]["interval"] is None
+    assert own["median"]["value"] > 0 and enough["MT/MT"]["position"]["median"]["interval"]
+    assert judged(study_of(count=9), SMALL)["correlation"]["UT/UT"]["position"]["interval"] is None
+
+
+@pytest.mark.parametrize("guess", [None, 2.0])
+def test_errors_come_back_from_their_file(tmp_path, guess):
+    study = study_of(count=7, guess=guess)
     write_errors(study, tmp_path / "errors.csv")
     found = read_errors(tmp_path / "errors.csv")
     assert found.names == study.names
@@ -158,6 +211,11 @@ def test_errors_come_back_from_their_file(tmp_path):
     for name in COMBINATIONS:
         assert found.models(name) == study.models(name)
         assert found.errors(name, "rotation") == pytest.approx(study.errors(name, "rotation"))
+    if guess is None:
+        assert found.guess is None
+    else:
+        assert found.guess["position"] == pytest.approx(study.guess["position"])
+        assert found.guess["rotation"] == pytest.approx(study.guess["rotation"])
 
 
 @pytest.mark.parametrize(
@@ -166,6 +224,8 @@ def test_errors_come_back_from_their_file(tmp_path):
         (lambda lines: lines[1:], "expected the columns training"),
         (lambda lines: [*lines[:3], "unmasked,a,masked,x.png,0.1,far,1"], "errors.csv:4: expected"),
         (lambda lines: [*lines[:3], "both,a,masked,x.png,0.1,1,1"], "errors.csv:4: expected"),
+        (lambda lines: [*lines[:3], "none,a,none,x.png,0.1,1,1"], "errors.csv:4: expected"),
+        (lambda lines: [*lines, "none,one guess,none,x.png,0.1,1,1"], "expected the same images"),
         (lambda lines: [*lines[:3], lines[3].rpartition(",")[0]], "errors.csv:4: expected"),
         (lambda lines: [*lines[:3], "unmasked,a,masked,x.png,7,1,1"], "a share of 0 to 1"),
         (lambda lines: [*lines[:3], "unmasked,a,masked,x.png,0.1,-1,1"], "that are not negative"),
