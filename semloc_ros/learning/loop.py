@@ -82,7 +82,8 @@ def train(
     program: Program, config: LoopConfig, out: Path, seed: int, tell: Tell | None = None,
     same: Mapping[str, Any] | None = None,
 ) -> dict[str, float]:  # fmt: skip
-    """Train, and leave in `program` the weights of the best validation, and the labels they know.
+    """Train, and leave in `program` the weights of the best validation, the last of equal ones, and
+    the labels they know.
 
     Returns the best score, its iteration and the seconds of the loop. `tell` hears the iteration,
     their number, and what goes to the log. A training goes on only if `same`, names and values,
@@ -203,7 +204,7 @@ def _validated(program: Program, fabric: Fabric, run: _Run) -> dict[str, float]:
     with torch.no_grad():
         found = program.validate(fabric.device)
     _check_finite(f"validation after iteration {run.iteration}", found["score"])
-    if found["score"] < run.best_score:
+    if found["score"] <= run.best_score:  # of equal ones the later: it has learned more
         run.best_score, run.best_iteration = found["score"], run.iteration
         weights = program.network.state_dict()
         run.best = {name: value.detach().cpu().clone() for name, value in weights.items()}

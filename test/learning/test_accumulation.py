@@ -85,6 +85,16 @@ def test_parts_make_the_step_of_the_whole(tmp_path: Path) -> None:
     assert told[1] == pytest.approx(told[0], rel=1e-5)
 
 
+def test_of_equal_scores_the_last_weights_stay(tmp_path: Path) -> None:
+    """A score says the same each time at its worst, and something was learned all the same."""
+    often, once = Fit(), Fit()
+    config = dataclasses.replace(CONFIG, iterations=6)
+    found = train(often, config, tmp_path / "often", 0)
+    train(once, dataclasses.replace(config, validate_every=6), tmp_path / "once", 0)
+    assert found["best_iteration"] == 6
+    assert torch.equal(often.network.weight, once.network.weight)
+
+
 def test_parts_are_equal(tmp_path: Path) -> None:
     uneven = dataclasses.replace(CONFIG, accumulate=3)
     with pytest.raises(ConfigError, match=r"training.batch: expected 3 equal parts .*, got 8"):
