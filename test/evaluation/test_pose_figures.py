@@ -141,7 +141,7 @@ def test_what_has_no_interval_has_a_dash(tmp_path):
     study = study_of(count=8, seeds=2)
     numbers = judged(study, SMALL)
     assert error_table(numbers)[1][0][1].endswith(" m\n–")
-    assert difference_table(numbers)[1][0][-1] == "–"
+    assert difference_table(numbers["all"])[1][0][-1] == "–"
     assert verdict(numbers).count("not told from chance by so few images") == 2
     write_study(tmp_path / "a.html", study, numbers, SMALL)
     assert "8 test images are fewer than" in (tmp_path / "a.html").read_text()
