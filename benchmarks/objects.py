@@ -178,7 +178,12 @@ def network(file: Path, objects: MapObjects, matcher: str, refine: str) -> Find:
 
     config = ObjectMatcherConfig(matcher=matcher, refine=refine)
     ready = load_object_matcher(file, objects, config)
-    return lambda image: (ready.find(image.posed.read()), ready.stage_ms)
+
+    def find(image: TestImage) -> Found:
+        posed = image.posed
+        return ready.find(posed.read(), camera=posed.camera), ready.stage_ms
+
+    return find
 
 
 def test_images(folder: Path, every: int) -> list[TestImage]:
