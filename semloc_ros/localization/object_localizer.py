@@ -83,7 +83,8 @@ class ObjectLocalizer:
     ) -> PoseEstimate:
         """The pose by the finds; refused if none is clear."""
         with watch.stage(METHOD):
-            poses = ObjectPoses(frame.camera, finds, self._config.objects, self._config.seed)
+            config = self._config
+            poses = ObjectPoses(frame.camera, finds, config.objects, config.seed, prior)
             candidates = [one for one in poses.candidates() if one.support][:_MOST_RIVALS]
             offered = sum(self._count(find.instances[0]) for find in finds)
             if not candidates:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from semloc_ros.config import ObjectsConfig, PnpConfig
 from semloc_ros.geometry import cameras, se3
+from semloc_ros.geometry.uncertainty import error_vector, nees
 from semloc_ros.localization.objects import Find, joined
 from semloc_ros.localization.pnp import estimate_pose
 from semloc_ros.localization.resection import (
@@ -32,7 +33,7 @@ from semloc_ros.localization.resection import (
     robust_scale,
     robust_weights,
 )
-from semloc_ros.types import Camera, Correspondences, FloatArray
+from semloc_ros.types import Camera, Correspondences, FloatArray, Prior
 
 _MOST_CHI2 = 9.21  # 99 % of squared errors of 2D matches are less; what is more, is wrong alike
 _SIGMAS = 3.0
@@ -41,6 +42,7 @@ _ROUNDS = 2
 _SETTLED = 8  # of the poses of single finds those that fit best, and as many choices
 _SETTLING = 4  # steps towards least squares, before it is known which poses count
 _SAME_M, _SAME_RAD = 0.01, 0.01  # poses nearer than this become one
+_ROUGH = np.diag(np.repeat([0.1, 0.05], 3) ** 2)  # of poses of single finds: metres, radians
 _OTHER_SIDE = np.diag([1.0, -1.0, -1.0])
 _PLANE_SCALE = 100.0  # of the object's coordinates, so that homographies are well conditioned
 
@@ -57,29 +59,48 @@ class Candidate:
 
 
 class ObjectPoses:
-    """The poses that the finds of one image speak for."""
+    """The poses that the finds of one image speak for; of more than can be looked at closely, those
+    that fit best, and those that do near where the prior has it."""
 
     def __init__(
-        self, camera: Camera, finds: list[Find], config: ObjectsConfig, seed: int
-    ) -> None:
+        self, camera: Camera, finds: list[Find], config: ObjectsConfig, seed: int,
+        prior: Prior | None = None,
+    ) -> None:  # fmt: skip
         self._camera, self._finds, self._config, self._seed = camera, finds, config, seed
+        self._prior = prior
 
     def candidates(self) -> list[Candidate]:
         """All poses that some find supports, the best first; and the scale of the errors in the
         costs is that of the best."""
-        first = sorted(map(self.judged, self._poses_of_planes()), key=lambda one: one.cost)
-        found = [self._settled(one) for one in first[:_SETTLED]]
+        first = self._best([self.judged(one) for one in self._poses_of_planes()])
+        found = [self._settled(one) for one in first]
         if len(self._finds) > 1:
             choices = list(dict.fromkeys(one.instances for one in [*found, *first]))
-            together = [self._solved(choice) for choice in choices[:_SETTLED]]
+            most = max(_SETTLED, len(first))
+            together = [self._solved(choice) for choice in choices[:most]]
             found += [self._settled(self.judged(one)) for one in together if one is not None]
         found = [one for one in found if one.support]
         if not found:
             return []
         found = _different(sorted(found, key=lambda one: one.cost))
         scale = self.scale_of(found[0])
-        judged = [self.judged(self._refined(one), scale) for one in found[:_SETTLED]]
+        judged = [self.judged(self._refined(one), scale) for one in self._best(found)]
         return _different(sorted(judged, key=lambda one: one.cost))
+
+    def _best(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Those of the least cost; with a prior also those of the least together with it, without
+        which the right one of many copies of a picture may not be among them."""
+        best = sorted(candidates, key=lambda one: one.cost)[:_SETTLED]
+        if self._prior is None:
+            return best
+        near = sorted(candidates, key=lambda one: one.cost + self._away(one.pose))[:_SETTLED]
+        return best + [one for one in near if all(one is not other for other in best)]
+
+    def _away(self, pose: FloatArray) -> float:
+        """Squared Mahalanobis distance of a rough pose from the prior."""
+        assert self._prior is not None
+        error = error_vector(se3.inverse(pose), se3.inverse(self._prior.camera_from_map))
+        return nees(error, self._prior.covariance + _ROUGH)
 
     def _refined(self, found: Candidate) -> FloatArray:
         """The pose of least squares over all inliers, by their sigmas."""
@@ -157,11 +178,18 @@ class ObjectPoses:
         """Those of single finds, of the largest first, and no more than are to be tried."""
         found: list[FloatArray] = []
         for find in self._finds:
-            for matches in find.instances:
+            for matches in self._expected_first(find):
                 if len(found) >= self._config.max_hypotheses:
                     return found
                 found += self.poses_of_plane(matches)
         return found
+
+    def _expected_first(self, find: Find) -> list[Correspondences]:
+        """The places of a find; those first that the prior puts near to where it is."""
+        if self._prior is None:
+            return list(find.instances)
+        there = self._prior.camera_from_map
+        return sorted(find.instances, key=lambda one: self._centre_error(there, one))
 
     def poses_of_plane(self, matches: Correspondences) -> list[FloatArray]:
         """None, one or both poses of one plane: a homography by RANSAC, of which IPPE."""

@@ -249,3 +249,17 @@ def test_beside_features_the_prior_still_counts(rng, pose):
     kept = localizer.fused(frame, finds, found, around(pose, 0.5))
     np.testing.assert_array_equal(kept.camera_from_map, followed.camera_from_map)
     assert localizer.fused(frame, finds, found, around(pose, 0.02, 0.02)) is None
+
+
+@pytest.mark.parametrize("row", [0, 39])
+def test_of_many_rooms_alike_the_prior_knows_the_one(rng, pose, row):
+    """More than are looked at closely, and more than have their poses tried."""
+    rooms = {name: [one.copy() for _ in range(40)] for name, one in ROOM.items()}
+    for hung in rooms.values():
+        for number, one in enumerate(hung):
+            one[:3, 2] += np.array([10.0, 7.0, 0.0]) * (number - row)
+    detections = finds_in(rng, ROOM, pose, sigma=0.7)
+    result = localized(detections, objects_of(rooms), around(pose, 0.3))
+    assert errors_of(result, pose)[0] < 0.1
+    unsure = localized(detections, objects_of(rooms))
+    assert isinstance(unsure, NoPose) and unsure.reason is NoPoseReason.AMBIGUOUS
