@@ -67,7 +67,9 @@ def object_losses(
 ) -> Losses:  # fmt: skip
     """`objectness` and `proposals` of boxes that may show objects; `class`, `box`, `mask` and
     `values` of those that were drawn of them (of a homography its numbers instead); `sigma` how
-    badly sigmas fit the errors, which themselves do not learn from it. Their sum is the loss.
+    badly sigmas fit the errors, which themselves do not learn from it. Of `mobile` also `which`:
+    few of its boxes show objects, and to tell those apart counts little in `class`. Their sum is
+    the loss.
 
     `targets` as `object_targets` makes them, of images of `sizes` (height, width).
     """
@@ -84,11 +86,13 @@ def object_losses(
     positive = of_class > 0
     shifts = heads.box_predictor.shifts(features[positive], of_class[positive])
     wrong = functional.smooth_l1_loss(shifts, wanted[positive], beta=_SMOOTH, reduction="sum")
+    scores = heads.box_predictor(features)
     losses = {
         "objectness": proposing["loss_objectness"], "proposals": proposing["loss_rpn_box_reg"],
-        "class": functional.cross_entropy(heads.box_predictor(features), of_class),
-        "box": wrong / of_class.numel(),
+        "class": functional.cross_entropy(scores, of_class), "box": wrong / of_class.numel(),
     }  # fmt: skip
+    if network.architecture == "mobile":
+        losses["which"] = which_loss(scores[positive], of_class[positive])
     some = [label > 0 for label in labels]
     windows = [network.windows(box[one]) for box, one in zip(boxes, some, strict=True)]
     truth = [
@@ -124,6 +128,12 @@ def cell_losses(
     wanted = fitted_homographies(values[enough], known[enough])
     each = functional.smooth_l1_loss(numbers[enough], wanted, beta=_VALUE_SMOOTH, reduction="none")
     return losses | {"values": _VALUE_WEIGHT * _mean(each)}
+
+
+def which_loss(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The mean cross entropy of boxes (N, |O| + 1) that show objects of these labels (N,), from 1,
+    among the objects alone; 0 without boxes."""
+    return _mean(functional.cross_entropy(scores[:, 1:], labels - 1, reduction="none"))
 
 
 def sigma_loss(

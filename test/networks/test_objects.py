@@ -32,6 +32,7 @@ from semloc_ros.networks.object_losses import (
     object_targets,
     sampled_truth,
     sigma_loss,
+    which_loss,
 )
 from semloc_ros.networks.object_starting import start_objects
 
@@ -185,6 +186,14 @@ def test_losses_of_cells_by_hand() -> None:
     assert float(found["sigma"]) == pytest.approx(-1 + squared * math.exp(2) / 2, rel=1e-4)
 
 
+def test_objects_are_told_apart_whatever_the_background_scores() -> None:
+    scores = torch.tensor([[9.0, 1.0, 1.0, 1.0], [-9.0, 0.0, 2.0, 0.0]])
+    of_each = [float(which_loss(row[None], torch.tensor([2]))) for row in scores]
+    assert of_each == pytest.approx([math.log(3), math.log(1 + 2 * math.exp(-2))], rel=1e-5)
+    assert float(which_loss(scores, torch.tensor([2, 2]))) == pytest.approx(sum(of_each) / 2)
+    assert float(which_loss(scores[:0], torch.tensor([], dtype=torch.int64))) == 0.0
+
+
 def test_sigmas_learn_what_the_errors_are_and_errors_do_not_learn_from_them() -> None:
     found = (0.3 * drawn(1, 2, 40, 40)).requires_grad_()
     known = torch.ones(1, 40, 40, dtype=torch.bool)
@@ -207,7 +216,7 @@ def test_a_step_of_training_changes_all_that_it_should(head: str) -> None:
     none = object_targets(numbers * 0, places, torch.tensor([1, 1]))
     found = cast(dict[str, torch.Tensor], network([image, image], [some, none]))
     assert set(found) == {
-        "objectness", "proposals", "class", "box", "mask", "values", "sigma"
+        "objectness", "proposals", "class", "which", "box", "mask", "values", "sigma"
     }  # fmt: skip
     sum(found.values()).backward()  # type: ignore[union-attr]
     last = network.matches.homography.last if head == "homography" else network.matches.last  # type: ignore[union-attr]
