@@ -84,7 +84,7 @@ def test_a_model_of_poses_is_a_source_of_places_too(
     far = replace(ABOUT, position_offset=(500.0, 0.0, 0.0))
     elsewhere = write_pose_model(tmp_path / "far.safetensors", far)
     job = Job(bag, "/ground_truth/pose", places=str(elsewhere))
-    with pytest.raises(MapError, match=r"views around 500\.0, 0\.0, where far was trained"):
+    with pytest.raises(MapError, match=r"views around 500\.0, 0\.0, 0\.0, where far was trained"):
         predict(job, Watching(), options, tmp_path / "none")
 
 

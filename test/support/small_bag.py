@@ -115,7 +115,8 @@ def write_drive(path: Path) -> Path:
         for number in range(COUNT):
             stamp = START + number * S // 5
             at = stamp + 10_000_000
-            pixels = np.full((48, 64, 3), number + 1, np.uint8)
+            pixels = np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8)
+            pixels[0, 0] = number + 1
             write("/camera/camera_info", at, camera_info(stamp))
             write("/camera/image_raw", at, image(stamp, pixels, "rgb8"))
             if number % 2 == 0:
