@@ -82,8 +82,9 @@ def evaluate(
 ) -> None:
     """Localize recordings without ROS, the same way each time, and judge every frame."""
     if context.invoked_subcommand:
+        _refuse_options_before(context)
         return
-    from semloc_ros.evaluation.ablation import judge_variants, read_variants
+    from semloc_ros.evaluation.ablation import read_variants
     from semloc_ros.evaluation.conditions import load_conditions
     from semloc_ros.evaluation.running import Job
 
@@ -102,17 +103,37 @@ def evaluate(
         wanted = "no --bag, --truth, --labels, --places, --inject or --ablate beside it"
         raise ConfigError(expected("--predictions", wanted, "both"))
     if variants := read_variants(predictions):
-        judged = judge_variants(predictions, variants, options.evaluation)
-        show_variants(judged, options, out, report, _console)
-        for variant in judged:
-            named = rerun and rerun.with_stem(f"{rerun.stem}_{variant.name}")
-            _write_more(variant.conditions, options, formats, out / "export" / variant.name, named)
+        _judge_variants(predictions, variants, options, formats, out, rerun, report)
         return
     conditions = load_conditions(predictions, options.evaluation)
     changes = _judge(conditions, options, out, baseline, report)
     _write_more(conditions, options, formats, out / "export", rerun)
     if any(change.is_worse for change in changes):
         raise typer.Exit(WORSE)
+
+
+def _refuse_options_before(context: typer.Context) -> None:
+    """Options of this command do nothing for another one behind them."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            wanted = f"options behind {context.invoked_subcommand}"
+            raise ConfigError(expected("evaluate", wanted, f"--{name.strip('_')} before it"))
+
+
+def _judge_variants(
+    predictions: Path, variants: dict[str, Settings], options: EvaluateConfig,
+    formats: list[Format], out: Path,
+    rerun: Path | None, report: bool,
+) -> None:  # fmt: skip
+    """Each variant held against the first, and its files."""
+    from semloc_ros.evaluation.ablation import judge_variants
+
+    judged = judge_variants(predictions, variants, options.evaluation)
+    show_variants(judged, options, out, report, _console)
+    for variant in judged:
+        named = rerun and rerun.with_stem(f"{rerun.stem}_{variant.name}")
+        _write_more(variant.conditions, options, formats, out / "export" / variant.name, named)
 
 
 def _options(config: Path | None, assignments: list[str], map_: Path | None) -> EvaluateConfig:

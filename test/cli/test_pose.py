@@ -211,3 +211,8 @@ def test_results_that_cannot_be_written_are_one_line(done, world, tmp_path):
     (tmp_path / "out" / "metrics.json").mkdir(parents=True)
     with pytest.raises(ConfigError, match="--out .*: expected a folder that can be written"):
         run(*STUDY, "--errors", errors, "--out", tmp_path / "out", "--set", "resamples=100")
+
+
+def test_options_of_another_command_before_it_are_refused():
+    with pytest.raises(ConfigError, match="options behind pose, got --map before it"):
+        run("evaluate", "--map", "somewhere", "pose", "--errors", "x.csv")
