@@ -39,6 +39,10 @@ class ObjectPicturesConfig(LightChangesConfig):
         0.33, "each corner of an image moves by up to this share of its sides; 0 leaves images as "
         "they are", low=0.0, high=0.45,
     )  # fmt: skip
+    near: float = option(
+        0.5, "share of samples that look at one object, by chance from afar to so near that it is "
+        "cut off; others show the whole image. Not of the paper", low=0.0, high=1.0,
+    )  # fmt: skip
     jitter: bool = option(True, "light is changed, by the shares here; otherwise not at all")
     saturation: float = option(
         0.4, "colours are made stronger or weaker by up to this share", low=0.0, high=1.0
@@ -89,7 +93,7 @@ OBJECT_PRESETS: Mapping[str, Mapping[str, Any]] = {
         "training.validate_every": 250, "training.validation_samples": 60,
     },
     "paper": {
-        "architecture": "resnet50_fpn", "short_side": 800,
+        "architecture": "resnet50_fpn", "short_side": 800, "pictures.near": 0.0,
         "pictures.gamma": 0.0, "pictures.tint": 0.0, "pictures.blur_px": 0.0,
         "pictures.noise": 0.0, "pictures.brightness": 0.4, "pictures.contrast": 0.4,
         "pictures.occluders.most": 0,

@@ -17,6 +17,7 @@ from semloc_ros.errors import DatasetError, expected
 from semloc_ros.learning.object_occluders import Occluders
 from semloc_ros.learning.object_warps import (
     fitting,
+    looking_at,
     random_homography,
     warped_image,
     warped_truth,
@@ -140,7 +141,11 @@ def change(
 ) -> tuple[Image, NDArray[np.uint16], NDArray[np.float32]]:  # fmt: skip
     """The image (H, W, 3) on a canvas (height, width), its shorter side `short_side` pixels, seen
     from elsewhere and in other light; with its numbers (height, width) and their (u, v)."""
-    to_canvas = fitting(image.shape[:2], canvas, short_side, rng)
+    shown = np.unique(truth.numbers[truth.numbers > 0])
+    if len(shown) and rng.random() < config.near:
+        to_canvas = looking_at(truth.numbers == rng.choice(shown), canvas, rng)
+    else:
+        to_canvas = fitting(image.shape[:2], canvas, short_side, rng)
     if config.homography:
         to_canvas = random_homography(canvas, config.homography, rng) @ to_canvas
     beyond = tuple(rng.integers(0, 256, 3).tolist())

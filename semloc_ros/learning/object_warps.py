@@ -17,6 +17,9 @@ from semloc_ros.types import FloatArray, PictureObjects
 
 _TRIES = 100
 _LEAST_AREA = 0.2  # of what becomes of an image, as a share of it: less is seen from its edge
+_NEAR = (0.3, 1.3)  # of the canvas that an object takes which is looked at
+_LARGEST = 5.0  # images are enlarged by no more than this
+_ASIDE = 0.25  # of the canvas: so far from its middle is what is looked at
 _SHRUNK = 1.3  # images that become smaller than by this are made so by areas, against aliasing
 
 Image = NDArray[np.uint8]
@@ -31,6 +34,22 @@ def fitting(
     scale = short_side / min(size)
     rooms = [canvas[axis] - scale * size[axis] for axis in (1, 0)]
     shift = [room * rng.random() + scale / 2 - 0.5 for room in rooms]
+    return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]], [0.0, 0.0, 1.0]])
+
+
+def looking_at(
+    mask: NDArray[np.bool_], canvas: tuple[int, int], rng: np.random.Generator
+) -> FloatArray:
+    """(3, 3) from pixels of an image to those of `canvas` (height, width), in which what the mask
+    (H, W) has lies near the middle, as large as chance has it; the mask is not empty."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    start = np.array([columns[0], rows[0]], np.float64)
+    end = np.array([columns[-1], rows[-1]], np.float64)
+    sides = np.array(canvas[::-1], np.float64)
+    share = math.exp(rng.uniform(*np.log(_NEAR)))
+    scale = min(share * float((sides / (end + 1 - start)).min()), _LARGEST)
+    middle = sides * (0.5 + rng.uniform(-_ASIDE, _ASIDE, 2)) - 0.5
+    shift = middle - scale * (start + end) / 2
     return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]], [0.0, 0.0, 1.0]])
 
 

@@ -46,7 +46,7 @@ from semloc_ros.types import InstanceImage, ObjectImage, PictureObjects  # noqa:
 
 SIZE = (HEIGHT, WIDTH)
 LABELS = {name: number for number, name in enumerate(NAMES, 1)}
-STILL = ObjectPicturesConfig(homography=0.0, jitter=False, occluders=OccludersConfig(most=0))
+STILL = ObjectPicturesConfig(homography=0.0, near=0.0, jitter=False, occluders=OccludersConfig(most=0))
 # two objects, the second before the first, so that their edges meet
 SEEN = {"rings": upright(10, 8, 50, 52, 0.3), "stripes": upright(45, 14, 44, 45, -0.4)}
 

@@ -40,7 +40,7 @@ LOOP = LoopConfig(
 )  # fmt: skip
 CONFIG = ObjectTrainingConfig(
     short_side=HEIGHT, memory_mb=10,
-    pictures=ObjectPicturesConfig(homography=0.1, jitter=False, occluders=OccludersConfig(most=0)),
+    pictures=ObjectPicturesConfig(homography=0.1, near=0.0, jitter=False, occluders=OccludersConfig(most=0)),
     training=LOOP,
 )  # fmt: skip
 WORLD = ObjectData(worlds=(Path("made"),))
