@@ -164,6 +164,7 @@ def sampled_truth(
     Values between pixels, whose middles lie half a pixel from their edges, are interpolated where
     all pixels around are the object's; masks are those of the nearest pixel."""
     channels = len(target["values"])
+    windows = windows.to(target["values"].dtype)  # of mixed precision they would be too coarse
     found = windows.new_zeros((len(windows), 2 + channels, GRID, GRID))
     where = (box_coordinates(GRID, windows).permute(0, 2, 3, 1) + 1) / 2
     height, width = target["numbers"].shape
