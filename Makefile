@@ -12,6 +12,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMPS := $(VENV)/.stamps
+DISK_GB := 11
 INSTALLED_FILES := setup.py setup.cfg package.xml semloc_ros/__init__.py \
 	$(wildcard resource/* launch/*.py config/*.yaml models/* rviz/* scripts/*)
 
@@ -53,6 +54,8 @@ ifndef ROS_DISTRO
 	  sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' || { \
 	  echo "semloc_ros: no Python.h, it builds tf2_msgs: apt install python3-dev"; exit 1; }
 endif
+	@free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1000000)}'); [ "$$free" -ge $(DISK_GB) ] || \
+	  echo "semloc_ros: expected $(DISK_GB) GB of free disk (7 stay, most is PyTorch), got $$free"
 	$(PYTHON) -m venv $(if $(ROS_DISTRO),--system-site-packages) $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
