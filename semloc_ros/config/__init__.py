@@ -3,15 +3,14 @@
 `options.py` turns these fields into ROS parameters, yaml files and command-line options.
 """
 
+from semloc_ros.config.demo import DemoConfig, DemoGalleryConfig, GoalsConfig
 from semloc_ros.config.dynamic import DynamicConfig
 from semloc_ros.config.dynamic_segmenter import DynamicSegmenterNodeConfig, PropagationConfig
 from semloc_ros.config.evaluation import (
     BagTopicsConfig,
-    DemoConfig,
     DoctorConfig,
     EvaluateConfig,
     EvaluationConfig,
-    GoalsConfig,
 )
 from semloc_ros.config.filter import (
     FilterConfig,
@@ -69,6 +68,7 @@ __all__ = [
     "ClusterLabelsConfig",
     "CovarianceConfig",
     "DemoConfig",
+    "DemoGalleryConfig",
     "DescriberConfig",
     "DoctorConfig",
     "DynamicConfig",

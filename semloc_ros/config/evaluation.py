@@ -1,14 +1,12 @@
-"""How answers are judged, and what the demo and the doctor do."""
+"""How answers are judged, and what the doctor does."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semloc_ros.config.maps import MapBuilderConfig
 from semloc_ros.config.nodes import LocalizerNodeConfig
 from semloc_ros.config.places import RetrieverConfig
 from semloc_ros.config.segmenter import LabellerConfig
-from semloc_ros.config.worlds import GalleryConfig
 from semloc_ros.options import option, section
 
 
@@ -87,38 +85,6 @@ class EvaluateConfig(LocalizerNodeConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class GoalsConfig:
-    """What the demo must reach; a run that does not is a failure."""
-
-    min_availability: float = option(0.98, "share of frames with a fix", low=0.0, high=1.0)
-    max_position_median_m: float = option(0.02, "median position error", unit="m", low=0.0)
-    max_rotation_median_deg: float = option(0.2, "median rotation error", unit="deg", low=0.0)
-    max_position_tracking_m: float = option(
-        0.20, "worst position error of a pose that is offered as good", unit="m", low=0.0
-    )
-    max_false_fix_rate: float = option(
-        0.0, "share of false fixes among the poses that are offered as good", low=0.0, high=1.0
-    )
-    max_poses_without_truth: int = option(0, "poses that nothing can be held against", low=0)
-    min_tf_coverage: float = option(
-        0.9, "share of frames at which tf tells where the base is", low=0.0, high=1.0
-    )
-    max_tf_position_median_m: float = option(
-        0.05, "median position error of the base as tf has it at each frame", unit="m", low=0.0
-    )
-    max_tf_gap_s: float = option(
-        1.0, "longest silence of map to odom while images come", unit="s", low=0.0
-    )
-    min_tf_rate_hz: float = option(20.0, "rate of map to odom", unit="Hz", low=0.0)
-    min_coverage95: float = option(
-        0.90, "share of errors within the 95 % ellipsoid, at least", low=0.0, high=1.0
-    )
-    max_coverage95: float = option(
-        0.99, "share of errors within the 95 % ellipsoid, at most", low=0.0, high=1.0
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class DoctorConfig:
     """What `semloc doctor` looks for: the topics and frames that the localizer will use."""
 
@@ -136,25 +102,3 @@ class DoctorConfig:
     base_frame: str = option("base_link", "frame of the robot")
     localizer: str = option("localizer", "name of the localizer node")
     seconds: float = option(3.0, "how long to listen", unit="s", low=0.5, high=600.0)
-
-
-@dataclass(frozen=True, slots=True)
-class DemoConfig:
-    """`semloc demo`: world, map, nodes, replay, report."""
-
-    domain: int = option(
-        0, "ROS_DOMAIN_ID of the demo alone; 0 takes one by process number", low=0, high=101
-    )
-    ready_timeout: float = option(
-        90.0, "longest wait for the localizer to load the map", unit="s", low=1.0, high=3600.0
-    )
-    settle: float = option(
-        2.0, "wait for the last poses after the bag's end", unit="s", low=0.0, high=60.0
-    )
-    max_features: int = option(
-        2000, "features per image, of map and localizer: plenty for 640 x 480", low=16, high=100_000
-    )
-    world: GalleryConfig = section(GalleryConfig)
-    map: MapBuilderConfig = section(MapBuilderConfig)
-    evaluation: EvaluationConfig = section(EvaluationConfig)
-    goals: GoalsConfig = section(GoalsConfig)
