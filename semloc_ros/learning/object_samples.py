@@ -142,7 +142,7 @@ def change(
     """The image (H, W, 3) on a canvas (height, width), its shorter side `short_side` pixels, seen
     from elsewhere and in other light; with its numbers (height, width) and their (u, v)."""
     shown = np.unique(truth.numbers[truth.numbers > 0])
-    if len(shown) and rng.random() < config.near:
+    if config.near and len(shown) and rng.random() < config.near:
         to_canvas = looking_at(truth.numbers == rng.choice(shown), canvas, rng)
     else:
         to_canvas = fitting(image.shape[:2], canvas, short_side, rng)

@@ -38,6 +38,7 @@ from semloc_ros.learning.object_samples import (  # noqa: E402
 )
 from semloc_ros.learning.object_warps import (  # noqa: E402
     fitting,
+    looking_at,
     random_homography,
     warped_image,
     warped_truth,
@@ -46,7 +47,9 @@ from semloc_ros.types import InstanceImage, ObjectImage, PictureObjects  # noqa:
 
 SIZE = (HEIGHT, WIDTH)
 LABELS = {name: number for number, name in enumerate(NAMES, 1)}
-STILL = ObjectPicturesConfig(homography=0.0, near=0.0, jitter=False, occluders=OccludersConfig(most=0))
+STILL = ObjectPicturesConfig(
+    homography=0.0, near=0.0, jitter=False, occluders=OccludersConfig(most=0)
+)
 # two objects, the second before the first, so that their edges meet
 SEEN = {"rings": upright(10, 8, 50, 52, 0.3), "stripes": upright(45, 14, 44, 45, -0.4)}
 
@@ -120,6 +123,37 @@ def test_options_turn_everything_off() -> None:
         changed = change(image, truth, SIZE, HEIGHT, config, Occluders([], config.occluders), rng)
         assert not np.array_equal(changed[0], image)
         assert np.array_equal(changed[1], truth.numbers) == (name == "jitter")
+
+
+def test_what_is_looked_at_is_near_the_middle_from_small_to_cut_off() -> None:
+    _, truth = laid(SEEN)
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(60):
+        to_canvas = looking_at(truth.numbers == 2, (120, 160), rng)
+        assert to_canvas[0, 0] == to_canvas[1, 1] and not to_canvas[[0, 1], [1, 0]].any()
+        rows, columns = np.nonzero(truth.numbers == 2)
+        start, end = (
+            (to_canvas @ (edge(columns), edge(rows), 1))[:2] for edge in (np.min, np.max)
+        )
+        middle = (start + end) / 2 - (79.5, 59.5)
+        assert (np.abs(middle) <= (0.25 * 160 + 1e-6, 0.25 * 120 + 1e-6)).all()
+        shares.append(((end - start) / (160, 120)).max())
+    assert 0.25 < min(shares) < 0.4 and 1.0 < max(shares) < 1.31
+
+
+def test_a_share_of_the_samples_looks_at_one_object() -> None:
+    image, truth = laid(SEEN)
+    near = dataclasses.replace(STILL, near=1.0)
+    seen = [
+        change(
+            image, truth, SIZE, HEIGHT, near, Occluders([], near.occluders),
+            np.random.default_rng(seed),
+        )[1]
+        for seed in range(12)
+    ]  # fmt: skip
+    filled = [np.count_nonzero(numbers) / numbers.size for numbers in seen]
+    assert 0.0 < min(filled) < 0.3 and max(filled) > 0.8
 
 
 def test_what_is_hidden_is_no_object() -> None:

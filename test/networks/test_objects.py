@@ -230,6 +230,17 @@ def test_a_step_of_training_changes_all_that_it_should(head: str) -> None:
     sum(empty.values()).backward()  # type: ignore[union-attr]
 
 
+def test_losses_go_in_mixed_precision() -> None:
+    network = small().train()
+    numbers, values = picture()
+    image = torch.rand(3, 60, 80, generator=torch.Generator().manual_seed(0))
+    target = object_targets(numbers, values, torch.tensor([2, 2]))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = cast(dict[str, torch.Tensor], network([image], [target]))
+    sum(found.values()).backward()  # type: ignore[union-attr]
+    assert found["values"].item() > 0.0
+
+
 def test_truth_is_scaled_to_what_the_network_sees() -> None:
     """Twice the pixels of the same picture: the losses stay as they were."""
     network = small().train()
