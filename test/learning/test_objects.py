@@ -28,6 +28,7 @@ from semloc_ros.learning.loop import learning_rate  # noqa: E402
 from semloc_ros.learning.object_programs import ObjectData, train_objects  # noqa: E402
 from semloc_ros.learning.object_quality import judged, totals  # noqa: E402
 from semloc_ros.learning.object_room import points_of  # noqa: E402
+from semloc_ros.learning.object_samples import KeptObjects  # noqa: E402
 from semloc_ros.maps.objects import MapObjects, ObjectInstance, ObjectOfInterest  # noqa: E402
 from semloc_ros.networks.model_files import load_object_network  # noqa: E402
 from semloc_ros.networks.object_losses import object_targets  # noqa: E402
@@ -40,7 +41,9 @@ LOOP = LoopConfig(
 )  # fmt: skip
 CONFIG = ObjectTrainingConfig(
     short_side=HEIGHT, memory_mb=10,
-    pictures=ObjectPicturesConfig(homography=0.1, near=0.0, jitter=False, occluders=OccludersConfig(most=0)),
+    pictures=ObjectPicturesConfig(
+        homography=0.1, near=0.0, jitter=False, occluders=OccludersConfig(most=0)
+    ),
     training=LOOP,
 )  # fmt: skip
 WORLD = ObjectData(worlds=(Path("made"),))
@@ -49,6 +52,10 @@ WORLD = ObjectData(worlds=(Path("made"),))
 @pytest.fixture(autouse=True)
 def made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(object_programs, "world_object_images", lambda folder, prefix: scenes(6))
+    monkeypatch.setattr(
+        object_programs, "world_object_names",
+        lambda folder, prefix: {"other"} if folder.name == "other" else set(NAMES),
+    )  # fmt: skip
 
 
 def log_of(out: Path) -> list[dict[str, float]]:
@@ -159,6 +166,21 @@ def test_strange_objects_and_no_images_are_one_line(
     held = dataclasses.replace(WORLD, validation=(Path("made/other"),))
     with pytest.raises(DatasetError, match="objects of the training images, got other"):
         train_objects(held, CONFIG, out, seed=0)
+
+
+def test_names_are_known_without_a_look_at_all_images() -> None:
+    read: list[str] = []
+
+    def counted(one: ObjectImage) -> ObjectImage:
+        def truth() -> PictureObjects:
+            read.append(one.name)
+            return one.read_objects()
+
+        return dataclasses.replace(one, read_objects=truth)
+
+    part = KeptObjects([counted(one) for one in scenes(6)], 10)
+    assert object_programs._names(WORLD, (part, part)) == NAMES
+    assert 1 <= len(read) < 6
 
 
 def renamed(world: str) -> list[ObjectImage]:
