@@ -28,7 +28,9 @@ from semloc_ros.localization.companions import (
     kinds_of,
 )
 from semloc_ros.localization.gravity import down_camera
+from semloc_ros.localization.object_clouds import matches_from
 from semloc_ros.localization.outcomes import Outcome, Sighting
+from semloc_ros.localization.place_clouds import places_from
 from semloc_ros.localization.places import with_carried_places
 from semloc_ros.localization.reports import draw_overlay
 from semloc_ros.localization.serving import (
@@ -46,9 +48,7 @@ from semloc_ros.nodes.faults import Faults
 from semloc_ros.nodes.inputs import Inputs
 from semloc_ros.nodes.loop import Loop
 from semloc_ros.nodes.newest import Arrival
-from semloc_ros.nodes.object_messages import matches_from
 from semloc_ros.nodes.outputs import Outputs
-from semloc_ros.nodes.place_messages import places_from
 from semloc_ros.nodes.transforms import MapBroadcaster, OdometrySource, TransformReader
 from semloc_ros.types import (
     Camera,

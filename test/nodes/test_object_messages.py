@@ -11,8 +11,9 @@ from sensor_msgs.msg import PointCloud2, PointField
 from visualization_msgs.msg import Marker
 
 from semloc_ros.errors import InputError
+from semloc_ros.localization.object_clouds import matches_from
 from semloc_ros.maps.objects import MapObjects, ObjectInstance, ObjectOfInterest
-from semloc_ros.nodes.object_messages import matches_from, to_correspondences, to_markers
+from semloc_ros.nodes.object_messages import to_correspondences, to_markers
 from semloc_ros.types import Correspondences, ObjectDetection, ObjectMatches
 
 STAMP = 1_700_000_000_123_456_789

@@ -9,8 +9,9 @@ from sensor_msgs.msg import PointCloud2, PointField
 
 from semloc_ros.errors import InputError
 from semloc_ros.geometry import se3
+from semloc_ros.localization.place_clouds import places_from
 from semloc_ros.nodes import messages
-from semloc_ros.nodes.place_messages import places_from, to_places
+from semloc_ros.nodes.place_messages import to_places
 from semloc_ros.types import Places
 
 STAMP = 1_700_000_000_123_456_789

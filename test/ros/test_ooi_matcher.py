@@ -19,9 +19,9 @@ from visualization_msgs.msg import MarkerArray
 from semloc_ros.config import ObjectMatcherConfig
 from semloc_ros.errors import MapError, ModelError
 from semloc_ros.geometry import homographies
+from semloc_ros.localization.object_clouds import matches_from
 from semloc_ros.maps.objects import MapObjects, ObjectInstance, ObjectOfInterest
 from semloc_ros.nodes import messages
-from semloc_ros.nodes.object_messages import matches_from
 from semloc_ros.nodes.ooi_matcher import OoiMatcherNode, Opened
 from semloc_ros.perception.objects import ObjectMatcher
 

@@ -19,8 +19,8 @@ from tf2_ros import StaticTransformBroadcaster
 
 from semloc_ros.errors import ConfigError, InputError, MapError, ModelError
 from semloc_ros.geometry import se3
+from semloc_ros.localization.place_clouds import places_from
 from semloc_ros.nodes import messages
-from semloc_ros.nodes.place_messages import places_from
 from semloc_ros.nodes.place_retriever import PlaceRetrieverNode, open_retriever
 from semloc_ros.types import Places
 

@@ -18,8 +18,8 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image, PointCloud2
 
 from semloc_ros.errors import MapError, ModelError
+from semloc_ros.localization.place_clouds import places_from
 from semloc_ros.nodes import messages
-from semloc_ros.nodes.place_messages import places_from
 from semloc_ros.nodes.pose_regressor import PoseRegressorNode, load
 from semloc_ros.perception.pose_prior import PoseRegressor
 
