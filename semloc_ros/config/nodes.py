@@ -189,6 +189,10 @@ class RecorderNodeConfig:
     out: str = option("", "folder for predictions.jsonl and poses.tum")
     localizer: str = option("localizer", "name of the localizer node")
     map_frame: str = option("map", "frame of the map: the tf from it is recorded")
+    topics: str = option(
+        "", "topics whose messages are kept as they are, in the bag companions/ beside: "
+        "/a=sensor_msgs/msg/Image,/b=…",
+    )
 
 
 @dataclass(frozen=True, slots=True)

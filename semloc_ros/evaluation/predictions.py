@@ -4,6 +4,7 @@
     frames.txt          the stamp in nanoseconds of EVERY query image, one a line
     truth.tum           the true poses of the robot base in the map
     odom.tum            the robot's odometry, if it has any: poses of the base in the odom frame
+    companions/         a bag of what nodes sent beside the images, if it was recorded
 
 A line of predictions.jsonl has `kind` ("frame": an image was seen on the wire, "pose",
 "status", "tf"), `stamp_ns` (of the image or transform) and `received_ns` (arrival, a steady
@@ -29,6 +30,7 @@ from semloc_ros.geometry import se3
 from semloc_ros.types import FloatArray, State
 
 PREDICTIONS, FRAMES, TRUTH, ODOMETRY = "predictions.jsonl", "frames.txt", "truth.tum", "odom.tum"
+COMPANIONS = "companions"
 ABLATION = "ablation.json"  # of folders of several variants, see `ablation`
 _STATES = tuple(state.value for state in State)
 _LARGEST = 2**62  # of a stamp: differences of two of them are integers of 64 bits, too

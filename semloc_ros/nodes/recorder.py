@@ -10,6 +10,7 @@
 `stamp_ns` is that of the message (of a status, its frame's, or when it was said),
 `received_ns` the steady clock at arrival. A frame is a camera_info, which goes with each image
 and costs a thousandth of it. `poses.tum` has the poses as `stamp tx ty tz qx qy qz qw`.
+With `topics` the bag `companions/` has their messages: masks, labels, places, objects.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from tf2_msgs.msg import TFMessage
 
 from semloc_ros.config import RecorderNodeConfig
 from semloc_ros.errors import ConfigError, InputError, expected
+from semloc_ros.evaluation.predictions import COMPANIONS
+from semloc_ros.nodes.message_bag import MessageBag, parse_topics
 from semloc_ros.nodes.messages import stamp_ns
 from semloc_ros.nodes.parameters import NodeParameters
 from semloc_ros.nodes.running import run
@@ -50,7 +53,9 @@ class RecorderNode(Node):  # type: ignore[misc]
         if not config.out:
             raise ConfigError(expected("out", "a folder to record to", "''"))
         self._map_frame = config.map_frame
-        self._lines, self._tum = _open(Path(config.out).expanduser())
+        kinds, folder = parse_topics(config.topics), Path(config.out).expanduser()
+        self._lines, self._tum = _open(folder)
+        self._bag = MessageBag(self, folder / COMPANIONS, kinds) if kinds else None
         name = config.localizer
         self.create_subscription(
             PoseWithCovarianceStamped, f"{name}/pose", self._record_pose, _LATCHED
@@ -66,6 +71,8 @@ class RecorderNode(Node):  # type: ignore[misc]
         """Finish the files."""
         self._lines.close()
         self._tum.close()
+        if self._bag is not None:
+            self._bag.close()
 
     def _record_frame(self, message: CameraInfo) -> None:
         self._write("frame", stamp_ns(message.header.stamp))

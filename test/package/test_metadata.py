@@ -156,8 +156,11 @@ def test_rviz_view_is_readable_and_shows_what_the_nodes_publish() -> None:
     view = yaml.safe_load((ROOT / "rviz" / "localize.rviz").read_text())["Visualization Manager"]
     topics = {one["Topic"]["Value"] for one in view["Displays"] if "Topic" in one}
     shown = ("pose", "hypotheses", "particles", "overlay")
-    places = "/place_retriever/hypotheses"
-    assert topics == {f"/localizer/{name}" for name in shown} | {places}
+    beside = {
+        "/place_retriever/hypotheses", "/dynamic_segmenter/mask", "/fgsn_segmenter/label_colors",
+        "/ooi_matcher/overlay", "/ooi_matcher/detections",
+    }  # fmt: skip
+    assert topics == {f"/localizer/{name}" for name in shown} | beside
     assert view["Global Options"]["Fixed Frame"] == LocalizerNodeConfig().map_frame
 
 
