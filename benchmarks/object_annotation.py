@@ -7,7 +7,9 @@ is marked by its true corners, in the view that shows it wholly with most pixels
 in all views as `semloc learn objects` does. Printed: where that puts its corners in the map and in
 the views, against the truth; how far the views' own homographies put them from where its plane
 does; views that show 400 pixels of it or more, those of them that were missed, and such that do not
-show it at all.
+show it at all. `IoU` are those of its masks in the views that show so much of it and were not
+missed, with what is truly seen of it there: visitors before it are none of it, and no mark says so;
+`covered` is the share of what is truly seen that the masks have.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ import numpy as np
 from reporting import report
 
 from semloc_ros.config.object_annotation import AnnotationConfig
+from semloc_ros.datasets.map_objects import picture_objects
 from semloc_ros.datasets.world_objects import world_map_objects, world_object_images
 from semloc_ros.geometry import homographies, planes
 from semloc_ros.learning.object_annotation import CORNERS, Mark, Propagated, Propagator
-from semloc_ros.maps.objects import ObjectInstance
+from semloc_ros.maps.objects import MapObjects, ObjectInstance, ObjectOfInterest
 from semloc_ros.maps.semantic_map import SemanticMap
 from semloc_ros.maps.storage import load_map
 from semloc_ros.types import FloatArray, ObjectImage
@@ -32,7 +35,7 @@ _SHOWN = 400  # pixels of an object that count as shown
 _WHOLE = 0.97  # share of an object's area that shows it wholly
 _MARGIN = 8  # pixels from the image's edge
 _COLUMNS = ("object", "points", "off plane mm", "corners mm", "worst mm", "in views px",
-            "homographies px", "views", "missed", "false")  # fmt: skip
+            "homographies px", "views", "missed", "false", "IoU", "worst IoU")  # fmt: skip
 
 
 def main() -> None:
@@ -51,22 +54,60 @@ def main() -> None:
     }  # fmt: skip
     shown = [_pixels(images[name]) for name in semantic_map.view_names]
     propagator = Propagator(semantic_map, AnnotationConfig())
-    rows = []
+    marked: list[tuple[Propagated, FloatArray]] = []
     for one in world_map_objects(given.world, given.traversal).objects:
         truth = one.instances[0].map_from_uv
         mark = _mark(semantic_map, one.name, truth, [counts.get(one.name, 0) for counts in shown])
         if mark is not None:
             image = images[semantic_map.view_names[mark.view]].read()
-            found = propagator.propagate(mark, image)
-            rows.append(_row(semantic_map, found, truth, [row.get(one.name, 0) for row in shown]))
+            marked.append((propagator.propagate(mark, image), truth))
+    overlaps = _overlaps(semantic_map, [found for found, _ in marked], images)
+    rows = [
+        _row(semantic_map, found, truth, [row.get(found.mark.name, 0) for row in shown])
+        + _iou_columns(overlaps[found.mark.name])
+        for found, truth in marked
+    ]
     values = np.array([row[3:6] for row in rows], np.float64)
-    views = np.array([row[7:] for row in rows], int).sum(axis=0)
+    views = np.array([row[7:10] for row in rows], int).sum(axis=0)
+    every = np.array([one for each in overlaps.values() for one in each])
     report(
-        "Objects marked once", _COLUMNS, rows, given.json,
+        "Objects marked once", _COLUMNS, rows, given.json, 140,
         corners_mm=f"median {np.median(values[:, 0]):.2f}, worst {values[:, 1].max():.2f}",
         corners_px=f"median {np.median(values[:, 2]):.2f}, worst {values[:, 2].max():.2f}",
         views=f"{views[0]} show an object, {views[1]} of these missed, {views[2]} false",
+        **{
+            name: f"median {np.median(part):.3f}, a tenth below {np.quantile(part, 0.1):.3f}, "
+            f"worst {part.min():.3f}, of {len(part)} views"
+            for name, part in zip(("iou", "covered"), every.T, strict=True)
+        },
     )  # fmt: skip
+
+
+def _overlaps(
+    semantic_map: SemanticMap, found: list[Propagated], images: dict[str, ObjectImage]
+) -> dict[str, list[tuple[float, float]]]:
+    """IoU of each object's masks with the truth, and the share of the truth that they cover, in the
+    views that show enough of it and in which it was found."""
+    objects = MapObjects(tuple(
+        ObjectOfInterest(one.mark.name, one.reference, one.mark.mask, (one.instance,))
+        for one in found
+    ))  # fmt: skip
+    overlaps: dict[str, list[tuple[float, float]]] = {one.mark.name: [] for one in found}
+    for view, name in enumerate(semantic_map.view_names):
+        camera, pose = semantic_map.camera_of(view), semantic_map.camera_from_map[view]
+        ours, truth = picture_objects(objects, view, camera, pose), images[name].read_objects()
+        for number, one in enumerate(ours.names, 1):
+            true = truth.numbers == 1 + (truth.names.index(one) if one in truth.names else -2)
+            if true.sum() >= _SHOWN:
+                mask = ours.numbers == number
+                both = float((mask & true).sum())
+                overlaps[one].append((both / float((mask | true).sum()), both / float(true.sum())))
+    return overlaps
+
+
+def _iou_columns(overlaps: list[tuple[float, float]]) -> list[str | int | float]:
+    ious = [one for one, _ in overlaps]
+    return [float(np.median(ious)), min(ious)] if ious else ["", ""]
 
 
 def _row(

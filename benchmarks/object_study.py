@@ -2,10 +2,14 @@
 `object_worlds.py`: networks are trained alike but for one thing, and judged by `objects.py`.
 
     python3 benchmarks/object_study.py --worlds out/objects --out out/study [--start FILE]
-        [--train "--set training.iterations=3000"] [--only variants,amount] [--what train,judge]
+        [--train "--set training.iterations=3000"] [--only variants,amount]
+        [--what train,judge,tell] [--judge "--most 100 --score 0.3"]
 
 Networks are OUT/NAME.safetensors; one that is there is not trained again. Each finding leaves
-OUT/NAME/table.json and its curves.
+OUT/NAME/table.json and its curves; `tell` writes the tables of all that are there to OUT/study.md.
+What has no network or no views yet is left out, and told. Each network is judged by its own matches
+with and without refinement, by features in what it finds, and by its matches where it is told which
+objects are where (`given`): briefly trained ones find few, but how they match can be compared.
 
     variants   homography augmentation on and off; dense against homography and 3D regression
     amount     1 of 1, 2, 4, 8, 15 stops of the training loop
@@ -19,15 +23,21 @@ OUT/NAME/table.json and its curves.
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from object_worlds import CROWDS, LIGHTS, THIN
 
 HERE = Path(__file__).resolve().parent
+JUDGE = (
+    "--matcher", "regression:none,regression:photometric,features:photometric,given:none",
+    "--most", "50",
+)  # fmt: skip
+TOLD = ("<3 cm", "<10 cm", "<25 cm", "recall", "false", "match px", "match uv", "sigma")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,7 @@ def main() -> None:
     parser.add_argument("--train", default="", help="further options of `semloc train objects`")
     parser.add_argument("--judge", default="", help="further options of objects.py")
     parser.add_argument("--only", default="", help="findings, by commas")
-    parser.add_argument("--what", default="train,judge")
+    parser.add_argument("--what", default="train,judge,tell")
     options = parser.parse_args()
     wanted = options.only.split(",")
     findings = {
@@ -108,7 +118,11 @@ def main() -> None:
                 run(training(options, name, VARIANTS[name]))
     if "judge" in options.what:
         for name, finding in findings.items():
-            run(judging(options, name, finding))
+            there = what_is_there(options, name, finding)
+            if there.networks and there.tests:
+                run(judging(options, name, there))
+    if "tell" in options.what:
+        told(options.out, list(findings))
 
 
 def training(options: argparse.Namespace, name: str, variant: Variant) -> list[str]:
@@ -133,7 +147,39 @@ def judging(options: argparse.Namespace, name: str, finding: Finding) -> list[st
         whole = ",".join(str(options.worlds / folder) for folder in folders)
         command += ["--test", f"{title}={whole}"]
     command += ["--figures", str(out), "--json", str(out / "table.json")]
-    return command + shlex.split(options.judge)
+    return [*command, *JUDGE, *shlex.split(options.judge)]
+
+
+def what_is_there(options: argparse.Namespace, name: str, finding: Finding) -> Finding:
+    """The networks that are trained, and the views that are rendered; a line for all others."""
+    missing = [one for one in finding.networks if not model(options.out, one).exists()]
+    tests = {}
+    for title, folders in finding.tests.items():
+        rendered = tuple(one for one in folders if (options.worlds / one / "sensors").is_dir())
+        missing += [one for one in folders if one not in rendered]
+        if rendered:
+            tests[title] = rendered
+    if missing:
+        print(f"{name}: without {', '.join(missing)}", flush=True)
+    networks = tuple(one for one in finding.networks if one not in missing)
+    return replace(finding, networks=networks, tests=tests)
+
+
+def told(out: Path, findings: list[str]) -> None:
+    """OUT/study.md: the tables of all findings, in short."""
+    lines = ["| finding | images | method | " + " | ".join(TOLD) + " |", "|---" * 11 + "|"]
+    for name in findings:
+        path = out / name / "table.json"
+        for row in json.loads(path.read_text())["rows"] if path.exists() else ():
+            values = [short(row[column]) for column in TOLD]
+            lines.append(f"| {name} | {row['images']} | {row['method']} | {' | '.join(values)} |")
+    (out / "study.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines), flush=True)
+
+
+def short(value: str | float) -> str:
+    """As it stands in a table."""
+    return value if isinstance(value, str) else f"{value:.3g}"
 
 
 def model(out: Path, name: str) -> Path:

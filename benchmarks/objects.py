@@ -1,17 +1,20 @@
 """Localization by objects of interest, and by structure beside it, on images whose poses are known.
 
     python3 benchmarks/objects.py --map MAP --model NAME=FILE [--model …]
-        --test FOLDER [--test NAME=FOLDER,FOLDER …]
+        --test FOLDER [--test NAME=FOLDER,FOLDER …] [--every 1] [--most 0] [--score 0.5]
         [--matcher regression,features] [--refine photometric] [--structure] [--fused]
-        [--true-finds 1] [--true-objects WORLD/frames/views] [--every 1] [--figures OUT] [--json …]
+        [--true-finds 1] [--true-objects WORLD/frames/views] [--figures OUT] [--json …]
 
 `--test` are kapture folders, or several that are judged as one; those of `semloc world make` also
 have the truth of their objects.
 MAP has objects (`semloc learn objects`). `--true-objects` takes the objects from that traversal of
 a world instead, as they truly hang there, so that no map is needed but for `--structure`.
-`--true-finds 1` is no network: finds made of the truth, that err by 1 px. Every image stands for
-itself, without a prior. A row of the table is one method on one folder; recalls and false finds are
-those of the detections, and "<3 cm" is the share of ALL images within 3 cm and 5°.
+A matcher may name its refinement, as in `--matcher regression:none,features:photometric`. `given`
+is the network told which objects are where in the image (true boxes and names), so that only its
+matches are judged, all of them. `--true-finds 1` is no network: finds made of the truth, that err
+by 1 px. Every image stands for itself, without a prior. A row of the table is one method on one
+folder; recalls and false finds are those of the detections, and "<3 cm" is the share of ALL images
+within 3 cm and 5°. A second table has matches by what they were said to err by.
 """
 
 from __future__ import annotations
@@ -22,11 +25,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from object_methods import GIVEN, Find, TestImage, exact, kinds_of, networks, test_images
 from reporting import arguments, progress, report
 
-from semloc_ros.config import LocalizerConfig, ObjectMatcherConfig
-from semloc_ros.datasets.kapture import read_kapture_set
-from semloc_ros.datasets.world_objects import world_map_objects, world_object_images
+from semloc_ros.config import LocalizerConfig
+from semloc_ros.datasets.world_objects import world_map_objects
 from semloc_ros.evaluation import object_figures
 from semloc_ros.evaluation.object_quality import (
     Calibration,
@@ -37,69 +40,59 @@ from semloc_ros.evaluation.object_quality import (
     localized,
     summary,
 )
-from semloc_ros.evaluation.object_truth import Errors, true_finds
 from semloc_ros.localization.localizer import Localizer
 from semloc_ros.localization.object_localizer import ObjectLocalizer
 from semloc_ros.localization.objects import lift
 from semloc_ros.maps.object_files import load_objects
 from semloc_ros.maps.objects import MapObjects
 from semloc_ros.maps.storage import load_map
-from semloc_ros.types import (
-    Frame,
-    NoPose,
-    ObjectDetection,
-    PictureObjects,
-    PosedImage,
-    PoseEstimate,
-)
+from semloc_ros.networks import object_detection
+from semloc_ros.types import Frame, NoPose, PoseEstimate
 
-Found = tuple[list[ObjectDetection], dict[str, float]]  # and milliseconds by stage
-Find = Callable[["TestImage"], Found]
 Localize = Callable[[Frame], PoseEstimate | NoPose]
+Judged = dict[str, dict[str, list[JudgedImage]]]  # by test and method
 _CM = (1.5, 3, 5, 10, 25, 100)
+_GROUPS = 5  # of matches by their sigmas
 COLUMNS = (
     "images", "method", *(f"<{limit:g} cm" for limit in _CM), "cm", "deg", "recall", "false",
-    "match px", "sigma", "ms",
+    "match px", "match uv", "sigma", "ms",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class TestImage:
-    """An image whose pose is known, and its true objects, if they are."""
-
-    posed: PosedImage
-    truth: PictureObjects | None
+GROUPED = ("method", "part", "said px", "68 % within px", "error / said")
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What localizes: finds objects, if it does, and what makes a pose of the frame."""
+    """What localizes: finds objects, if it does, and what makes a pose of the frame; `network` and
+    `kind` of its matches, for the figures; `are_true` are finds that were given."""
 
     find: Find | None
     localize: Localize
+    network: str
+    kind: str = ""
+    are_true: bool = False
 
 
 def main() -> None:
     """Judge every method on every folder."""
     options = parsed()
+    object_detection.LEAST_SCORE = min(object_detection.LEAST_SCORE, options.score)
     objects = map_objects(options)
     methods = all_methods(options, objects)
-    judged: dict[str, dict[str, list[JudgedImage]]] = {}
+    judged: Judged = {}
     for name, folders in map(test_set, options.test):
-        images = [one for folder in folders for one in test_images(folder, options.every)]
-        hung = true_objects(folders[0], objects)
-        judged[name] = {
-            label: judge(f"{name}: {label}", method, images, objects, hung)
-            for label, method in methods.items()
-        }
+        images = test_images(folders, options.every, options.most)
+        judged[name] = judge(name, methods, images, objects, true_objects(folders[0], objects))
     rows = [
         row(name, label, images)
         for name, by_method in judged.items()
         for label, images in by_method.items()
     ]
-    report("Localization by objects", COLUMNS, rows, options.json, 170)
+    report("Localization by objects", COLUMNS, rows, options.json, 180)
+    honest = {label: found for label in methods if (found := said(judged, label))}
+    path = options.json and options.json.with_name(f"{options.json.stem}_sigma.json")
+    report("Matches by their sigmas", GROUPED, grouped(honest), path)
     if options.figures:
-        draw(judged, options.figures)
+        draw(judged, methods, honest, options.figures)
 
 
 def parsed() -> argparse.Namespace:
@@ -108,13 +101,15 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--map", type=Path, help="a map with objects")
     parser.add_argument("--model", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--test", action="append", required=True)
-    parser.add_argument("--matcher", default="regression", help="regression, features, or both")
+    parser.add_argument("--matcher", default="regression", help="of regression,features,given")
     parser.add_argument("--refine", default="photometric", help="of none,homography,photometric")
+    parser.add_argument("--score", type=float, default=0.5, help="least score of a find")
     parser.add_argument("--structure", action="store_true", help="features of the map as well")
     parser.add_argument("--fused", action="store_true", help="features and objects together, too")
     parser.add_argument("--true-finds", type=float, action="append", default=[], metavar="PX")
     parser.add_argument("--true-objects", type=Path, metavar="WORLD/frames/RUN")
     parser.add_argument("--every", type=int, default=1, help="only each n-th image")
+    parser.add_argument("--most", type=int, default=0, help="of the images of a test, evenly")
     parser.add_argument("--figures", type=Path, help="folder for figures")
     options = parser.parse_args()
     if options.map is None and (options.structure or options.fused or not options.true_objects):
@@ -149,65 +144,36 @@ def all_methods(options: argparse.Namespace, objects: MapObjects) -> dict[str, M
     localizer = ObjectLocalizer(LocalizerConfig())
     methods: dict[str, Method] = {}
     for sigma in options.true_finds:
-        rng = np.random.default_rng(0)
-        methods[f"truth + {sigma:g} px"] = Method(exact(sigma, rng), localizer.localize)
+        find = exact(sigma, np.random.default_rng(0))
+        methods[f"truth + {sigma:g} px"] = Method(find, localizer.localize, f"truth + {sigma:g} px")
     for named in options.model:
         name, file = named.split("=", 1)
-        for matcher in options.matcher.split(","):
-            for refine in options.refine.split(","):
-                find = network(Path(file), objects, matcher, refine)
-                methods[f"{name} {matcher} {refine}"] = Method(find, localizer.localize)
+        kinds = kinds_of(options.matcher, options.refine)
+        for kind, find in networks(Path(file), objects, kinds, options.score).items():
+            are_true = kind.startswith(GIVEN)
+            methods[f"{name} {kind}"] = Method(find, localizer.localize, name, kind, are_true)
     if options.structure or options.fused:
         structure = Localizer(load_map(options.map), LocalizerConfig())
         if options.fused:
             for label, method in list(methods.items()):
-                methods[f"{label} + structure"] = replace(method, localize=structure.localize)
-        methods["structure"] = Method(None, structure.localize)
+                kind = f"{method.kind} + structure"
+                more = replace(method, localize=structure.localize, kind=kind)
+                methods[f"{label} + structure"] = more
+        methods["structure"] = Method(None, structure.localize, "structure")
     return methods
 
 
-def exact(sigma_px: float, rng: np.random.Generator) -> Find:
-    """Finds made of the truth."""
-    errors = Errors(sigma_px, sigma_px / 2)
-    return lambda image: (true_finds(image.truth, errors, rng) if image.truth else [], {})
-
-
-def network(file: Path, objects: MapObjects, matcher: str, refine: str) -> Find:
-    """Finds of a model."""
-    from semloc_ros.perception.objects import load_object_matcher
-
-    config = ObjectMatcherConfig(matcher=matcher, refine=refine)
-    ready = load_object_matcher(file, objects, config)
-
-    def find(image: TestImage) -> Found:
-        posed = image.posed
-        return ready.find(posed.read(), camera=posed.camera), ready.stage_ms
-
-    return find
-
-
-def test_images(folder: Path, every: int) -> list[TestImage]:
-    """Images with poses of a kapture folder, with their truth, if it is a world's."""
-    truths: dict[str, Callable[[], PictureObjects]] = {}
-    if (folder / "objects.json").is_file():
-        inside = len(folder.resolve().name) + 1
-        shown = world_object_images(folder)
-        truths = {one.name[inside:]: one.read_objects for one in shown}
-    found = read_kapture_set(folder)
-    images = [*found.mapping, *found.queries][::every]
-    return [
-        TestImage(one, truths[one.name]() if one.name in truths else None) for one in images
-    ]
-
-
 def judge(
-    name: str, method: Method, images: Sequence[TestImage], objects: MapObjects, hung: MapObjects
-) -> list[JudgedImage]:
-    """One method on all images."""
-    found = []
+    name: str, methods: dict[str, Method], images: Sequence[Callable[[], TestImage]],
+    objects: MapObjects, hung: MapObjects,
+) -> dict[str, list[JudgedImage]]:  # fmt: skip
+    """All methods on each image, which is read once."""
+    found: dict[str, list[JudgedImage]] = {label: [] for label in methods}
     with progress() as bar:
-        for image in bar.track(images, description=name):
-            found.append(judged_image(method, image, objects, hung))
+        for read in bar.track(images, description=name):
+            image = read()
+            for label, method in methods.items():
+                found[label].append(judged_image(method, image, objects, hung))
     return found
 
 
@@ -220,7 +186,7 @@ def judged_image(
     if method.find:
         matches = lift(detections, objects, posed.stamp_ns)
     result = method.localize(Frame(posed.stamp_ns, posed.read(), posed.camera, objects=matches))
-    finds = judge_finds(detections, hung, posed)
+    finds = judge_finds(detections, hung, posed, method.are_true)
     return judge_pose(posed, result, finds, image.truth if method.find else None, spent)
 
 
@@ -232,35 +198,57 @@ def row(name: str, label: str, images: Sequence[JudgedImage]) -> list[object]:
     spent = sum(value for key, value in numbers.items() if key.startswith("ms_"))
     return [
         name, label, *shares, numbers["position_cm"], numbers["rotation_deg"], numbers["recall"],
-        numbers["false"], numbers["match_px"], honest.normalized if honest else float("nan"), spent,
+        numbers["false"], numbers["match_px"], numbers["match_uv"],
+        honest.normalized if honest else float("nan"), spent,
     ]  # fmt: skip
 
 
-def draw(judged: dict[str, dict[str, list[JudgedImage]]], out: Path) -> None:
+def said(judged: Judged, label: str) -> Calibration | None:
+    """What a method said of its matches, of all tests, and how they err."""
+    images = [image for one in judged.values() for image in one[label]]
+    return calibration([find for one in images for find in one.finds], _GROUPS)
+
+
+def grouped(honest: dict[str, Calibration]) -> list[list[object]]:
+    """Rows of the table by sigmas."""
+    return [
+        [label, f"{number} of {_GROUPS}", float(sigma), float(error), float(error / sigma)]
+        for label, one in honest.items()
+        for number, (sigma, error) in enumerate(zip(one.sigmas, one.errors, strict=True), 1)
+    ]
+
+
+def draw(
+    judged: Judged, methods: dict[str, Method], honest: dict[str, Calibration], out: Path
+) -> None:
     """Curves, calibration and stages, as PNG."""
     out.mkdir(parents=True, exist_ok=True)
-    object_figures.localized_figure(judged).savefig(out / "localized.png")
-    methods = list(dict.fromkeys(label for one in judged.values() for label in one))
-    every = {
-        label: [image for one in judged.values() for image in one.get(label, [])]
-        for label in methods
-    }
-    honest: dict[str, Calibration] = {}
-    for label, images in every.items():
-        found = calibration([find for one in images for find in one.finds])
-        if found:
-            honest[label] = found
+    object_figures.localized_figure(panels(judged, methods)).savefig(out / "localized.png")
     if honest:
         object_figures.sigma_figure(honest).savefig(out / "sigma.png")
-    stages = {
-        label: {
-            name.removeprefix("ms_"): value
-            for name, value in summary(images).items()
-            if name.startswith("ms_")
-        }
-        for label, images in every.items()
-    }
+    stages = {}
+    for label in methods:
+        numbers = summary([image for one in judged.values() for image in one[label]])
+        spent = {name: value for name, value in numbers.items() if name.startswith("ms_")}
+        stages[label] = {name.removeprefix("ms_"): value for name, value in spent.items()}
     object_figures.stages_figure(stages).savefig(out / "stages.png")
+
+
+def panels(judged: Judged, methods: dict[str, Method]) -> Judged:
+    """What is drawn side by side, and its lines: of several networks each of them in a panel for
+    each test and kind of match; of one network all tests in a panel for each kind."""
+    is_one = len({one.network for one in methods.values()}) == 1
+    found: Judged = {}
+    for name, by_method in judged.items():
+        for label, images in by_method.items():
+            kind = methods[label].kind or methods[label].network
+            if is_one and len(judged) > 1:
+                found.setdefault(kind, {})[name] = images
+            elif len({one.kind for one in methods.values()}) > 1 and not is_one:
+                found.setdefault(f"{name}, {kind}", {})[methods[label].network] = images
+            else:
+                found.setdefault(name, {})[label] = images
+    return found
 
 
 def title(folder: Path) -> str:

@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from semloc_ros.evaluation.object_quality import MOST_DEG, Calibration, JudgedImage, localized
 
 _LEAST_M, _MOST_M = 0.005, 1.0
+_MOST_COLUMNS = 4
 _STYLES = ("-", "--", "-.", ":")
 _INK = "#222222"
 _NUMBER = FuncFormatter(lambda value, _: f"{value:g}")
@@ -24,22 +25,27 @@ Curves = Mapping[str, Sequence[JudgedImage]]
 
 
 def localized_figure(sets: Mapping[str, Curves]) -> Figure:
-    """For each set of images (a title) side by side, a line for each method: the share of all its
-    images localized within a position error and 5°."""
+    """For each set of images (a title), at most four side by side, a line for each method: the
+    share of all its images localized within a position error and 5°."""
     methods = list(dict.fromkeys(name for curves in sets.values() for name in curves))
     looks = {name: _look(number) for number, name in enumerate(methods)}
-    size = (0.8 + 4.0 * len(sets), 3.8)
+    columns = min(len(sets), _MOST_COLUMNS)
+    rows = -(-len(sets) // columns)
+    size = (0.8 + 3.4 * columns, 0.6 + 3.0 * rows)
     figure = Figure(figsize=size, dpi=110, layout="constrained")
     limits = np.geomspace(_LEAST_M, _MOST_M, 200)
-    row = figure.subplots(1, len(sets), squeeze=False, sharey=True)[0]
-    for axes, (title, curves) in zip(row, sets.items(), strict=True):
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes in grid.ravel()[len(sets) :]:
+        axes.remove()
+    for axes, (title, curves) in zip(grid.ravel(), sets.items(), strict=False):
         for name, images in curves.items():
             axes.plot(100 * limits, localized(images, limits.tolist()), label=name, **looks[name])
         axes.set(xscale="log", xlabel=f"position error (cm), at {MOST_DEG:g}°")
         axes.set_title(title, fontsize=9)
         axes.xaxis.set_major_formatter(_NUMBER)
         _plain(axes)
-    row[0].set(ylabel="localized images", ylim=(0, 1.02))
+    for axes in grid[:, 0]:
+        axes.set(ylabel="localized images", ylim=(0, 1.02))
     handles = [mpl.lines.Line2D([], [], label=name, **looks[name]) for name in methods]
     figure.legend(handles=handles, loc="outside lower center", ncol=3, fontsize=8, frameon=False)
     return figure

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from semloc_ros.geometry import cameras, se3
 from semloc_ros.maps.objects import MapObjects, ObjectInstance
 from semloc_ros.types import (
-    Camera,
     FloatArray,
     NoPose,
     ObjectDetection,
@@ -30,18 +29,20 @@ MOST_DEG = 5.0  # rotation error of an image that is localized
 LEAST_SHARE = 0.005  # of an image's pixels: less of an object need not be found
 _FALSE = 0.25  # of its box's diagonal: a find whose matches err by more, by half, is of no object
 _ONE_SIGMA = 68.27  # % of normal numbers are as near to their mean
-_NONE = np.empty((0, 2))
+_NONE: FloatArray = np.empty((0, 2))
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedFind:
-    """One find: its object, whether that is there, and its matches: `errors_px` (N, 2) and
-    `sigmas_px` (N,) as was said; both empty if it is false."""
+    """One find: its object, whether that is there, and its matches: `errors_px` (N, 2),
+    `sigmas_px` (N,) as was said, and `errors_uv` (N, 2) of the reference image; all empty if it is
+    false."""
 
     name: str
     is_true: bool
     errors_px: FloatArray
     sigmas_px: FloatArray
+    errors_uv: FloatArray = field(default_factory=_NONE.copy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +81,23 @@ def judge_pose(
 
 
 def judge_finds(
-    detections: Sequence[ObjectDetection], objects: MapObjects, image: PosedImage
-) -> list[JudgedFind]:
+    detections: Sequence[ObjectDetection], objects: MapObjects, image: PosedImage,
+    are_true: bool = False,
+) -> list[JudgedFind]:  # fmt: skip
     """Finds beside the true pose; `objects` as they truly hang. Of an object with several places it
-    is the one where the matches err least."""
+    is the one where the matches err least. `are_true`: boxes and names were given, so that no find
+    is false, however much its matches err."""
     places = {one.name: one.instances for one in objects.objects}
     found = []
     for one in detections:
-        apart = [
-            _errors(one, place, image.camera, image.camera_from_map) for place in places[one.name]
-        ]
-        errors = min(apart, key=_median)
+        apart = [_errors(one, place, image) for place in places[one.name]]
+        errors, errors_uv = min(apart, key=lambda each: _median(each[0]))
         size = float(np.linalg.norm(one.box[2:] - one.box[:2]))
-        is_true = _median(errors) <= _FALSE * size
-        known = np.isfinite(errors).all(axis=1) & is_true
-        found.append(JudgedFind(one.name, is_true, errors[known], one.sigmas_px[known]))
+        is_true = are_true or _median(errors) <= _FALSE * size
+        known = np.isfinite(np.c_[errors, errors_uv]).all(axis=1) & is_true
+        found.append(JudgedFind(
+            one.name, is_true, errors[known], one.sigmas_px[known], errors_uv[known]
+        ))  # fmt: skip
     return found
 
 
@@ -148,17 +151,19 @@ def calibration(finds: Sequence[JudgedFind], groups: int = 8) -> Calibration | N
 def summary(images: Sequence[JudgedImage]) -> dict[str, float]:
     """Numbers of many images: medians of the pose errors over ALL of them (inf if most have no
     pose), `recall` of objects that are seen well enough, `false` finds in an image, the median
-    error of a match, and milliseconds of each stage (`ms_…`, medians)."""
+    error of a match, in pixels and of (u, v), and milliseconds of each stage (`ms_…`, medians)."""
     finds = [find for one in images for find in one.finds]
     known = [one for one in images if one.seen >= 0]
     seen = sum(one.seen for one in known)
     errors = np.concatenate([_NONE, *(find.errors_px for find in finds)])
+    errors_uv = np.concatenate([_NONE, *(find.errors_uv for find in finds)])
     numbers = {
         "position_cm": 100 * _middle([one.position_m for one in images]),
         "rotation_deg": _middle([one.rotation_deg for one in images]),
         "recall": 1 - sum(one.missed for one in known) / seen if seen else float("nan"),
         "false": sum(not find.is_true for find in finds) / max(len(images), 1),
         "match_px": _middle(np.linalg.norm(errors, axis=1)),
+        "match_uv": _middle(np.linalg.norm(errors_uv, axis=1)),
     }
     stages = dict.fromkeys(stage for one in images for stage in one.stage_ms)
     times = {stage: [one.stage_ms.get(stage, 0.0) for one in images] for stage in stages}
@@ -166,12 +171,15 @@ def summary(images: Sequence[JudgedImage]) -> dict[str, float]:
 
 
 def _errors(
-    found: ObjectDetection, place: ObjectInstance, camera: Camera, camera_from_map: FloatArray
-) -> FloatArray:
-    """(N, 2) pixels, NaN where the true camera does not see the place."""
-    there = se3.transform(camera_from_map, place.points_map(found.points_uv))
-    pixels, _ = cameras.project(camera, there)
-    return np.asarray(found.points_image - pixels)
+    found: ObjectDetection, place: ObjectInstance, image: PosedImage
+) -> tuple[FloatArray, FloatArray]:
+    """(N, 2) pixels, and (N, 2) of (u, v); NaN where the true camera does not see the place."""
+    there = se3.transform(image.camera_from_map, place.points_map(found.points_uv))
+    pixels, _ = cameras.project(image.camera, there)
+    camera_from_uv = (image.camera_from_map @ place.map_from_uv)[:3]
+    x, y, w = np.linalg.inv(camera_from_uv) @ cameras.unproject(image.camera, found.points_image).T
+    true_uv = np.stack([x, y], axis=1) / np.where(w > 0, w, np.nan)[:, None]
+    return np.asarray(found.points_image - pixels), np.asarray(found.points_uv - true_uv)
 
 
 def _median(errors_px: FloatArray) -> float:

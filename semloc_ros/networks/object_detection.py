@@ -120,13 +120,18 @@ class ObjectNetwork(nn.Module):
         """As `forward`, with boxes and windows in pixels of the batch."""
         proposals, _ = self.proposed(batch, levels)
         found = self.judged(batch, levels, proposals)
+        self.describe(levels, found)
+        return found
+
+    def describe(self, levels: Levels, found: Found) -> None:
+        """Adds to the `boxes` and `labels` of each image `windows`, `masks`, `values` and `sigmas`
+        as of `forward`."""
         windows = [self.windows(one["boxes"]) for one in found]
         cells, _ = self.cells(levels, windows, torch.cat([one["labels"] for one in found]))
         parts = torch.split(cells, [one.shape[0] for one in windows])
         for one, window, part in zip(found, windows, parts, strict=True):
             one["windows"], one["masks"] = window, part[:, MASK].sigmoid()
             one["values"], one["sigmas"] = part[:, VALUES:], part[:, LOG_SIGMA].exp()
-        return found
 
     def judged(self, batch: ImageList, levels: Levels, proposals: list[torch.Tensor]) -> Found:
         """Of each image's proposals (n, 4) those that are kept: `boxes`, `labels`, `scores`."""

@@ -33,8 +33,8 @@ def start_objects(
         raise ModelError(expected("names", wanted, len(names)))
     own = {name: one.clone() for name, one in network.state_dict().items()}
     taken = start_from(network, path)
-    if path.suffix != ".safetensors":
-        return taken
+    if path.suffix != ".safetensors":  # as many classes as COCO has are others all the same
+        return _without_classes(network, own, taken)
     about = read_about(path)
     if not isinstance(about, ObjectAbout):
         return taken
@@ -57,6 +57,17 @@ def start_objects(
         state[name].copy_(_joined(theirs, known, first, generator).view_as(own[name]))
         taken.append(name)
     return sorted(set(taken))
+
+
+def _without_classes(
+    network: ObjectNetwork, own: dict[str, torch.Tensor], taken: list[str]
+) -> list[str]:
+    """The last layers of boxes as they were, and what else was taken."""
+    last = [name for name in taken if name.startswith((*_CLASSES, _BOXES))]
+    state = network.state_dict()
+    for name in last:
+        state[name].copy_(own[name])
+    return [name for name in taken if name not in last]
 
 
 def _joined(

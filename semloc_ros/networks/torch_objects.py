@@ -28,12 +28,23 @@ class ObjectFinder(nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Of images (1, 3, h, w), normalized, `OBJECT_OUTPUTS` as `ObjectNetwork` gives them."""
-        height, width = images.shape[-2:]
-        lack = [-one % self._divisible for one in (height, width)]
-        padded = functional.pad(images, (0, lack[1], 0, lack[0]))
+        padded = self._padded(images)
         levels = self.network.detector.backbone(padded)
-        (found,) = self.network.found(ImageList(padded, [(height, width)]), levels)
+        (found,) = self.network.found(ImageList(padded, [tuple(images.shape[-2:])]), levels)
         return tuple(found[name] for name in OBJECT_OUTPUTS)
+
+    def matched(
+        self, images: torch.Tensor, boxes: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        """`OBJECT_OUTPUTS` of boxes (N, 4) that show objects (N,), with scores of 1."""
+        levels = self.network.detector.backbone(self._padded(images))
+        found = {"boxes": boxes, "labels": labels, "scores": torch.ones_like(boxes[:, 0])}
+        self.network.describe(levels, [found])
+        return tuple(found[name] for name in OBJECT_OUTPUTS)
+
+    def _padded(self, images: torch.Tensor) -> torch.Tensor:
+        lack = [-one % self._divisible for one in images.shape[-2:]]
+        return functional.pad(images, (0, lack[1], 0, lack[0]))
 
 
 class TorchObjectBackend:
@@ -49,3 +60,12 @@ class TorchObjectBackend:
         """See `object_backends.ObjectBackend`."""
         found = self._finder(torch.as_tensor(images, device=self._device))
         return as_finds([one.cpu().numpy() for one in found], self.about)
+
+    @torch.inference_mode()
+    def matched(
+        self, images: NDArray[np.float32], boxes: NDArray[np.float32], labels: NDArray[np.int64]
+    ) -> ObjectFinds:
+        """What the network says of boxes (N, 4) as of `ObjectFinds` that are known to show objects
+        of these labels (N,): masks and matches without its own finding."""
+        given = (torch.as_tensor(one, device=self._device) for one in (images, boxes, labels))
+        return as_finds([one.cpu().numpy() for one in self._finder.matched(*given)], self.about)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from importlib import import_module
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -98,25 +97,6 @@ def test_finds_of_the_truth_localize_what_they_are_made_of(poster, tmp_path, mon
     assert {path.name for path in tmp_path.glob("*.png")} == {
         "localized.png", "sigma.png", "stages.png",
     }  # fmt: skip
-
-
-def test_networks_are_told_the_camera_of_an_image(poster, monkeypatch):
-    """Without it nobody takes the distortion of the worlds' robots out."""
-    told = []
-
-    class Matcher:
-        stage_ms = {"network": 1.0}
-
-        def find(self, image, mask=None, camera=None):
-            told.append(camera)
-            return []
-
-    place = "semloc_ros.perception.objects.load_object_matcher"
-    monkeypatch.setattr(place, lambda *given: Matcher())
-    benchmark = import_module("objects")
-    (image,) = benchmark.test_images(poster / "frames" / "view_1", 1)
-    find = benchmark.network(Path("any"), None, "regression", "photometric")
-    assert find(image) == ([], {"network": 1.0}) and told == [image.posed.camera]
 
 
 def test_without_a_map_there_is_no_structure(monkeypatch, capsys, tmp_path):
