@@ -1,38 +1,32 @@
-"""`semloc demo`: a robot in a synthetic gallery is localized over ROS 2, and judged.
+"""`semloc demo`: a robot in a crowded synthetic gallery is localized over ROS 2, and judged.
 
-World → map → nodes → replay → record → metrics → report; what is there already is reused.
+World → map → nodes → replay → record → ablation → metrics → report; what is there already is
+reused. All nodes take part: masks of visitors, labels, places, objects, and the localizer with its
+particle filter. What they sent is recorded, and the same drive is localized without each of them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
-from semloc_ros import __version__
-from semloc_ros.cli import demo_nodes
+from semloc_ros.cli import demo_map, demo_nodes
 from semloc_ros.cli.assignments import parse_assignments
+from semloc_ros.cli.demo_ablation import ablate
 from semloc_ros.cli.processes import end_like_ctrl_c
-from semloc_ros.config import DemoConfig, GoalsConfig, MapBuilderConfig
-from semloc_ros.options import flatten, from_mapping, to_mapping
+from semloc_ros.config import DemoConfig, GoalsConfig
+from semloc_ros.options import from_mapping
 
 if TYPE_CHECKING:
+    from semloc_ros.evaluation.ablation import Variant
     from semloc_ros.evaluation.goals import Goal, Outcome
 
 _console = Console(highlight=False)
@@ -54,16 +48,21 @@ def demo(
 
 def run_demo(config: DemoConfig, out: Path) -> list[Outcome]:
     """The whole demo in folder `out`; the outcome of each goal."""
+    demo_map.check_models(config)
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    with _step("1/4 world", out / "world") as notes:
-        notes.append("made" if _make_world(config, out / "world") else "there already")
-    with _step("2/4 map", out / "map") as notes:
-        notes.append("built" if _make_map(config, out) else "there already")
-    with _step("3/4 localize over ROS 2, at real rate", out / "predictions"):
+    with _step("1/5 world", out / "world") as notes:
+        notes.append("made" if demo_map.make_world(config, out / "world") else "there already")
+    with _step("2/5 map", out / "map") as notes:
+        notes.append("built" if demo_map.make_map(config, out) else "there already")
+    pace = "real rate" if config.rate == 1.0 else f"{config.rate:g} of the real rate"
+    with _step(f"3/5 localize over ROS 2, at {pace}", out / "predictions"):
         _localize(config, out)
-    with _step("4/4 judge", out / "report.html"):
-        outcomes = judge_predictions(config, out)
+    with _step("4/5 what each part buys", out / "ablation") as notes:
+        variants = ablate(config, out)
+        notes.append(f"{len(variants)} variants")
+    with _step("5/5 judge", out / "report.html"):
+        outcomes = judge_predictions(config, out, variants)
     _print_outcomes(outcomes)
     _console.print(f"report: {out / 'report.html'} ({time.monotonic() - began:.0f} s in all)")
     return outcomes
@@ -105,8 +104,12 @@ def goals_of(config: GoalsConfig) -> list[Goal]:
     ]  # fmt: skip
 
 
-def judge_predictions(config: DemoConfig, out: Path) -> list[Outcome]:
-    """Metrics, figures and report of `out`/predictions."""
+def judge_predictions(
+    config: DemoConfig, out: Path, variants: Sequence[Variant] = ()
+) -> list[Outcome]:
+    """Metrics, figures and report of `out`/predictions, with what the nodes saw and `variants`."""
+    from semloc_ros.cli.demo_report import sections_of_nodes
+    from semloc_ros.evaluation.ablation_page import ablation_sections
     from semloc_ros.evaluation.goals import check_goals
     from semloc_ros.evaluation.judging import judge
     from semloc_ros.evaluation.metrics import compute_metrics, write_metrics
@@ -121,65 +124,10 @@ def judge_predictions(config: DemoConfig, out: Path) -> list[Outcome]:
     points_map = load_map(out / "map", verify=False).points_map
     write_metrics(metrics, out / "metrics.json")
     write_figures(out / "plots", run, judged, points_map)
-    title = "A robot in the gallery, localized over ROS 2"
-    write_report(out / "report.html", title, run, judged, metrics, outcomes, points_map)
+    title = "A robot in the crowded gallery, localized over ROS 2"
+    more = [*sections_of_nodes(config, out), *ablation_sections(variants)]
+    write_report(out / "report.html", title, run, judged, metrics, outcomes, points_map, more)
     return outcomes
-
-
-def _make_world(config: DemoConfig, folder: Path) -> bool:
-    from semloc_ros.worlds.recording.gallery import make_gallery
-
-    with _bar() as bar:
-        task = bar.add_task("images", total=None)
-
-        def tell(done: int, total: int, doing: str) -> None:
-            bar.update(task, completed=done, total=total, description=doing)
-
-        return make_gallery(config.world, folder, tell)
-
-
-def _make_map(config: DemoConfig, out: Path) -> bool:
-    """Build the map unless the one that is there was made of the same world and options."""
-    from semloc_ros.datasets.bags import posed_images
-    from semloc_ros.maps.builder import build_map
-    from semloc_ros.perception.features import RootSift
-
-    note, recipe = out / "map.recipe", _recipe(config, out / "world")
-    if (out / "map").exists() and note.exists() and note.read_text() == recipe:
-        return False
-    note.unlink(missing_ok=True)
-    images = posed_images(
-        out / "world" / "mapping", demo_nodes.IMAGE, demo_nodes.CAMERA_INFO, demo_nodes.TRUTH
-    )
-    building = _building(config)
-    extract = RootSift(building.features).extract
-    with _bar() as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def advance(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage)
-            bar.update(tasks[stage], completed=done, total=total)
-
-        build_map(images, extract, building, out / "map", advance, source="gallery world")
-    note.write_text(recipe)
-    return True
-
-
-def _building(config: DemoConfig) -> MapBuilderConfig:
-    """The builder's options, with the number of features that the localizer has too."""
-    return from_mapping(
-        MapBuilderConfig, {**flatten(config.map), "features.max_features": config.max_features}
-    )
-
-
-def _recipe(config: DemoConfig, world: Path) -> str:
-    """What the map depends on, as one word."""
-    from semloc_ros.worlds.recording.folders import WORLD_FILE
-
-    options = json.dumps(to_mapping(_building(config)), sort_keys=True)
-    made_of = [__version__, (world / WORLD_FILE).read_text(), options]
-    return hashlib.sha256("\n".join(made_of).encode()).hexdigest()
 
 
 def _localize(config: DemoConfig, out: Path) -> None:
@@ -187,6 +135,7 @@ def _localize(config: DemoConfig, out: Path) -> None:
 
     for stale in (out / "metrics.json", out / "report.html"):
         stale.unlink(missing_ok=True)  # of an earlier run: must not pass for this one's
+    shutil.rmtree(out / "ablation", ignore_errors=True)
     query, predictions = out / "world" / "query", out / "predictions"
     reference_from_bag(
         query, demo_nodes.IMAGE, demo_nodes.TRUTH, predictions, demo_nodes.ODOMETRY
@@ -203,15 +152,6 @@ def _step(name: str, result: Path) -> Iterator[list[str]]:
     yield notes
     seconds = f"{time.monotonic() - began:.1f} s"
     _console.print("    " + ", ".join([str(result), *notes, seconds]))
-
-
-def _bar() -> Progress:
-    columns = (TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn())
-    terminal = Console(stderr=True)
-    return Progress(
-        *columns, TimeRemainingColumn(), console=terminal, transient=True,
-        disable=not terminal.is_terminal,
-    )  # fmt: skip
 
 
 def _print_outcomes(outcomes: list[Outcome]) -> None:

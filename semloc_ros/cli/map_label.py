@@ -49,15 +49,17 @@ def label(
     images: Path = typer.Option(
         None, help="With a model: the map's images, as a folder, a kapture folder or a bag."
     ),
-    count: int = typer.Option(
+    count: int | None = typer.Option(
         None, min=1, max=65534,
         help="How many labels; the default is as in labels.json or the model, or 19.",
     ),
-    stationary: Stationary = typer.Option(
+    stationary: Stationary | None = typer.Option(
         None, help="Which labels stay; the default is file if labels.json or the model says so, "
         "cityscapes for 19 labels, else learned.",
     ),
-    out: Path = typer.Option(None, help="Folder of the labelled map; the default is the map."),
+    out: Path | None = typer.Option(
+        None, help="Folder of the labelled map; the default is the map."
+    ),
     set_: list[str] = typer.Option(
         [], "--set", metavar="NAME=VALUE", help="An option of the filter, e.g. labels.least_votes=3"
         ", or with a model of the labeller, e.g. labeller.backend=torch.",

@@ -43,7 +43,7 @@ def places(
     images: Path = typer.Option(
         None, help="The map's images, as a folder, a kapture folder or a bag."
     ),
-    labels: str = typer.Option(
+    labels: str | None = typer.Option(
         None, help="For a model that reads labels, and for re-ranking: label maps as for "
         "`semloc map label`, a world's folder, or a model that labels --images. The default is the "
         "model whose labels the model of places reads, if it reads any.",

@@ -3,7 +3,12 @@
 `options.py` turns these fields into ROS parameters, yaml files and command-line options.
 """
 
-from semloc_ros.config.demo import DemoConfig, DemoGalleryConfig, GoalsConfig
+from semloc_ros.config.demo import (
+    DemoConfig,
+    DemoGalleryConfig,
+    DemoNodesConfig,
+    GoalsConfig,
+)
 from semloc_ros.config.dynamic import DynamicConfig
 from semloc_ros.config.dynamic_segmenter import DynamicSegmenterNodeConfig, PropagationConfig
 from semloc_ros.config.evaluation import (
@@ -69,6 +74,7 @@ __all__ = [
     "CovarianceConfig",
     "DemoConfig",
     "DemoGalleryConfig",
+    "DemoNodesConfig",
     "DescriberConfig",
     "DoctorConfig",
     "DynamicConfig",

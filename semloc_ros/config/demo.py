@@ -60,6 +60,21 @@ class DemoGalleryConfig(GalleryConfig):
 
 
 @dataclass(frozen=True, slots=True)
+class DemoNodesConfig:
+    """The nodes beside the localizer, each by its model: a name in models/, or a file."""
+
+    masks_model: str = option("dynamic_worlds", "masks of what moves; '': no such node")
+    labels_model: str = option("fgsn_gallery_50", "labels of map and images; '': no such node")
+    places_model: str = option("gradients", "places, where nothing is known; '': no such node")
+    objects_model: str = option(
+        "", "objects of interest: of the pictures of this very gallery; '': no such node"
+    )
+    threads: int = option(
+        1, "threads of each network: the nodes share the processors", low=1, high=256
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DemoConfig:
     """`semloc demo`: world, map, nodes, replay, report."""
 
@@ -69,12 +84,17 @@ class DemoConfig:
     ready_timeout: float = option(
         90.0, "longest wait for the localizer to load the map", unit="s", low=1.0, high=3600.0
     )
+    rate: float = option(
+        1.0, "speed of the replay; below 1 where the machine is busy", low=0.01, high=10.0
+    )
     settle: float = option(
         2.0, "wait for the last poses after the bag's end", unit="s", low=0.0, high=60.0
     )
     max_features: int = option(
         2000, "features per image, of map and localizer: plenty for 640 x 480", low=16, high=100_000
     )
+    nodes: DemoNodesConfig = section(DemoNodesConfig)
+    ablation: bool = option(True, "also localize without each part, from what the nodes sent")
     world: DemoGalleryConfig = section(DemoGalleryConfig)
     map: MapBuilderConfig = section(MapBuilderConfig)
     evaluation: EvaluationConfig = section(EvaluationConfig)

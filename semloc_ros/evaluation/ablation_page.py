@@ -12,6 +12,8 @@ from semloc_ros.evaluation.metrics import recall_words
 from semloc_ros.evaluation.page import number, table, write_page
 from semloc_ros.evaluation.verdict import short
 
+_TITLE = "What each part buys"
+
 
 def write_ablation(
     path: Path, variants: Sequence[Variant], pages: Mapping[str, str] | None = None
@@ -21,15 +23,23 @@ def write_ablation(
         f'<li><a href="{html.escape(page)}">{html.escape(name)}</a></li>'
         for name, page in (pages or {}).items()
     )
+    reports = f"<h2>Reports</h2><ul>{links}</ul>" if links else ""
+    write_page(path, _TITLE, [*_sections(variants), reports])
+
+
+def ablation_sections(variants: Sequence[Variant]) -> list[str]:
+    """The same as sections of another page, under a heading; none without variants."""
+    return [f"<h2>{_TITLE}</h2>", *_sections(variants)] if variants else []
+
+
+def _sections(variants: Sequence[Variant]) -> list[str]:
     first = html.escape(variants[0].name)
-    sections = [
+    return [
         f"<p>{html.escape(explained(variants))}</p>",
         table(*side_by_side(variants)),
         f"<h2>Beside {first}, frame by frame</h2>{_changes(variants)}",
         "<h2>What each variant is</h2>" + _settings(variants),
-        f"<h2>Reports</h2><ul>{links}</ul>" if links else "",
     ]
-    write_page(path, "What each part buys", sections)
 
 
 def explained(variants: Sequence[Variant]) -> str:

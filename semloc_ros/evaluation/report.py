@@ -30,12 +30,15 @@ def write_report(
     metrics: Mapping[str, Any],
     outcomes: Sequence[Outcome] = (),
     points_map: FloatArray | None = None,
+    more: Sequence[str] = (),
 ) -> None:
-    """Write the report of a run; `points_map` (P, 3) is drawn under the trajectory."""
+    """Write the report of a run; `points_map` (P, 3) is drawn under the trajectory, `more` are
+    sections of HTML that come before the worst frames."""
     drawn = draw(run, judged, points_map)
     sections = [
         _summary(metrics, outcomes),
         _grid(drawn),
+        *more,
         _worst(run, judged),
         all_numbers(metrics),
     ]

@@ -1,18 +1,28 @@
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from semloc_ros.cli import demo
+from semloc_ros.cli import demo, demo_ablation, demo_map, demo_nodes
 from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.cli.demo import goals_of
 from semloc_ros.cli.demo_nodes import private_graph
 from semloc_ros.cli.main import app
-from semloc_ros.config import DemoConfig, GoalsConfig
-from semloc_ros.errors import ConfigError
+from semloc_ros.config import (
+    DemoConfig,
+    DemoGalleryConfig,
+    DemoNodesConfig,
+    EvaluateConfig,
+    GalleryConfig,
+    GoalsConfig,
+)
+from semloc_ros.errors import ConfigError, ModelError
+from semloc_ros.evaluation.ablation import configured
 from semloc_ros.evaluation.goals import Outcome, check_goals
 from semloc_ros.options import from_mapping
 
@@ -78,3 +88,90 @@ def test_options_are_set_by_dotted_names() -> None:
         parse_assignments(["domain"])
     with pytest.raises(ConfigError, match=r"did you mean world\.columns"):
         from_mapping(DemoConfig, parse_assignments(["world.colums=3"]))
+
+
+ALL = DemoNodesConfig(objects_model="objects.safetensors")
+NONE = DemoNodesConfig("", "", "", "")
+
+
+def test_the_replay_waits_for_every_node_that_was_asked_for() -> None:
+    heard = demo_nodes.heard
+    assert heard(ALL) == "/camera/image_raw/compressed=5,/camera/camera_info=3,/odom"
+    assert heard(NONE) == "/camera/image_raw/compressed=1,/camera/camera_info=2,/odom"
+    assert heard(replace(ALL, objects_model="")).split(",")[1] == "/camera/camera_info=2"
+
+
+def test_the_launch_file_gets_the_models_and_their_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_nodes, "ros2", lambda: "ros2")
+    words = demo_nodes.launch(DemoConfig(nodes=ALL), tmp_path)
+    assert words[:4] == ["ros2", "launch", "semloc_ros", "localize.launch.py"]
+    given = dict(word.split(":=") for word in words[4:])
+    assert given["objects_model"] == "objects.safetensors"
+    assert given["masks_model"] == "dynamic_worlds"
+    assert given["ooi.threads"] == given["dynamic.threads"] == given["labeller.threads"] == "1"
+    alone = {word.split(":=")[0] for word in demo_nodes.launch(DemoConfig(nodes=NONE), tmp_path)}
+    assert not {name for name in alone if name.endswith(("_model", ".threads"))}
+
+
+def test_each_part_is_left_out_once_and_the_variants_differ() -> None:
+    beside = demo_nodes.started(ALL)
+    variants = demo_ablation.variants_of(beside)
+    parts = {"no_masks", "no_labels", "no_places", "no_objects", "no_odometry"}
+    alone = {"features_alone", "objects_alone", "labels_alone"}
+    assert set(variants) == {"all"} | parts | alone
+    runs = configured(variants, EvaluateConfig())
+    gets = {name: one.gets for name, one in runs.items()}
+    assert not (gets["no_masks"].mask or gets["features_alone"].objects)
+    assert gets["objects_alone"].objects and not gets["objects_alone"].labels
+    assert gets["all"] == EvaluateConfig().gets
+    assert runs["labels_alone"].method == "pfsl"
+    assert runs["objects_alone"].features.max_features < runs["all"].pnp.min_inliers + 2
+    without = demo_ablation.variants_of(demo_nodes.started(NONE))
+    assert set(without) == {"all", "no_odometry"}
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "line"),
+    [
+        ("labels_model", "fgsn_galery_50", "nodes.labels_model: .*did you mean fgsn_gallery_50"),
+        ("objects_model", "/no/such.safetensors", "nodes.objects_model: .*/no/such.safetensors"),
+        ("objects_model", "dynamic_worlds", "nodes.objects_model: .*expected a model of objects"),
+        ("places_model", "gradients,nothing", "nodes.places_model: .*nothing"),
+    ],
+)
+def test_a_missing_or_wrong_model_is_one_line_before_anything_is_rendered(
+    option: str, name: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(config: DemoConfig, folder: Path) -> bool:
+        raise AssertionError("rendered")
+
+    monkeypatch.setattr(demo_map, "make_world", never)
+    monkeypatch.setattr(demo, "end_like_ctrl_c", lambda: None)
+    words = ["demo", "--out", str(tmp_path / "out"), "--set", f"nodes.{option}={name}"]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, ModelError)
+    assert re.search(line, str(result.exception))
+    assert "\n" not in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_models_that_come_along_are_found() -> None:
+    found = demo_map.check_models(DemoConfig())
+    assert {"masks_model dynamic_worlds", "labels_model fgsn_gallery_50"} <= set(found)
+    assert demo_map.check_models(DemoConfig(nodes=NONE)) == {}
+
+
+def test_only_the_demo_has_another_gallery() -> None:
+    """That in which the objects were learned, see benchmarks/object_worlds.py."""
+    assert (GalleryConfig().seed, GalleryConfig().paintings) == (0, 1000)
+    ours, usual = DemoGalleryConfig(), GalleryConfig()
+    changed = {
+        field.name for field in fields(usual)
+        if getattr(ours, field.name) != getattr(usual, field.name)
+    }  # fmt: skip
+    assert changed == {
+        "seed", "room_width_m", "room_depth_m", "paintings_per_room", "paintings", "crowd",
+        "mapping_rate",
+    }  # fmt: skip
