@@ -27,7 +27,7 @@ class ObjectRefinementConfig:
     )
     least_agreement: float = option(
         0.25, "photometric: share of the object's cells in the image that look like the reference "
-        "image, at least", low=0.0, high=1.0,
+        "image, at least; with less, pixels contradict the find", low=0.0, high=1.0,
     )
     min_sigma_px: float = option(
         0.1, "photometric: least error that is told of a match", unit="px", low=0.001, high=10.0
@@ -58,7 +58,21 @@ class ObjectFeaturesConfig:
 class ObjectMatcherConfig(BackendConfig):
     """From an image to the objects in it, and to matches with their reference images."""
 
-    score: float = option(0.5, "least score of a find", low=0.0, high=1.0)
+    score: float = option(
+        0.5, "least score of a find that only the network vouches for", low=0.0, high=1.0
+    )
+    confirmed_score: float = option(
+        0.15, "least score of a find that features or pixels confirm (matcher features, refine "
+        "photometric); networks tell none below 0.1", low=0.0, high=1.0,
+    )
+    doubtful: int = option(
+        8, "finds below `score` that are asked whether features or pixels confirm them, the best "
+        "ones", low=0, high=40,
+    )
+    overlap: float = option(
+        0.5, "of finds, whatever their objects, whose boxes overlap by more (intersection over "
+        "union) the best one is kept", low=0.0, high=1.0,
+    )
     matcher: str = option(
         "regression", "what matches: the network, or local features in what the network finds",
         choices=("regression", "features"),

@@ -29,6 +29,10 @@ class ObjectsConfig:
         6.0, "largest reprojection error of an inlier, or three times what the matches are said to "
         "err by, if that is more", unit="px", low=0.1, high=100.0,
     )
+    max_error_share: float = option(
+        0.15, "but no larger, if it is more than max_error_px, than this share of the find's "
+        "diagonal: what fits everywhere says nothing", low=0.01, high=1.0,
+    )
     min_sigma_px: float = option(
         0.5, "least error that is believed of a match", unit="px", low=0.01, high=100.0
     )
@@ -38,6 +42,10 @@ class ObjectsConfig:
     max_hypotheses: int = option(
         64, "poses of single finds that are tried, those of the finds with most matches first",
         low=1, high=10_000,
+    )
+    contested_s: float = option(
+        1.0, "objects that contradict the features of a tracked camera, as if they had been moved, "
+        "are asked again where else it could be after this time", unit="s", low=0.0, high=3600.0,
     )
     ambiguous_chi2: float = option(
         9.0, "by so much must the best pose fit better than any other (twice the logarithm of "

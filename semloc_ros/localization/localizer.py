@@ -95,6 +95,8 @@ class Localizer:
         self._mapping_covariance = mapping_covariance(semantic_map.manifest.build)
         check_mapping_covariance(self._mapping_covariance)
         self._objects = ObjectLocalizer(self._config, self._mapping_covariance)
+        # rows of the objects that contradicted features last, and the stamp of that
+        self._contesting: tuple[frozenset[int], int] = frozenset(), 0
 
     def localize(self, frame: Frame, prior: Prior | None = None) -> PoseEstimate | NoPose:
         """Where the camera was when it took the frame, in map coordinates.
@@ -136,6 +138,20 @@ class Localizer:
             fused = self._objects.fused(frame, finds, found, prior)
         return fused or self._contested(frame, prior, finds, seen, found)
 
+    def _is_asked_again(self, frame: Frame, prior: Prior | None) -> bool:
+        """Whether objects that contradict features are to be asked where else the camera could be.
+
+        It takes as long as a second localization, and an object that was moved contradicts every
+        frame: while there is a prior, the same objects are asked only now and then.
+        """
+        assert frame.objects is not None, "finds are of objects"
+        rows, (known, asked_ns) = frozenset(frame.objects.objects.tolist()), self._contesting
+        since_s = (frame.stamp_ns - asked_ns) / 1e9
+        if prior is not None and rows <= known and 0 <= since_s < self._config.objects.contested_s:
+            return False
+        self._contesting = rows, frame.stamp_ns
+        return True
+
     def _by_objects(
         self, frame: Frame, prior: Prior | None, finds: list[Find], seen: FrameMatches | None,
         watch: Stopwatch, refusal: Refused,
@@ -158,6 +174,8 @@ class Localizer:
         may have been moved. But where they are, more features may fit."""
         said = f"{len(finds)} finds of objects, none where expected"
         found = replace(found, detail="; ".join(filter(None, (found.detail, said))))
+        if not self._is_asked_again(frame, prior):
+            return found
         try:
             near = self._near(seen, self._objects.pose(frame, finds, prior, seen.watch))
         except Refused:

@@ -169,7 +169,7 @@ class ObjectLocalizer:
         covariance = _inverse(matrix)
         if covariance is None or float(shift @ own @ shift) > _APART:
             return None
-        covariance = covariance + self._map_at(pose)
+        covariance = _at_least(covariance, self._least) + self._map_at(pose)
         if prior is not None:
             try:  # as any other pose: it may have gone as far as the features leave open
                 gate.check_prior(pose, covariance, prior, self._config.gate)
@@ -245,6 +245,15 @@ def _distance(pose: FloatArray, covariance: FloatArray, prior: Prior | None) -> 
         return nees(_between(pose, prior.camera_from_map), covariance + prior.covariance)
     except InputError as fault:
         raise Refused(NoPoseReason.BAD_PRIOR, f"prior and pose: {fault}") from None
+
+
+def _at_least(covariance: FloatArray, least: FloatArray) -> FloatArray:
+    """A covariance (6, 6) that is in no direction below a diagonal one."""
+    scales = np.sqrt(np.diag(least))
+    if not scales.all():
+        return covariance
+    values, axes = np.linalg.eigh(covariance / np.outer(scales, scales))
+    return np.asarray((axes * np.maximum(values, 1.0)) @ axes.T * np.outer(scales, scales))
 
 
 def _inverse(matrix: FloatArray) -> FloatArray | None:

@@ -131,7 +131,7 @@ class ObjectPoses:
             errors = reprojection_errors(self._camera, pose, matches)
             squared = np.minimum((errors / (scale * matches.sigmas_px)) ** 2, _MOST_CHI2)
             cost += float(squared.mean()) * min(len(matches), self._config.independent)
-            fitting = self._fitting(errors, matches)
+            fitting = np.asarray(errors < self._limits(matches))
             if fitting.mean() >= self._config.min_share:
                 support.append(matches.select(fitting))
         return Candidate(pose, tuple(chosen), tuple(support), cost)
@@ -143,9 +143,11 @@ class ObjectPoses:
             return np.inf
         return float(np.linalg.norm((pixels - matches.points_image).mean(0)))
 
-    def _fitting(self, errors_px: FloatArray, matches: Correspondences) -> NDArray[np.bool_]:
-        limit = np.maximum(self._config.max_error_px, _SIGMAS * matches.sigmas_px)
-        return np.asarray(errors_px < limit)
+    def _limits(self, matches: Correspondences) -> FloatArray:
+        """(N,) px, largest errors of the inliers of a find."""
+        size = float(np.linalg.norm(np.ptp(matches.points_image, axis=0)))
+        said = np.minimum(_SIGMAS * matches.sigmas_px, self._config.max_error_share * size)
+        return np.maximum(self._config.max_error_px, said)
 
     def _settled(self, found: Candidate) -> Candidate:
         """The pose after least squares over all that support it."""
@@ -162,17 +164,15 @@ class ObjectPoses:
 
     def _solved(self, instances: tuple[int, ...]) -> FloatArray | None:
         """The pose of most matches of all finds, if each is of the given instance."""
-        chosen = zip(self._finds, instances, strict=True)
-        matches = joined([find.instances[instance] for find, instance in chosen])
-        options = PnpConfig(max_error_px=self._limit(matches), max_iterations=self._iterations)
-        return estimate_pose(self._camera, matches, options, self._seed)
+        both = zip(self._finds, instances, strict=True)
+        chosen = [find.instances[instance] for find, instance in both]
+        limit = float(np.median(np.concatenate([self._limits(one) for one in chosen])))
+        options = PnpConfig(max_error_px=limit, max_iterations=self._iterations)
+        return estimate_pose(self._camera, joined(chosen), options, self._seed)
 
     @property
     def _iterations(self) -> int:
         return self._config.max_iterations
-
-    def _limit(self, matches: Correspondences) -> float:
-        return max(self._config.max_error_px, _SIGMAS * float(np.median(matches.sigmas_px)))
 
     def _poses_of_planes(self) -> list[FloatArray]:
         """Those of single finds, of the largest first, and no more than are to be tried."""
@@ -216,7 +216,7 @@ class ObjectPoses:
     ) -> NDArray[np.bool_]:
         """Which matches fit the best mapping from the plane, seen from its z < 0, to the
         image; samples are drawn from the best scores first."""
-        limit = self._limit(matches)
+        limit = float(np.median(self._limits(matches)))
         best_first = np.argsort(-matches.scores, kind="stable")
         options: dict[str, Any] = {
             "max_reproj_error": limit, "max_iterations": self._iterations, "min_iterations": 50,

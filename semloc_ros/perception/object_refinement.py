@@ -16,6 +16,7 @@ from semloc_ros.perception.picture_pairs import AGREES, Seen
 from semloc_ros.types import FloatArray, ObjectDetection
 
 _SIGMAS = 3.0  # of the matches' errors, within which they are inliers
+_LEAST = 1e-3  # pixels: a sigma is more than 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +75,19 @@ def homography_of(
 def on_homography(
     find: ObjectDetection, image_from_uv: FloatArray, inliers: NDArray[np.bool_]
 ) -> ObjectDetection:
-    """The matches that fit a homography, moved onto it. They err like the mean of a few of them:
-    neighbours err alike, so that their number says little."""
+    """The matches that fit a homography, moved onto it.
+
+    Of what they were said to err by, the part goes that is seen in how they lie about it: what is
+    left they have in common, as neighbours err alike, and as many as they are, they do not tell it.
+    Nor is it less than what is seen.
+    """
     pixels, before = find.points_image[inliers], find.points_uv[inliers]
     errors = homographies.apply(image_from_uv, before) - pixels
-    usual = float(np.sqrt(np.mean(errors**2)))
+    seen = float(np.mean(errors**2))
     points_uv = homographies.apply(homographies.inverse(image_from_uv), pixels)
     return replace(
         find, points_image=pixels, points_uv=points_uv, scores=find.scores[inliers],
-        sigmas_px=np.minimum(find.sigmas_px[inliers], usual),
+        sigmas_px=np.sqrt(np.maximum(find.sigmas_px[inliers] ** 2 - seen, max(seen, _LEAST**2))),
     )  # fmt: skip
 
 
@@ -91,7 +96,7 @@ def by_pixels(
     config: ObjectRefinementConfig, points: int,
 ) -> ObjectDetection | None:  # fmt: skip
     """Matches of the homography by which image and reference image agree, near that of the start,
-    where they do agree; None if they do not.
+    where they do agree; no matches if they do not, and None if too little is seen to tell.
 
     They lie on a grid of the reference image, at most `points`, and their scores are the
     correlations of their surroundings.
@@ -100,10 +105,12 @@ def by_pixels(
         view.gray, view.visible, reference.gray, reference.mask, image_from_uv,
         config.max_side_px, config.max_move,
     )  # fmt: skip
-    if aligned is None or not np.isfinite(aligned.sigma_px):
+    if aligned is None:
         return None
     agree = np.asarray(aligned.cells >= AGREES)
     if agree.sum() < config.least_agreement * np.isfinite(aligned.cells).sum():
+        return selected(find, np.zeros(len(find), np.bool_))
+    if not np.isfinite(aligned.sigma_px):
         return None
     points_uv, scores = _grid(aligned, reference, points)
     pixels = homographies.apply(aligned.image_from_uv, points_uv)

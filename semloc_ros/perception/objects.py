@@ -71,7 +71,8 @@ class ObjectMatcher:
         camera: Camera | None = None,
     ) -> list[ObjectDetection]:  # fmt: skip
         """The objects of an image (H, W, 3) RGB or (H, W), the best first, each with matches; those
-        at pixels of the mask (H, W) that are not 0 are left out, and what has none is no find.
+        at pixels of the mask (H, W) that are not 0 are left out, and what has none is no find. At
+        one place there is one object: the best that nothing contradicts.
 
         Of the camera its distortion counts, without which planes are homographies; None: it has
         none. InputError for any other image or mask.
@@ -86,8 +87,14 @@ class ObjectMatcher:
             finds = [one for one in (_seen(one, view) for one in found) if len(one)]
         lens = self._lens_of(camera) if finds else None
         flat = view if lens is None else lens.view(view)
-        improved = (self._improved(one, view, flat, lens) for one in finds)
-        return [one for one in improved if one is not None and len(one)]
+        kept: list[ObjectDetection] = []
+        for one in finds:
+            if any(_overlap(one.box, other.box) > self._config.overlap for other in kept):
+                continue
+            better = self._improved(one, view, flat, lens)
+            if better is not None and len(better):
+                kept.append(better)
+        return kept
 
     def _improved(
         self, find: ObjectDetection, view: View, flat: View, lens: FlatLens | None
@@ -99,7 +106,9 @@ class ObjectMatcher:
             return None
         with self._timed("refinement"):
             better = self._refined(better, flat)
-        return better if lens is None else _seen(lens.bent(better, find.box), view)
+        if lens is None or better is None:
+            return better
+        return _seen(lens.bent(better, find.box), view)
 
     def _lens_of(self, camera: Camera | None) -> FlatLens | None:
         """None where nothing is to be taken out: of a pinhole, and where matches stay as they
@@ -122,13 +131,21 @@ class ObjectMatcher:
         small = network_size(size, about.short_side)
         planes = resized_planes(image, small, about.normalization)
         finds = self._backend.find(planes).scaled(small, size)
-        chosen = np.flatnonzero(finds.scores >= self._config.score).tolist()
-        named = [(number, about.names[int(finds.labels[number]) - 1]) for number in chosen]
+        named = [(row, about.names[int(finds.labels[row]) - 1]) for row in self._asked(finds)]
         return [
             self._detection(finds, number, name, pixel_matches(
                 finds, number, size, self._config.points))
             for number, name in named if name in self.names
         ]  # fmt: skip
+
+    def _asked(self, finds: ObjectFinds) -> list[int]:
+        """Rows of finds that are sure, and of the best of those that may be confirmed."""
+        config = self._config
+        sure = np.flatnonzero(finds.scores >= config.score).tolist()
+        if config.matcher == "regression" and config.refine != "photometric":
+            return sure
+        rest = (finds.scores >= config.confirmed_score) & (finds.scores < config.score)
+        return sure + np.flatnonzero(rest).tolist()[: config.doubtful]
 
     def _detection(
         self, finds: ObjectFinds, number: int, name: str, matches: PixelMatches
@@ -149,18 +166,22 @@ class ObjectMatcher:
         start = None if fit is None else fit[0]
         return self._features.match(find, view, self._reference(find.name), start)
 
-    def _refined(self, find: ObjectDetection, view: View) -> ObjectDetection:
-        """As well as it goes: where pixels do not agree by the homography, and as it is where there
-        is none."""
+    def _refined(self, find: ObjectDetection, view: View) -> ObjectDetection | None:
+        """As well as it goes: where pixels cannot tell by the homography, and as it is where there
+        is none. None, or without matches, if pixels contradict it, or do not confirm what is not
+        sure; features count more than they, as someone may stand before most of the object."""
         config = self._config
+        is_matched = config.matcher == "features"
+        is_sure = is_matched or find.score >= config.score
         fit = None if config.refine == "none" else homography_of(find, config.refinement)
         if fit is None:
-            return find
-        better = None
+            return find if is_sure else None
         if config.refine == "photometric":
             reference = self._reference(find.name)
             better = by_pixels(find, fit[0], view, reference, config.refinement, config.points)
-        return on_homography(find, *fit) if better is None else better
+            if better is not None and (len(better) or not is_matched):
+                return better
+        return on_homography(find, *fit) if is_sure else None
 
     def _reference(self, name: str) -> Reference:
         if name not in self._references:
@@ -209,6 +230,14 @@ def uv_of_points(map_from_uv: FloatArray, points: FloatArray) -> FloatArray:
 def _seen(find: ObjectDetection, view: View) -> ObjectDetection:
     """Without the matches at pixels that do not count, or beside the image."""
     return selected(find, counted(find.points_image, view.visible))
+
+
+def _overlap(box: FloatArray, other: FloatArray) -> float:
+    """Intersection over union of two boxes (4,) x0 y0 x1 y1."""
+    sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
+    shared = float(np.prod(np.maximum(sides, 0.0)))
+    areas = (float(np.prod(one[2:] - one[:2])) for one in (box, other))
+    return shared / max(sum(areas) - shared, 1e-9)
 
 
 def _listed(names: tuple[str, ...]) -> str:

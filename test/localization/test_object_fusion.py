@@ -110,6 +110,26 @@ def test_objects_that_were_moved_do_not_spoil_the_pose(localizer, frame, truth, 
     assert result.detail == "2 finds of objects, none where expected"
 
 
+def test_what_was_moved_is_asked_for_another_place_now_and_then(
+    corner_map, frame, truth, monkeypatch
+):
+    """While a prior has the camera; without one, always."""
+    localizer, asked = Localizer(corner_map), []
+    pose = localizer._objects.pose
+    monkeypatch.setattr(
+        localizer._objects, "pose", lambda *given: asked.append(given[0].stamp_ns) or pose(*given)
+    )
+    alone = localizer.localize(frame)
+    prior = Prior(truth, np.diag([0.01] * 6))
+    for after_s, given in [(0, prior), (0.1, prior), (0.9, prior), (1.1, prior), (1.2, None)]:
+        later = dataclasses.replace(frame, stamp_ns=round(5 + 1e9 * after_s))
+        result = localizer.localize(with_objects(later, truth, moved(0.0, 0.0, 0.4)), given)
+        assert away(result, truth) < 0.02
+        assert result.detail == "2 finds of objects, none where expected"
+    assert [round((stamp - 5) / 1e9, 1) for stamp in asked] == [0.0, 1.1, 1.2]
+    assert alone.method == result.method == "pnp"
+
+
 def test_moved_by_a_little_they_hardly_do(localizer, frame, truth):
     assert away(localizer.localize(with_objects(frame, truth, moved(0.0, 0.0, 0.02))), truth) < 0.02
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from picture_room import CAMERA, finds_in, found, frame_of, objects_of, picture, room
 
-from semloc_ros.config import LocalizerConfig, ObjectsConfig
+from semloc_ros.config import CovarianceConfig, LocalizerConfig, ObjectsConfig
 from semloc_ros.errors import InputError
 from semloc_ros.geometry import se3
 from semloc_ros.geometry.uncertainty import error_vector, nees
@@ -203,6 +203,18 @@ def test_one_wrong_find_is_outvoted_by_two_but_not_by_one(rng, pose, wrong):
     assert result.reason in (NoPoseReason.AMBIGUOUS, NoPoseReason.TOO_UNCERTAIN)
 
 
+@pytest.mark.parametrize("share", [0.15, 1.0])
+def test_a_find_that_fits_everywhere_supports_no_pose(rng, pose, share):
+    """It is as far off as its picture is large, and says so."""
+    detections = finds_in(rng, ROOM, pose)
+    away = detections[1].points_image + 0.6 * np.ptp(detections[1].points_image, axis=0)
+    vague = np.full(len(detections[1]), 200.0)
+    detections[1] = dataclasses.replace(detections[1], points_image=away, sigmas_px=vague)
+    result = localized(detections, max_error_share=share)
+    assert errors_of(result, pose)[0] < 0.2
+    assert len(result.inliers) == (8 if share < 1.0 else 12)
+
+
 def test_nothing_fits_what_is_no_object(rng, pose):
     (detection, *_) = finds_in(rng, ROOM, pose)
     noise = rng.uniform(0, 480, detection.points_image.shape)
@@ -249,6 +261,19 @@ def test_beside_features_the_prior_still_counts(rng, pose):
     kept = localizer.fused(frame, finds, found, around(pose, 0.5))
     np.testing.assert_array_equal(kept.camera_from_map, followed.camera_from_map)
     assert localizer.fused(frame, finds, found, around(pose, 0.02, 0.02)) is None
+
+
+def test_features_and_objects_together_are_no_surer_than_can_be(rng, pose):
+    least = CovarianceConfig(least_position_sigma_m=0.05, least_rotation_sigma_deg=1.0)
+    frame = frame_of(lift(finds_in(rng, ROOM, pose, sigma=0.1), OBJECTS, 5))
+    localizer = ObjectLocalizer(LocalizerConfig(covariance=least))
+    matches = frame.objects.correspondences.select(np.arange(12))
+    found = PoseEstimate(5, pose, around(pose, 0.06, 0.02).covariance, matches, 12)
+    fused = localizer.fused(frame, localizer.finds(frame)[0], found)
+    assert fused.method == "pnp+objects"
+    position, turn = (fused.covariance[part, part] for part in (slice(3), slice(3, 6)))
+    assert 0.05 <= np.sqrt(np.linalg.eigvalsh(position)[0]) * (1 + 1e-9) < 0.06
+    assert np.degrees(np.sqrt(np.linalg.eigvalsh(turn)[0])) * (1 + 1e-9) >= 1.0
 
 
 @pytest.mark.parametrize("row", [0, 39])

@@ -71,6 +71,15 @@ def test_the_homography_leaves_nonsense_out_and_smooths() -> None:
     assert (moved.sigmas_px <= 1.5).all()
 
 
+@pytest.mark.parametrize("said", [1.0, 4.0, 8.0])
+def test_what_matches_have_in_common_a_homography_does_not_take_away(said: float) -> None:
+    """They are 3 px off together, and each 2 px by itself."""
+    find = replace(regressed(astray=4.0, wrong=0.0), sigmas_px=np.full(300, said))
+    moved = on_homography(find, *homography_of(find, CONFIG))
+    shown = rms(moved) / float(np.median(moved.sigmas_px))
+    assert shown < {1.0: 1.8, 4.0: 1.1, 8.0: 0.6}[said]
+
+
 def test_pixels_bring_matches_from_pixels_to_a_tenth() -> None:
     find = regressed()
     view = view_of(image_of(picture(), TRUTH))
@@ -111,6 +120,14 @@ def test_beside_the_object_there_are_no_matches() -> None:
 @pytest.mark.parametrize("shown", [5, 6])
 def test_another_picture_there_is_not_believed(shown: int) -> None:
     view = view_of(image_of(picture(shown), TRUTH))
+    found = by_pixels(regressed(), start(), view, reference(), CONFIG, 400)
+    assert found is not None and len(found) == 0
+
+
+def test_where_too_little_is_seen_pixels_say_nothing() -> None:
+    mask = np.full((240, 320), 255, np.uint8)
+    mask[:60, :100] = 0
+    view = view_of(image_of(picture(), TRUTH), mask)
     assert by_pixels(regressed(), start(), view, reference(), CONFIG, 400) is None
 
 

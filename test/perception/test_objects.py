@@ -103,6 +103,39 @@ def test_uncertain_finds_are_none() -> None:
     assert [one.name for one in matcher.find(room())] == ["queen"]
 
 
+def of_scores(*scores: float, lies: dict[str, np.ndarray] = LIES, **options) -> list[str]:
+    """Names of what is found if the network has these scores for the objects."""
+    backend = PretendedBackend(lies, 240, scores=scores)
+    matcher = ObjectMatcher(backend, known(*lies), ObjectMatcherConfig(**options))
+    return [one.name for one in matcher.find(room())]
+
+
+@pytest.mark.parametrize("options", [{"matcher": "features", "refine": "none"}, {}])
+def test_what_features_or_pixels_confirm_needs_little_of_a_score(options: dict[str, str]) -> None:
+    assert of_scores(0.9, 0.16, **options) == ["boat", "queen"]
+    assert of_scores(0.9, 0.14, **options) == ["boat"]
+    assert of_scores(0.9, 0.16, doubtful=0, **options) == ["boat"]
+    assert of_scores(0.9, 0.16, refine="homography") == ["boat"]
+
+
+SWAPPED = {"boat": LIES["queen"], "queen": LIES["boat"]}
+
+
+def test_pixels_and_features_veto_what_the_network_is_sure_of() -> None:
+    assert of_scores(0.9, 0.8, lies=SWAPPED, refine="homography") == ["boat", "queen"]
+    for options in ({}, {"matcher": "features"}):
+        assert of_scores(0.9, 0.8, lies=SWAPPED, **options) == []
+
+
+def test_at_one_place_there_is_one_object() -> None:
+    """Two names for one box: the better score counts, or what pixels say."""
+    there = {"boat": LIES["queen"], "queen": LIES["queen"]}
+    assert of_scores(0.9, 0.8, lies=there, refine="none") == ["boat"]
+    assert of_scores(0.9, 0.8, lies=there, refine="none", overlap=1.0) == ["boat", "queen"]
+    assert of_scores(0.9, 0.8, lies=there) == ["queen"]
+    assert of_scores(0.9, 0.3, lies=there, matcher="features") == ["queen"]
+
+
 def test_images_of_another_size_are_brought_to_the_networks() -> None:
     halved = {name: np.diag([0.5, 0.5, 1]) @ (np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]]) @ one)
               for name, one in LIES.items()}  # fmt: skip
