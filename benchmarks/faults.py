@@ -19,7 +19,8 @@ from semloc_ros.evaluation.faults import KINDS, parse_faults
 from semloc_ros.evaluation.metrics import compute_metrics
 from semloc_ros.evaluation.outages import outages
 from semloc_ros.evaluation.predictions import Run
-from semloc_ros.evaluation.running import Job, predict
+from semloc_ros.evaluation.running import predict
+from semloc_ros.evaluation.sources import Job
 from semloc_ros.localization.parts import make_localizer
 from semloc_ros.maps.storage import load_map
 from semloc_ros.options import from_mapping

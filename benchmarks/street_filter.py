@@ -25,7 +25,8 @@ from semloc_ros.cli.assignments import parse_assignments
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.evaluation.conditions import load_conditions
 from semloc_ros.evaluation.metrics import compute_metrics
-from semloc_ros.evaluation.running import Job, predict
+from semloc_ros.evaluation.running import predict
+from semloc_ros.evaluation.sources import Job
 from semloc_ros.localization.parts import make_localizer
 from semloc_ros.maps.storage import load_map
 from semloc_ros.options import from_mapping

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from semloc_ros.evaluation.comparison import Change
     from semloc_ros.evaluation.conditions import Condition
     from semloc_ros.evaluation.exports import Format
-    from semloc_ros.evaluation.running import Job
+    from semloc_ros.evaluation.sources import Job
 
 WORSE = 3  # exit code
 _TRUTH = "/ground_truth/pose"
@@ -47,9 +47,21 @@ def evaluate(
         "STAMP.png, a world's dataset folder, or LABELS@FRAMES; {name} in it is the condition.",
     ),
     places: str = typer.Option(
-        "", metavar="MODEL[,MODEL]", help="Places of each image by these models, with which the "
-        "map was described (semloc map places), or a model of poses that was trained in it; oracle "
-        "or oracle=SHARE: made from the truth.",
+        "", metavar="SOURCE", help="Places of each image: a topic, or MODEL[,MODEL], with which "
+        "the map was described (semloc map places), or a model of poses that was trained in it; "
+        "oracle or oracle=SHARE: made from the truth.",
+    ),
+    objects: str = typer.Option(
+        "", metavar="SOURCE", help="Matches of objects of interest: a topic, or a model (name or "
+        "file) of objects of the map (semloc learn objects).",
+    ),
+    masks: str = typer.Option(
+        "", metavar="SOURCE", help="Masks of what moves: a topic, or a model (name or file)."
+    ),
+    with_: list[str] = typer.Option(
+        [], "--with", metavar="PATH", help="A bag of what was recorded beside the images: topics "
+        "of --masks, --labels, --places and --objects that --bag does not have. Each message comes "
+        "with the image of exactly its stamp; {name} is the condition. Repeatable.",
     ),
     config: Path | None = typer.Option(
         None, help="Parameters of the localizer, as the node takes them (yaml)."
@@ -86,7 +98,7 @@ def evaluate(
         return
     from semloc_ros.evaluation.ablation import read_variants
     from semloc_ros.evaluation.conditions import load_conditions
-    from semloc_ros.evaluation.running import Job
+    from semloc_ros.evaluation.sources import Job
 
     options, formats = _options(config, set_, map), _formats(export)
     variants = parse_variants(ablate)
@@ -96,11 +108,17 @@ def evaluate(
     if predictions is None:
         predictions = out / "predictions"
         options = replace(options, evidence=options.evidence or rerun is not None)
-        job = Job(Path(), truth or _TRUTH, tuple(inject), labels=labels, places=places)
-        jobs = _jobs(_bags(bag), job)
-        _predict(jobs, variants, options, predictions)
-    elif bag or inject or truth or labels or places or ablate:
-        wanted = "no --bag, --truth, --labels, --places, --inject or --ablate beside it"
+        beside = tuple(map(Path, with_))
+        job = Job(
+            Path(), truth or _TRUTH, tuple(inject), labels=labels, places=places, objects=objects,
+            masks=masks, beside=beside,
+        )  # fmt: skip
+        _predict(_jobs(_bags(bag), job), variants, options, predictions)
+    elif any((bag, inject, truth, labels, places, objects, masks, with_, ablate)):
+        wanted = (
+            "no --bag, --with, --truth, --labels, --places, --objects, --masks, --inject or "
+            "--ablate beside it"
+        )
         raise ConfigError(expected("--predictions", wanted, "both"))
     if variants := read_variants(predictions):
         _judge_variants(predictions, variants, options, formats, out, rerun, report)
@@ -220,50 +238,22 @@ def _bags(words: list[str]) -> dict[str, Path]:
 def _jobs(bags: Mapping[str, Path], job: Job) -> dict[str, Job]:
     """What is to be predicted, by condition: the same of each bag."""
     return {
-        name: replace(job, bag=bag, labels=job.labels.replace("{name}", name))
+        name: replace(
+            job, bag=bag, labels=job.labels.replace("{name}", name),
+            beside=tuple(Path(str(one).replace("{name}", name)) for one in job.beside),
+        )
         for name, bag in bags.items()
-    }
+    }  # fmt: skip
 
 
 def _predict(
     jobs: Mapping[str, Job], variants: Mapping[str, Settings], options: EvaluateConfig,
     folder: Path,
 ) -> None:  # fmt: skip
-    """All jobs with the options, or with those of each variant into a folder of its own."""
-    from semloc_ros.evaluation.ablation import configured, write_variants
-    from semloc_ros.evaluation.faults import parse_faults
-    from semloc_ros.evaluation.metrics import recall_thresholds
-    from semloc_ros.evaluation.running import forget_runs, labels_of, places_of
+    from semloc_ros.evaluation.variants import predict_jobs
 
-    runs = configured(variants, options) or {"": options}
-    for one in runs.values():
-        if not one.map:
-            raise ConfigError(expected("--map", "the folder of a map", "none"))
-        for job in jobs.values():  # before the map is read
-            parse_faults(job.faults)
-            labels_of(job, one)
-            places_of(job, None, one)
-    recall_thresholds(options.evaluation)
-    forget_runs(folder)
-    for variant, one in runs.items():
-        _predict_all(jobs, one, folder / variant, variant)
-    if variants:
-        write_variants(folder, variants)
-
-
-def _predict_all(
-    jobs: Mapping[str, Job], options: EvaluateConfig, folder: Path, variant: str
-) -> None:
-    from semloc_ros.evaluation.running import predict
-    from semloc_ros.localization.parts import make_localizer
-    from semloc_ros.maps.storage import load_map
-
-    semantic_map = load_map(Path(options.map).expanduser())
-    mapped = frozenset(semantic_map.view_stamps_ns.tolist())
-    for name, job in jobs.items():
-        with _console.status(f"{variant} {name}: {job.bag}".lstrip()):
-            localizer = make_localizer(semantic_map, options)
-            predict(replace(job, mapped_ns=mapped), localizer, options, folder / name)
+    with _console.status("") as status:
+        predict_jobs(jobs, variants, options, folder, status.update)
 
 
 def _write_more(

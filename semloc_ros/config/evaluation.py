@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from semloc_ros.config.dynamic import DynamicConfig
 from semloc_ros.config.nodes import LocalizerNodeConfig
+from semloc_ros.config.object_matching import ObjectMatcherConfig
 from semloc_ros.config.places import RetrieverConfig
 from semloc_ros.config.segmenter import LabellerConfig
 from semloc_ros.options import option, section
@@ -58,14 +60,28 @@ class EvaluationConfig:
 
 @dataclass(frozen=True, slots=True)
 class BagTopicsConfig:
-    """Where a bag holds what the localizer takes."""
+    """Where a bag holds what the localizer takes; what images have beside them may come from
+    another bag (`--with`)."""
 
     image: str = option("/camera/image_raw", "images; else the same with /compressed")
     camera_info: str = option("/camera/camera_info", "intrinsics")
     odom: str = option("/odom", "odometry, where `odometry` is topic")
     mask: str = option("", "masks of what moves; none if empty")
     labels: str = option("", "label maps; none if empty")
+    places: str = option("", "places, as place_retriever sends them; none if empty")
+    objects: str = option("", "matches of objects, as ooi_matcher sends them; none if empty")
     imu: str = option("/imu/data", "the IMU, where `gravity` is imu")
+
+
+@dataclass(frozen=True, slots=True)
+class GetsConfig:
+    """What the localizer gets beside images, of what is there; others get it all the same: places
+    and objects that models find in the run are found with masks and labels."""
+
+    mask: bool = option(True, "masks")
+    labels: bool = option(True, "label maps")
+    places: bool = option(True, "places")
+    objects: bool = option(True, "matches of objects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +95,11 @@ class EvaluateConfig(LocalizerNodeConfig):
         False, "keep mask, matches and particles of each frame, as --rerun does"
     )
     topics: BagTopicsConfig = section(BagTopicsConfig)
+    gets: GetsConfig = section(GetsConfig)
+    dynamic: DynamicConfig = section(DynamicConfig)
     labeller: LabellerConfig = section(LabellerConfig)
     retriever: RetrieverConfig = section(RetrieverConfig)
+    ooi: ObjectMatcherConfig = section(ObjectMatcherConfig)
     evaluation: EvaluationConfig = section(EvaluationConfig)
 
 

@@ -28,7 +28,10 @@ from semloc_ros.options import flatten, from_mapping
 PARTS: Mapping[str, Mapping[str, Any]] = {
     "as_is": {},
     **{method: {"method": method} for method in METHODS},
-    "no_masks": {"topics.mask": ""},
+    "no_masks": {"gets.mask": False},
+    "no_labels": {"gets.labels": False},
+    "no_places": {"gets.places": False},
+    "no_objects": {"gets.objects": False},
     "no_odometry": {"odometry": "none"},
     "no_gravity": {"gravity": "none"},
 }

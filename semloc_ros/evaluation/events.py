@@ -15,14 +15,28 @@ from semloc_ros.datasets.bag_reader import connections, messages, open_bag, stam
 from semloc_ros.datasets.bags import poses
 from semloc_ros.datasets.camera_info import camera_from_info
 from semloc_ros.errors import DatasetError, InputError, SemlocError, expected
-from semloc_ros.evaluation.stream import CAMERA, IMAGE, IMU, LABELS, MASK, ODOMETRY, Event
+from semloc_ros.evaluation.stream import (
+    CAMERA,
+    IMAGE,
+    IMU,
+    LABELS,
+    MASK,
+    OBJECTS,
+    ODOMETRY,
+    PLACES,
+    Event,
+)
 from semloc_ros.geometry.cameras import check_camera
 from semloc_ros.localization.gravity import imu_sample
+from semloc_ros.localization.object_clouds import matches_from
 from semloc_ros.localization.odometry_noise import covariance_of
+from semloc_ros.localization.place_clouds import places_from
 from semloc_ros.types import Camera
 
 _INFO, _ODOM = "sensor_msgs/msg/CameraInfo", "nav_msgs/msg/Odometry"
 _IMU = "sensor_msgs/msg/Imu"
+_CLOUDS = ("sensor_msgs/msg/PointCloud2",)
+COMPANIONS = {MASK: IMAGE_TYPES, LABELS: IMAGE_TYPES, PLACES: _CLOUDS, OBJECTS: _CLOUDS}
 
 
 def image_topic_of(bag: Path, topic: str) -> str:
@@ -57,9 +71,9 @@ def _topics_of(bag: Path, config: EvaluateConfig) -> dict[str, tuple[str, tuple[
         chosen[named.odom] = (ODOMETRY, (_ODOM,))
     if config.gravity == "imu":
         chosen[named.imu] = (IMU, (_IMU,))
-    for topic, kind in ((named.mask, MASK), (named.labels, LABELS)):
-        if topic:
-            chosen[topic] = (kind, IMAGE_TYPES)
+    for kind, types in COMPANIONS.items():
+        if topic := getattr(named, kind):
+            chosen[topic] = (kind, types)
     return chosen
 
 
@@ -92,6 +106,16 @@ def _value(kind: str, topic: str, message: Any, config: EvaluateConfig) -> Any:
         return _odometry(topic, message, config)
     if kind == IMU:
         return imu_sample(message)
+    return companion_value(kind, topic, message, config.map_frame)
+
+
+def companion_value(kind: str, topic: str, message: Any, map_frame: str) -> Any:
+    """Of a message of one of `COMPANIONS`, or an image, the value that an event has. Raises
+    SemlocError for a broken one."""
+    if kind == PLACES:
+        return places_from(message, map_frame)
+    if kind == OBJECTS:
+        return matches_from(message, map_frame)
     return decode_labels(topic, message) if kind == LABELS else decode_image(topic, message)
 
 

@@ -15,7 +15,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,10 @@ from semloc_ros.datasets.tum import read_tum, seconds_text
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.evaluation.events import bag_events, image_topic_of
 from semloc_ros.evaluation.faults import FaultLine, parse_faults
-from semloc_ros.evaluation.label_sources import LabelFiles, LabelModel, find_labels
-from semloc_ros.evaluation.place_sources import PlaceSource, find_places
 from semloc_ros.evaluation.predictions import ABLATION, PREDICTIONS, Drive, Truth, write_reference
 from semloc_ros.evaluation.recording import PredictionLog
 from semloc_ros.evaluation.replay import Replay
+from semloc_ros.evaluation.sources import Job, sources_of
 from semloc_ros.evaluation.stream import Event
 from semloc_ros.localization.serving import FrameLocalizer
 from semloc_ros.options import to_mapping
@@ -49,21 +48,6 @@ _POSE_TYPES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One condition to predict: `truth` is a topic of the bag or a TUM file; `faults` as they
-    are written behind --inject; `mapped_ns` the stamps of the images that the map is made of;
-    `labels` a topic of the bag, files of label maps or a model, see `label_sources`, or "";
-    `places` models or an oracle, see `place_sources`, or ""."""
-
-    bag: Path
-    truth: str
-    faults: tuple[str, ...] = ()
-    mapped_ns: frozenset[int] = frozenset()
-    labels: str = ""
-    places: str = ""
-
-
 def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder: Path) -> None:
     """Replay the bag of a job to the localizer and write the folder of predictions.
 
@@ -72,11 +56,10 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     """
     faults = parse_faults(job.faults)
     _compute_in_one_thread()
-    config, files = labels_of(job, config)
     frames, truth = _write_reference(job, config, folder)
-    places = places_of(job, truth, config)
-    if files is not None:
-        files.check(frames.tolist())
+    sources = sources_of(job, config, truth)
+    sources.check(frames.tolist())
+    config = sources.config
     line = FaultLine(faults, config.seed)
     mounts: dict[str, FloatArray] = {}
     cameras: dict[str, Camera] = {}
@@ -88,10 +71,7 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
 
     began, used = time.perf_counter(), time.process_time()
     with PredictionLog(folder, config.thumbnail_width, config.evidence) as log:
-        events = _noting(bag_events(job.bag, config), cameras)
-        events = events if files is None else files.beside(events)
-        events = line.inject(events)
-        events = events if places is None else places.beside(events, mount)
+        events = sources.beside(_noting(bag_events(job.bag, config), cameras), line, mount)
         Replay(localizer, config, mount, log).run(events)
     about = {
         "bag": job.bag.name,
@@ -99,8 +79,11 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
         "map": Path(config.map).name,
         "map_frame": config.map_frame,
         "odom_frame": config.odom_frame,
+        "beside": [bag.name for bag in job.beside],
+        "masks": job.masks,
         "labels": job.labels,
         "places": job.places,
+        "objects": job.objects,
         "faults": list(job.faults),
         "idle_faults": line.idle,
         "frames_in_map": len(job.mapped_ns & set(frames.tolist())),
@@ -113,30 +96,6 @@ def predict(job: Job, localizer: FrameLocalizer, config: EvaluateConfig, folder:
     }
     (folder / RUN).write_text(json.dumps(about, indent=2) + "\n")
     _write_config(config, folder / CONFIG)
-
-
-def labels_of(
-    job: Job, config: EvaluateConfig
-) -> tuple[EvaluateConfig, LabelFiles | LabelModel | None]:
-    """The parameters with the topic of a job's labels, or the files or the model they come from.
-
-    Raises DatasetError, in one line, for labels that are not there.
-    """
-    if not job.labels:
-        return config, None
-    files = find_labels(job.labels, job.bag, config.topics.image, config.labeller)
-    topic = job.labels if files is None else ""
-    return replace(config, topics=replace(config.topics, labels=topic)), files
-
-
-def places_of(job: Job, truth: Truth | None, config: EvaluateConfig) -> PlaceSource | None:
-    """The places of a job, None if it has none; the errors of `find_places`. Without `truth` they
-    are only looked for: an oracle knows nothing."""
-    if not job.places:
-        return None
-    has_labels = bool(job.labels or config.topics.labels)
-    nothing = Truth(np.empty(0, np.int64), np.empty((0, 4, 4)))
-    return find_places(job.places, has_labels, truth or nothing, config)
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from small_bag import COUNT, Watching, config, write_drive
 
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.errors import DatasetError, MapError
-from semloc_ros.evaluation.running import Job, predict, read_about
+from semloc_ros.evaluation.running import predict, read_about
+from semloc_ros.evaluation.sources import Job
 from semloc_ros.geometry import se3
 from semloc_ros.maps.manifest import Manifest
 from semloc_ros.maps.place_files import PlaceDescriptors, save_places

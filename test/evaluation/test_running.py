@@ -19,7 +19,8 @@ from semloc_ros.errors import ConfigError, DatasetError
 from semloc_ros.evaluation.conditions import load_conditions
 from semloc_ros.evaluation.events import bag_events
 from semloc_ros.evaluation.evidence import read_evidence
-from semloc_ros.evaluation.running import Job, forget_runs, predict
+from semloc_ros.evaluation.running import forget_runs, predict
+from semloc_ros.evaluation.sources import Job
 from semloc_ros.evaluation.stream import CAMERA, IMAGE, IMU, LABELS, MASK, ODOMETRY
 from semloc_ros.evaluation.verdict import doubts, verdict
 from semloc_ros.geometry import se3
