@@ -35,7 +35,7 @@ from object_worlds import CROWDS, LIGHTS, THIN
 HERE = Path(__file__).resolve().parent
 JUDGE = (
     "--matcher", "regression:none,regression:photometric,features:photometric,given:none",
-    "--most", "50",
+    "--most", "40",
 )  # fmt: skip
 TOLD = ("<3 cm", "<10 cm", "<25 cm", "recall", "false", "match px", "match uv", "sigma")
 

@@ -38,7 +38,7 @@ def test_all_that_two_networks_have_in_common_arrives(
         theirs = make().state_dict()
         network = ObjectNetwork(architecture, "dense", 90, 800)
     path = tmp_path / "theirs.pth"
-    torch.save({name: torch.zeros(1).expand(one.shape) for name, one in theirs.items()}, path)
+    torch.save({name: torch.zeros(()).expand(one.shape) for name, one in theirs.items()}, path)
     names = [str(number) for number in range(90)]
     taken = start_objects(network, names, path, torch.Generator())
     own = [name for name in network.state_dict() if "num_batches" not in name]
