@@ -17,7 +17,8 @@ from semloc_ros.types import FloatArray
 SCORE = 0.5  # above it a find is kept (Weinzaepfel et al., CVPR 2019, section 3.2)
 _OVERLAP = 0.5  # of boxes, for a find to be that object
 _HALF = 0.5  # of a mask's values
-_CAP = 0.1  # of (u, v): an object that is missed, or found where none is, is as bad as this error
+_CAP = 0.2  # of (u, v): matches that err by more are as bad
+_ROUGH = 0.5  # what matches as bad as that cost beside an object that is missed, and a find of none
 _MEDIAN = math.sqrt(2 * math.log(2))  # of the length of a normal (x, y) of sigma 1
 _LEAST_CELLS = 8  # of a find, to judge its matches
 
@@ -61,18 +62,25 @@ def judged(found: Mapping[str, torch.Tensor], target: Mapping[str, torch.Tensor]
 def totals(objects: Sequence[Judged]) -> dict[str, float]:
     """Numbers of many objects: `recall` and `precision` at a score of 0.5, the medians over all
     matches of `error` (of u and v together, from 0 to 1), `error_px` and `normalized` (over sigma,
-    1 = as was said). The smaller `score`, the better: the mean over objects of their median error,
-    0.1 at most, which is also what a missed one counts, and one that is none."""
+    1 = as was said). The smaller `score`, the better: what an object costs in the mean, 1 if it is
+    missed, up to a half, by its median error, if it is found, and a half for a find of none: names
+    and boxes come first, since local features can match what is found."""
     true = sum(one.is_true for one in objects)
     found = sum(one.is_found for one in objects)
     right = sum(one.is_true and one.is_found for one in objects)
-    each = [min(float(np.median(one.errors)), _CAP) if len(one.errors) else _CAP for one in objects]
     return {
-        "score": sum(each) / max(true, 1), "recall": right / max(true, 1),
+        "score": sum(map(_cost, objects)) / max(true, 1), "recall": right / max(true, 1),
         "precision": right / max(found, 1), "error": _median([one.errors for one in objects]),
         "error_px": _median([one.errors_px for one in objects]),
         "normalized": _median([one.normalized / _MEDIAN for one in objects]),
     }  # fmt: skip
+
+
+def _cost(one: Judged) -> float:
+    if not one.is_found:
+        return 1.0
+    wrong = float(np.median(one.errors)) if len(one.errors) else _CAP
+    return _ROUGH * min(wrong / _CAP, 1.0)
 
 
 def _median(parts: Sequence[FloatArray]) -> float:

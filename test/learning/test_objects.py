@@ -139,12 +139,12 @@ def test_finds_are_judged_against_truth() -> None:
     assert numbers["error"] == pytest.approx(0.01, abs=1e-5)
     assert numbers["error_px"] == pytest.approx(0.56, abs=1e-3)
     assert numbers["normalized"] == pytest.approx(1 / 1.17741, abs=1e-3)
-    assert numbers["score"] == pytest.approx(0.01 + 0.1, abs=1e-5)  # and one that is none
+    assert numbers["score"] == pytest.approx(0.5 * 0.01 / 0.2 + 0.5, abs=1e-4)  # and one of none
     other = {**found, "labels": torch.tensor([1, 1])}
     missed = totals(judged(other, target))
     assert missed["recall"] == 0.0 and missed["error"] == missed["normalized"] == -1.0
     below = {**found, "scores": torch.tensor([0.4, 0.3])}
-    assert totals(judged(below, target))["score"] == pytest.approx(0.1)
+    assert totals(judged(below, target))["score"] == 1.0, "worse than a find with poor matches"
 
 
 def test_the_rate_falls_in_steps() -> None:
