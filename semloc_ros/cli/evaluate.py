@@ -108,7 +108,7 @@ def evaluate(
     if predictions is None:
         predictions = out / "predictions"
         options = replace(options, evidence=options.evidence or rerun is not None)
-        beside = tuple(map(Path, with_))
+        beside = tuple(Path(one) for one in with_)
         job = Job(
             Path(), truth or _TRUTH, tuple(inject), labels=labels, places=places, objects=objects,
             masks=masks, beside=beside,
