@@ -224,8 +224,9 @@ def draw(
     """Curves, calibration and stages, as PNG."""
     out.mkdir(parents=True, exist_ok=True)
     object_figures.localized_figure(panels(judged, methods)).savefig(out / "localized.png")
-    if honest:
-        object_figures.sigma_figure(honest).savefig(out / "sigma.png")
+    plain = {label: one for label, one in honest.items() if methods[label].kind.endswith("none")}
+    if honest:  # what the networks themselves say, if that is there
+        object_figures.sigma_figure(plain or honest).savefig(out / "sigma.png")
     stages = {}
     for label in methods:
         numbers = summary([image for one in judged.values() for image in one[label]])

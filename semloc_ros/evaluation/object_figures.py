@@ -47,13 +47,17 @@ def localized_figure(sets: Mapping[str, Curves]) -> Figure:
     for axes in grid[:, 0]:
         axes.set(ylabel="localized images", ylim=(0, 1.02))
     handles = [mpl.lines.Line2D([], [], label=name, **looks[name]) for name in methods]
-    figure.legend(handles=handles, loc="outside lower center", ncol=3, fontsize=8, frameon=False)
+    beside = min(columns, 3)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncol=beside, fontsize=8, frameon=False
+    )
     return figure
 
 
 def sigma_figure(methods: Mapping[str, Calibration]) -> Figure:
     """Errors of matches over what they were said to err by, both in pixels; dashed: honest."""
-    figure = Figure(figsize=(4.6, 4.2), dpi=110, layout="constrained")
+    size = (4.6, 3.8 + 0.17 * len(methods))
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
     axes = figure.subplots()
     for number, (name, one) in enumerate(methods.items()):
         label = f"{name}: {one.normalized:.2f} sigma"
@@ -69,7 +73,7 @@ def sigma_figure(methods: Mapping[str, Calibration]) -> Figure:
         axis.set_major_formatter(_NUMBER)
         axis.set_minor_formatter(NullFormatter())
     _plain(axes)
-    axes.legend(fontsize=8, frameon=False)
+    figure.legend(loc="outside lower center", fontsize=8, frameon=False)
     return figure
 
 
