@@ -52,7 +52,9 @@ class TorchObjectBackend:
 
     def __init__(self, path: Path, device: str, threads: int) -> None:
         network, self.about = load_object_network(path)
-        self._finder, self._device = ready(ObjectFinder(network).eval(), device, threads)
+        finder = ObjectFinder(network).eval()
+        self._finder, self._device = ready(finder, device, threads)
+        self._matched = finder.matched
         self.computed_by = words(self._device)
 
     @torch.inference_mode()
@@ -68,4 +70,4 @@ class TorchObjectBackend:
         """What the network says of boxes (N, 4) as of `ObjectFinds` that are known to show objects
         of these labels (N,): masks and matches without its own finding."""
         given = (torch.as_tensor(one, device=self._device) for one in (images, boxes, labels))
-        return as_finds([one.cpu().numpy() for one in self._finder.matched(*given)], self.about)
+        return as_finds([one.cpu().numpy() for one in self._matched(*given)], self.about)
