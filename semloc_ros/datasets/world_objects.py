@@ -65,6 +65,15 @@ def world_object_images(frames_folder: Path, prefix: str = "") -> list[ObjectIma
     return found
 
 
+def world_object_names(frames_folder: Path, prefix: str = "") -> set[str]:
+    """What `world_object_images` may show, as its files of objects say, without a look at any
+    image; `prefix` and errors as there."""
+    single = (frames_folder / "sensors").is_dir()
+    runs = [frames_folder] if single else sorted((frames_folder / _FRAMES).iterdir())
+    hung = [one for run in runs if (run / _FILE).is_file() for one in _read_hung(run)]
+    return {prefix + one.name for one in hung}
+
+
 def world_map_objects(world_folder: Path, traversal: str, prefix: str = "") -> MapObjects:
     """The objects of a world as they truly hang in one of its traversals, without sightings.
 

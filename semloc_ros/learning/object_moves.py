@@ -163,7 +163,7 @@ def _is_at(other: ObjectInstance, image: PosedFeatures, image_from_uv: FloatArra
 
 def _motions(find: _Find, instance: ObjectInstance) -> list[FloatArray]:
     """The rigid motions, two at most, that explain one image: a plane seen once may be turned
-    either of two ways."""
+    either of two ways. None of matches that say nothing of it."""
     points = instance.points_map(find.uv)
     middle = points.mean(axis=0)
     axes = np.linalg.svd(points - middle, full_matrices=False)[2]
@@ -171,7 +171,10 @@ def _motions(find: _Find, instance: ObjectInstance) -> list[FloatArray]:
     flat = (points - middle) @ axes.T  # in its plane, as IPPE asks
     flat[:, 2] = 0.0
     matrix = cameras.intrinsic_matrix(find.camera)
-    solved = cv2.solvePnPGeneric(flat, find.pixels, matrix, None, flags=cv2.SOLVEPNP_IPPE)
+    try:
+        solved = cv2.solvePnPGeneric(flat, find.pixels, matrix, None, flags=cv2.SOLVEPNP_IPPE)
+    except cv2.error:  # matches that are nearly on a line
+        return []
     plane_from_map = se3.make_pose(axes, -axes @ middle)
     map_from_camera = se3.inverse(find.camera_from_map)
     poses = [

@@ -12,7 +12,11 @@ import torch
 from semloc_ros.config.object_learning import ObjectTrainingConfig
 from semloc_ros.datasets.instance_sets import read_instance_images
 from semloc_ros.datasets.map_objects import map_object_images
-from semloc_ros.datasets.world_objects import world_map_objects, world_object_images
+from semloc_ros.datasets.world_objects import (
+    world_map_objects,
+    world_object_images,
+    world_object_names,
+)
 from semloc_ros.errors import DatasetError, expected
 from semloc_ros.learning.loop import Tell, is_first, train
 from semloc_ros.learning.object_room import PointsOf, points_of
@@ -135,16 +139,32 @@ def _kept(
 def _names(data: ObjectData, kept: tuple[KeptObjects, KeptObjects]) -> tuple[str, ...]:
     """Of the objects: the map's, in its order, or those that the images show, sorted. DatasetError
     for one that only images of `--validation` show."""
-    shown = [{name for row in range(len(part)) for name in part[row][1].names} for part in kept]
-    own = shown[0] if data.validation else shown[0] | shown[1]
-    names = tuple(sorted(own)) if data.map is None else load_objects(data.map).names
+    prefixes = _prefixes((*data.worlds, *data.validation), data.map is not None)
+    hung = {name for folder in prefixes for name in world_object_names(folder, prefixes[folder])}
+    if data.map is None:
+        own = kept[:1] if data.validation else kept
+        names = tuple(sorted(_shown(own, hung)))
+    else:
+        names = load_objects(data.map).names
     if not names:
         raise DatasetError(expected("images", "objects in them", "none"))
-    strange = sorted((shown[0] | shown[1]) - set(names))
+    strange = sorted(_shown(kept, hung - set(names)))
     if strange:
         wanted = "objects of the map" if data.map is not None else "objects of the training images"
         raise DatasetError(expected("images", wanted, strange[0]))
     return names
+
+
+def _shown(parts: Sequence[KeptObjects], sought: set[str]) -> set[str]:
+    """Which of the objects that hang somewhere the images show. They are read until all have been
+    seen, in any order, as neighbours show the same; none if nothing is sought."""
+    left = set(sought)
+    for part in parts:
+        for row in np.random.default_rng(0).permutation(len(part)).tolist():
+            if not left:
+                break
+            left.difference_update(part[row][1].names)
+    return sought - left
 
 
 def _objects(data: ObjectData) -> list[MapObjects]:

@@ -32,6 +32,7 @@ from semloc_ros.networks.object_about import LEAST_SIDE
 from semloc_ros.networks.object_heads import (
     GRID,
     LOG_SIGMA,
+    LOG_SIGMAS,
     MASK,
     VALUES,
     BoxPredictor,
@@ -42,7 +43,7 @@ from semloc_ros.networks.object_heads import (
 )
 from semloc_ros.networks.object_losses import Target, object_losses
 
-LEAST_SCORE = 0.3  # below it nothing is found; the paper keeps what is above 0.5
+LEAST_SCORE = 0.1  # below it nothing is told; who asks decides, the paper keeps what is above 0.5
 _HIDDEN = 256  # of the small box head
 _WIDTH, _PAPER_WIDTH = 64, 512  # channels of the convolutions of matches
 _ANCHORS = (0.1, 0.2, 0.4, 0.8)  # of the short side, at strides 8 to 64
@@ -131,7 +132,8 @@ class ObjectNetwork(nn.Module):
         parts = torch.split(cells, [one.shape[0] for one in windows])
         for one, window, part in zip(found, windows, parts, strict=True):
             one["windows"], one["masks"] = window, part[:, MASK].sigmoid()
-            one["values"], one["sigmas"] = part[:, VALUES:], part[:, LOG_SIGMA].exp()
+            one["values"] = part[:, VALUES:]
+            one["sigmas"] = part[:, LOG_SIGMA].clamp(*LOG_SIGMAS).exp()  # as in training
 
     def judged(self, batch: ImageList, levels: Levels, proposals: list[torch.Tensor]) -> Found:
         """Of each image's proposals (n, 4) those that are kept: `boxes`, `labels`, `scores`."""
@@ -164,8 +166,8 @@ class ObjectNetwork(nn.Module):
     def _kept(
         self, features: torch.Tensor, proposals: torch.Tensor, size: tuple[int, int]
     ) -> dict[str, torch.Tensor]:
-        """An image's finds. Of a proposal only the best object is asked for its box: no other one
-        can have more than half of the score."""
+        """An image's finds. Of a proposal only the best object is told: others have less than half
+        of the score."""
         heads = self.detector.roi_heads
         shares = heads.box_predictor(features).softmax(1)[:, 1:]
         scores, objects = shares.max(1)

@@ -16,6 +16,7 @@ from torchvision.ops import roi_align
 
 GRID = 56  # cells of a box along each side
 MASK, LOG_SIGMA, VALUES = 0, 1, 2  # channels of what `MatchHead` gives; values to the end
+LOG_SIGMAS = (-8.0, 2.0)  # least and largest: beyond them nothing is learned
 HOMOGRAPHY_NUMBERS = 8
 _LEVELS = ("0", "1", "2", "3")  # of the pyramid, at strides 4, 8, 16 and 32
 _FINEST = 4

@@ -12,6 +12,9 @@ from semloc_ros.types import FloatArray
 _EDGE = 0.5  # pixels: coordinates from edges are larger by so much than those of pixel centres
 _LEAST_AREA = 1e-12  # of (u, v) that a pixel covers
 _HALF = 0.5  # of a mask
+_FITS = 5  # of the surface that tells how values grow
+_LEAST_SIGMA = 1e-6
+_RIDGE, _RIDGE_CURVED = 1e-9, 1e-4  # of its slopes and curves: a strip of pixels tells few of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +89,50 @@ def pixel_matches(
     planes = np.concatenate(
         [finds.masks[number][None], finds.sigmas[number][None], finds.values[number]]
     ).astype(np.float64)
-    found, slopes = _interpolated(planes, cells)
+    found = _interpolated(planes, cells)
     kept = found[:, 0] > _HALF
-    values, sigmas = found[kept, 2:], found[kept, 1]
-    sigmas_px = _in_pixels(sigmas, slopes[kept, 2:] / cell)
-    return PixelMatches(points[kept], values, sigmas, sigmas_px, found[kept, 0])
+    points, values, sigmas = points[kept], found[kept, 2:], found[kept, 1]
+    sigmas_px = _in_pixels(sigmas, _slopes(points, values, sigmas))
+    return PixelMatches(points, values, sigmas, sigmas_px, found[kept, 0])
 
 
-def _interpolated(planes: FloatArray, cells: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Planes (C, g, g) at places (M, 2) x y in cells, 0 the middle of the first: (M, C), and how
-    they grow from cell to cell (M, C, 2), along x and y."""
+def _interpolated(planes: FloatArray, cells: FloatArray) -> FloatArray:
+    """Planes (C, g, g) at places (M, 2) x y in cells, 0 the middle of the first: (M, C)."""
     low = np.clip(np.floor(cells).astype(np.int64), 0, planes.shape[-1] - 2)
-    across, down = (cells - low).T
+    across, down = (cells - low).T[:, :, None]
     column, row = low.T
     corners = [
         planes[:, row + i, column + j].T for i in (0, 1) for j in (0, 1)
     ]  # each (M, C): upper left, upper right, lower left, lower right
-    across, down = across[:, None], down[:, None]
     upper = corners[0] + across * (corners[1] - corners[0])
     lower = corners[2] + across * (corners[3] - corners[2])
-    along_x = (1 - down) * (corners[1] - corners[0]) + down * (corners[3] - corners[2])
-    return upper + down * (lower - upper), np.stack([along_x, lower - upper], 2)
+    return np.asarray(upper + down * (lower - upper))
+
+
+def _slopes(points: FloatArray, values: FloatArray, sigmas: FloatArray) -> FloatArray:
+    """(M, C, 2) by how much values (M, C) grow per pixel at points (M, 2), along x and y.
+
+    They are those of one smooth surface through all values, which outliers hardly pull (Cauchy):
+    what a network says of two cells beside each other differs by its noise as much as by their
+    places. Of second order, as a plane seen from the side is nearly.
+    """
+    if not len(points):
+        return np.zeros((0, values.shape[1], 2))
+    middle, half = points.mean(0), max(float(np.ptp(points, axis=0).max()) / 2, 1.0)
+    x, y = ((points - middle) / half).T
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    terms = np.stack([one, x, y, x * x, x * y, y * y], 1)
+    weights = 1.0 / np.maximum(sigmas, _LEAST_SIGMA) ** 2
+    ridge = np.diag([0.0, *(2 * [_RIDGE]), *(3 * [_RIDGE_CURVED])]) * weights.sum()
+    trust = one
+    for _ in range(_FITS):
+        weighted = terms * (weights * trust)[:, None]
+        surface = np.linalg.lstsq(weighted.T @ terms + ridge, weighted.T @ values, rcond=None)[0]
+        errors = np.linalg.norm(values - terms @ surface, axis=1)
+        trust = 1.0 / (1.0 + (errors / max(2.0 * float(np.median(errors)), _LEAST_SIGMA)) ** 2)
+    along_x = np.stack([zero, one, zero, 2 * x, y, zero], 1) @ surface
+    along_y = np.stack([zero, zero, one, zero, x, 2 * y], 1) @ surface
+    return np.stack([along_x, along_y], 2) / half
 
 
 def _in_pixels(sigmas: FloatArray, slopes: FloatArray) -> FloatArray:

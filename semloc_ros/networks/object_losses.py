@@ -11,6 +11,7 @@ from torch.nn import functional
 from semloc_ros.networks.object_heads import (
     GRID,
     LOG_SIGMA,
+    LOG_SIGMAS,
     MASK,
     VALUES,
     box_coordinates,
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from semloc_ros.networks.object_detection import ObjectNetwork
 
 _SMOOTH = 1 / 9  # where the loss of a box turns from squared to absolute
-_VALUE_SMOOTH = 0.02  # that of (u, v): what is wrong by less is nearly right
-_VALUE_WEIGHT = 10.0  # errors of (u, v) are small numbers
+# That of (u, v), shares of the object: with torchvision's 1 the loss would be squared everywhere,
+# and hardly pull on what is nearly right; at 0.02 it turns where matches are 2 % of the object off.
+_VALUE_SMOOTH = 0.02
+# (u, v) that err by a tenth of the object cost 0.09: ten times that is what a doubtful class costs.
+_VALUE_WEIGHT = 10.0
 _WHOLE = 0.999  # all pixels that a place is between are the object's
 _LEAST_CELLS = 16  # known, to say how a homography goes
-_LOG_SIGMAS = (-8.0, 2.0)
 
 Target = Mapping[str, torch.Tensor]
 Losses = dict[str, torch.Tensor]
@@ -142,7 +145,7 @@ def sigma_loss(
     """How unlikely the errors of values (N, C, …) are under normal distributions of these sigmas
     (N, …), a mean over known places. It has a gradient for the sigmas alone."""
     wrong = (found - true).detach().square().mean(1)[known]
-    bounded = log_sigmas.clamp(*_LOG_SIGMAS)[known]
+    bounded = log_sigmas.clamp(*LOG_SIGMAS)[known]
     return _mean(bounded + wrong * (-2 * bounded).exp() / 2)
 
 

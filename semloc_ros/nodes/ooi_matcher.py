@@ -117,6 +117,7 @@ class OoiMatcherNode(ImageNode):
 
     def _image_store(self) -> ImageStore:
         images = JoinedImages("", 0.0)
+        self._camera_info = None  # it may be another camera's by now
         wait_ms = self._options.config.mask_wait_ms
         self._masks = MaskInput(self, images, self._faults, wait_ms)
         self._cameras = self.create_subscription(

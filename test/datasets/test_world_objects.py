@@ -11,7 +11,11 @@ from hung_pictures import CORNERS, hang
 from pose_room import HEIGHT, WIDTH, write_world
 
 from semloc_ros.datasets.map_objects import map_object_images, picture_objects
-from semloc_ros.datasets.world_objects import world_map_objects, world_object_images
+from semloc_ros.datasets.world_objects import (
+    world_map_objects,
+    world_object_images,
+    world_object_names,
+)
 from semloc_ros.errors import DatasetError, MapError
 from semloc_ros.geometry import planes
 from semloc_ros.maps.object_files import save_objects
@@ -47,6 +51,12 @@ def world(tmp_path):
     rows[2] |= {"name": "window", "title": "A window"}
     (frames / "objects.json").write_text(json.dumps(rows))
     return folder
+
+
+def test_what_hangs_there_is_known_without_images(world):
+    wanted = {"here/window", "here/000007"}
+    assert world_object_names(world, "here/") == wanted
+    assert world_object_names(world / "frames" / "mapping", "here/") == wanted
 
 
 def test_copies_are_objects_of_one_name(world):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hung_pictures import CORNERS, Wall, hang
@@ -72,6 +73,16 @@ def test_a_picture_that_is_gone_is_one_line():
     assert str(caught.value) == (
         "object one: expected 2 images that show it at one place, got 0"
     )
+
+
+def test_matches_without_a_pose_are_one_line(monkeypatch):
+    def fails(*given, **options):
+        raise cv2.error("singular")
+
+    wall = hang()
+    monkeypatch.setattr(cv2, "solvePnPGeneric", fails)
+    with pytest.raises(DatasetError, match="expected 2 images that show it at one place, got 0"):
+        find_move(object_of(wall, 0), 0, seen_after(wall, np.eye(4)))
 
 
 def test_corners_say_where_it_is():

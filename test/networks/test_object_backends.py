@@ -175,6 +175,22 @@ def test_a_sigma_in_pixels_is_that_of_the_places_it_makes() -> None:
     np.testing.assert_allclose(found.sigmas_px, np.sqrt((3.0**2 + 1.5**2) / 2), rtol=1e-3)
 
 
+@pytest.mark.parametrize("slant", [0.0, 0.004])
+def test_noise_from_cell_to_cell_makes_no_sigma_small_or_large(slant: float) -> None:
+    """Cells are 1.4 pixels apart, and u and v grow by 0.012 between them: noise is as large."""
+    homography = np.array([[0.01, 0.0, -0.1], [0.0, 0.01, -0.1], [slant, 0.0, 1.0]])
+    clean = made(homography, (10.0, 10.0, 90.0, 90.0), 0.02)
+    noise = np.random.default_rng(3).normal(0.0, 0.01, clean.values.shape)
+    noise[:, :, :8, :8] += 0.3
+    noisy = replace(clean, values=(clean.values + noise).astype(np.float32))
+    wanted, found = (
+        pixel_matches(one, 0, (120, 160), 400).sigmas_px for one in (clean, noisy)
+    )
+    assert len(found) == len(wanted) > 100
+    np.testing.assert_allclose(found, wanted, rtol=0.25)
+    assert np.median(np.abs(found / wanted - 1)) < 0.06
+
+
 def test_a_mask_that_shows_nothing_has_no_matches() -> None:
     finds = made(np.diag([0.01, 0.01, 1.0]), (5.0, 5.0, 45.0, 45.0), 0.03)
     empty = replace(finds, masks=np.zeros_like(finds.masks))

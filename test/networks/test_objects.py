@@ -20,6 +20,7 @@ from semloc_ros.networks.model_files import ObjectAbout, save_model
 from semloc_ros.networks.object_detection import ObjectNetwork, make_object_network
 from semloc_ros.networks.object_heads import (
     GRID,
+    LOG_SIGMA,
     BoxPredictor,
     GatheredLinear,
     MatchHead,
@@ -109,6 +110,17 @@ def test_a_head_that_has_learned_nothing_says_where_in_its_box_a_cell_is() -> No
     assert numbers is None and cells.shape == (1, 4, GRID, GRID)
     torch.testing.assert_close(cells[0, 2], steps.expand(GRID, -1))
     torch.testing.assert_close(cells[0, 3], steps[:, None].expand(-1, GRID))
+
+
+def test_a_sigma_is_bounded_as_in_training() -> None:
+    network = small().eval()
+    levels = {str(n): drawn(1, 64, 64 >> n, 64 >> n) for n in range(4)}
+    for log_sigma, wanted in ((30.0, math.exp(2)), (-30.0, math.exp(-8))):
+        with torch.no_grad():
+            network.matches.last.bias[:, LOG_SIGMA] = log_sigma
+        one = {"boxes": torch.tensor([[10.0, 20.0, 60.0, 120.0]]), "labels": torch.tensor([2])}
+        network.describe(levels, [one])
+        torch.testing.assert_close(one["sigmas"], torch.full((1, GRID, GRID), wanted))
 
 
 def test_homographies_are_those_that_were_seen() -> None:

@@ -10,13 +10,14 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from image_node_rig import ImageNodeRig
 from lifecycle_msgs.msg import State as LifecycleState
+from lifecycle_msgs.msg import Transition
 from planar import image_from_corners, image_of, picture
 from pretended_network import PretendedBackend
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
 
-from semloc_ros.config import ObjectMatcherConfig
+from semloc_ros.config import LocalizerNodeConfig, ObjectMatcherConfig, OoiMatcherNodeConfig
 from semloc_ros.errors import MapError, ModelError
 from semloc_ros.geometry import homographies
 from semloc_ros.localization.object_clouds import matches_from
@@ -147,10 +148,17 @@ def test_the_lens_is_that_of_the_camera(start):
     assert Told.cameras[-1].distortion[:2] == (-0.2, 0.1)
     info.width = 100
     rig.until(lambda: Told.cameras[-1] is None, every=both)
+    info.width = 320
+    rig.until(lambda: Told.cameras[-1] is not None, every=both)
+    assert rig.change(Transition.TRANSITION_DEACTIVATE)
+    assert rig.change(Transition.TRANSITION_ACTIVATE)
+    Told.cameras.clear()  # it may see through another lens now
+    rig.until(lambda: Told.cameras, every=rig.send)
+    assert Told.cameras[0] is None
 
 
 def test_an_image_without_objects_has_a_message_without_points(start):
-    rig = start(**{"ooi.score": 0.95}).ready()
+    rig = start(**{"ooi.score": 0.95, "ooi.doubtful": 0}).ready()
     rig.until(lambda: rig.found and rig.says("ok"), every=rig.send)
     assert len(matches_from(rig.found[0], "map")) == 0 and rig.last()["finds"] == "0"
 
@@ -170,8 +178,11 @@ def test_files_that_do_not_do_are_one_line(start, error, reason):
     assert rig.state() == LifecycleState.PRIMARY_STATE_UNCONFIGURED
 
 
+def test_masks_are_waited_for_as_long_as_the_localizer_does():
+    assert OoiMatcherNodeConfig().mask_wait_ms == LocalizerNodeConfig().mask_wait_ms
+
+
 def test_without_a_map_it_is_not_configured(ros):
-    from semloc_ros.config import OoiMatcherNodeConfig
     from semloc_ros.errors import ConfigError
     from semloc_ros.nodes.ooi_matcher import load
 
