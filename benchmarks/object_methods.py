@@ -75,7 +75,8 @@ class Once:
 
 
 class Given:
-    """A backend that is told what `truth` is, and finds that: with matches of the network."""
+    """A backend that is told what `truth` is, and finds that, where it is: what is the network's
+    are the matches, and how sure it is of them."""
 
     def __init__(self, network: Network, names: Sequence[str]) -> None:
         self.about, self.computed_by = network.about, network.computed_by
@@ -84,25 +85,46 @@ class Given:
 
     def find(self, images: Planes) -> ObjectFinds:
         """See `ObjectBackend`."""
-        boxes, labels = [np.empty((0, 4))], []
+        boxes, labels, shown = [np.empty((0, 4))], [], []
+        size = images.shape[-2:]
         if self.truth is not None:
-            scale = np.divide(images.shape[-2:], self.truth.numbers.shape)[[1, 0, 1, 0]]
-            for name, box in true_boxes(self.truth):
+            scale = np.divide(size, self.truth.numbers.shape)[[1, 0, 1, 0]]
+            for number, name, box in true_boxes(self.truth):
                 if name in self._labels:
                     boxes.append(box[None] * scale)
                     labels.append(self._labels[name])
+                    shown.append(self.truth.numbers == number)
         whole = np.concatenate(boxes).astype(np.float32)
-        return self._network.matched(images, whole, np.array(labels, np.int64))
+        found = self._network.matched(images, whole, np.array(labels, np.int64))
+        for mask, seen, window in zip(found.masks, shown, found.windows, strict=True):
+            mask[...] = on_grid(seen, window, size, len(mask))
+        return found
 
 
-def true_boxes(truth: PictureObjects) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Name and box (4,), from edge to edge, of what is seen of each object that is seen enough."""
+def on_grid(
+    seen: NDArray[np.bool_], window: Planes, size: Sequence[int], side: int
+) -> NDArray[np.bool_]:
+    """What is seen (H, W) at the middles (side, side) of the cells of a window (4,), which is in
+    pixels of an image of another size."""
+    steps = (np.arange(side) + 0.5) / side
+    axes = []
+    for axis in (0, 1):
+        places = window[axis] + steps * (window[axis + 2] - window[axis])
+        cells = np.floor(places * seen.shape[1 - axis] / size[1 - axis]).astype(np.int64)
+        outside = (cells < 0) | (cells >= seen.shape[1 - axis])
+        axes.append(np.where(outside, -1, cells))
+    columns, rows = axes
+    return np.asarray(np.pad(seen, ((0, 1), (0, 1)))[np.ix_(rows, columns)])  # -1 is not seen
+
+
+def true_boxes(truth: PictureObjects) -> Iterator[tuple[int, str, NDArray[np.float64]]]:
+    """Number, name and box (4,), from edge to edge, of what is seen of each object that is seen
+    enough."""
     for number, name in enumerate(truth.names, 1):
         rows, columns = np.nonzero(truth.numbers == number)
         if len(rows) >= LEAST_SHARE * truth.numbers.size:
-            yield name, np.array(
-                [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float64
-            )
+            last = columns.max() + 1, rows.max() + 1
+            yield number, name, np.array([columns.min(), rows.min(), *last], np.float64)
 
 
 def exact(sigma_px: float, rng: np.random.Generator) -> Find:

@@ -10,9 +10,9 @@ have the truth of their objects.
 MAP has objects (`semloc learn objects`). `--true-objects` takes the objects from that traversal of
 a world instead, as they truly hang there, so that no map is needed but for `--structure`.
 A matcher may name its refinement, as in `--matcher regression:none,features:photometric`. `given`
-is the network told which objects are where in the image (true boxes and names), so that only its
-matches are judged, all of them. `--true-finds 1` is no network: finds made of the truth, that err
-by 1 px. Every image stands for itself, without a prior. A row of the table is one method on one
+is the network told which objects are where in the image (true names, boxes and masks), so that only
+its matches are judged, all of them. `--true-finds 1` is no network: finds made of the truth, that
+err by 1 px. Every image stands for itself, without a prior. A row of the table is one method on one
 folder; recalls and false finds are those of the detections, and "<3 cm" is the share of ALL images
 within 3 cm and 5°. A second table has matches by what they were said to err by.
 """
