@@ -21,6 +21,7 @@ def coco() -> nn.Module:
     return maskrcnn_resnet50_fpn(weights=None, weights_backbone=None)
 
 
+@pytest.mark.filterwarnings("ignore:for .*copying from a non-meta")
 @pytest.mark.parametrize(
     ("architecture", "make", "parts"),
     [
