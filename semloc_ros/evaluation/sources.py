@@ -104,15 +104,16 @@ def sources_of(job: Job, config: EvaluateConfig, truth: Truth | None = None) -> 
     """
     named = named_sources(job, config)
     wanted = {kind: one for kind, one in named.items() if _is_wanted(kind, named, config)}
-    in_bag = topics(job.bag)
+    in_bag = topics(job.bag) if wanted else {}
+    beside = {bag: topics(bag) for bag in job.beside}
     inside = {kind: one if one in in_bag else "" for kind, one in wanted.items()}
     of_bag = dict.fromkeys(KINDS, "") | inside
     sources = Sources(replace(config, topics=replace(config.topics, **of_bag)))
     for kind, source in wanted.items():
         if inside[kind]:
             _check_filled(kind, job.bag, source)
-        elif (bag := _beside(job, source)) is not None:
-            sources.recorded.append(recorded_beside(kind, bag, source, config.map_frame))
+        elif bags := [bag for bag, there in beside.items() if source in there]:
+            sources.recorded.append(recorded_beside(kind, bags[0], source, config.map_frame))
         else:
             _add_model(sources, kind, source, job, truth, named)
     return sources
@@ -123,10 +124,6 @@ def _is_wanted(kind: str, named: Mapping[str, str], config: EvaluateConfig) -> b
     if getattr(config.gets, kind):
         return True
     return kind in (MASK, LABELS) and any(one in named for one in (PLACES, OBJECTS))
-
-
-def _beside(job: Job, topic: str) -> Path | None:
-    return next((bag for bag in job.beside if topic in topics(bag)), None)
 
 
 def _check_filled(kind: str, bag: Path, topic: str) -> None:
