@@ -46,6 +46,7 @@ MASKS = Beside("dynamic_segmenter", "masks_model", "mask", _IMAGE_TYPE)
 LABELS = Beside("fgsn_segmenter", "labels_model", "labels", _IMAGE_TYPE)
 PLACES = Beside("place_retriever", "places_model", "places", _CLOUD)
 OBJECTS = Beside("ooi_matcher", "objects_model", "correspondences", _CLOUD)
+_LONGEST_WAIT_MS = 1000.0  # that the localizer takes
 _THREADS = ("dynamic.threads", "labeller.threads", "retriever.describer.threads", "ooi.threads")
 
 
@@ -96,6 +97,9 @@ def launch(config: DemoConfig, map_folder: Path) -> list[str]:
         "features.max_features": config.max_features,
     }  # fmt: skip
     there = started(config.nodes)
+    if there:
+        wait_ms = min(config.nodes.wait_ms / config.rate, _LONGEST_WAIT_MS)
+        arguments |= {"labels_wait_ms": wait_ms, "objects_wait_ms": wait_ms}
     for one, threads in zip((MASKS, LABELS, PLACES, OBJECTS), _THREADS, strict=True):
         if one in there:
             arguments[one.argument] = getattr(config.nodes, one.argument)

@@ -72,6 +72,10 @@ class DemoNodesConfig:
     threads: int = option(
         1, "threads of each network: the nodes share the processors", low=1, high=256
     )
+    wait_ms: float = option(
+        600.0, "longest wait of the localizer for labels and objects of an image; longer where the "
+        "replay is slower", unit="ms", low=0.0, high=1000.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
