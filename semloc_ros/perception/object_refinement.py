@@ -16,6 +16,7 @@ from semloc_ros.perception.picture_pairs import AGREES, Seen
 from semloc_ros.types import FloatArray, ObjectDetection
 
 _SIGMAS = 3.0  # of the matches' errors, within which they are inliers
+_LEAST_AGREEING = 3  # cells: two of a small picture's dozen may agree by chance
 _LEAST = 1e-3  # pixels: a sigma is more than 0
 
 
@@ -108,7 +109,8 @@ def by_pixels(
     if aligned is None:
         return None
     agree = np.asarray(aligned.cells >= AGREES)
-    if agree.sum() < config.least_agreement * np.isfinite(aligned.cells).sum():
+    needed = config.least_agreement * np.isfinite(aligned.cells).sum()
+    if needed and agree.sum() < max(needed, _LEAST_AGREEING):
         return selected(find, np.zeros(len(find), np.bool_))
     if not np.isfinite(aligned.sigma_px):
         return None

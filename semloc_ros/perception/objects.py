@@ -141,11 +141,11 @@ class ObjectMatcher:
     def _asked(self, finds: ObjectFinds) -> list[int]:
         """Rows of finds that are sure, and of the best of those that may be confirmed."""
         config = self._config
-        sure = np.flatnonzero(finds.scores >= config.score).tolist()
+        sure: list[int] = np.flatnonzero(finds.scores >= config.score).tolist()
         if config.matcher == "regression" and config.refine != "photometric":
             return sure
         rest = (finds.scores >= config.confirmed_score) & (finds.scores < config.score)
-        return sure + np.flatnonzero(rest).tolist()[: config.doubtful]
+        return [*sure, *np.flatnonzero(rest).tolist()[: config.doubtful]]
 
     def _detection(
         self, finds: ObjectFinds, number: int, name: str, matches: PixelMatches
