@@ -49,7 +49,7 @@ def write_run(folder: Path, error_m: float, step: int) -> None:
 def test_methods_and_parts_by_name_others_by_their_parameters() -> None:
     found = parse_variants(["pnp,no_masks", "narrow=matching.ratio=0.7,pnp.min_inliers=20"])
     assert found == {
-        "pnp": {"method": "pnp"}, "no_masks": {"topics.mask": ""},
+        "pnp": {"method": "pnp"}, "no_masks": {"gets.mask": False},
         "narrow": {"matching.ratio": 0.7, "pnp.min_inliers": 20},
     }  # fmt: skip
     assert parse_variants([]) == {}
@@ -147,6 +147,10 @@ def test_the_folder_of_an_ablation_is_judged_again(tmp_path: Path, predicted: li
         (["--ablate", "pnp", "--ablate", "x=evaluation.seed=1"], "of the localizer, got"),
         (["--ablate", "pnp", "--ablate", "x=pnp.max_eror_px=1"], "did you mean pnp.max_error_px"),
         (["--ablate", "pnp,auto", "--baseline", "m.json"], "no --baseline beside it"),
+        (["--ablate", "pnp,no_places"], "--ablate no_places: expected a source of places, got no"),
+        (["--ablate", "pnp,no_masks"], "--ablate no_masks: expected a source of mask, got none"),
+        (["--ablate", "pnp,no_odometry", "--set", "odometry=none"], "expected odometry in another"),
+        (["--ablate", "pnp,no_gravity", "--set", "gravity=none"], "expected gravity in another"),
         (["--ablate", "pnp,auto", "--predictions", "p"], "--inject or --ablate beside it"),
     ],
 )

@@ -96,6 +96,9 @@ def test_the_exit_code_says_whether_it_is_worse(tmp_path: Path) -> None:
         (["--predictions", "y", "--export", "tun"], "did you mean tum?"),
         (["--bag", "x", "--set", "pnp.max_eror_px=3"], "did you mean pnp.max_error_px?"),
         (["--bag", "x", "--config", "none.yaml"], "none.yaml: expected a readable yaml file"),
+        (["--bag", "d=x", "--map", "m", "--with", "{name}/n"], "d/n: expected a bag, got nothing"),
+        (["--predictions", "y", "--with", "n"], "no --bag, --with, --truth, --labels, --places"),
+        (["--predictions", "y", "--objects", "/o"], "--objects, --masks, --inject or --ablate"),
     ],
 )
 def test_wrong_words_are_one_line(

@@ -13,6 +13,8 @@ from rosbags.typesys import Stores, get_typestore
 
 from semloc_ros.config import EvaluateConfig
 from semloc_ros.geometry import se3
+from semloc_ros.localization import object_clouds, place_clouds
+from semloc_ros.localization.point_clouds import layout_of
 from semloc_ros.options import from_mapping
 from semloc_ros.types import Correspondences, Frame, PoseEstimate
 
@@ -101,9 +103,38 @@ def writing(path: Path) -> Iterator[Callable[[str, int, Any], None]]:
         yield write
 
 
-def write_drive(path: Path) -> Path:
+def cloud(stamp_ns: int, frame: str, kinds: dict[str, int], rows: np.ndarray) -> Any:
+    """A PointCloud2 of rows of `layout_of(kinds)`."""
+    fields = [
+        new("sensor_msgs/msg/PointField", name, rows.dtype.fields[name][1], kind, 1)
+        for name, kind in kinds.items()
+    ]
+    size = rows.dtype.itemsize
+    return new(
+        "sensor_msgs/msg/PointCloud2", header(stamp_ns, frame), 1, len(rows), fields, False, size,
+        rows.nbytes, np.frombuffer(rows.tobytes(), np.uint8), True,
+    )  # fmt: skip
+
+
+def places(stamp_ns: int, view: int, frame: str = "map") -> Any:
+    """One place: a view of the map, two metres along x, unturned."""
+    rows = np.zeros(1, layout_of(place_clouds.KINDS))
+    rows["x"], rows["qw"], rows["score"], rows["view"] = 2.0, 1.0, 0.5, view
+    return cloud(stamp_ns, frame, place_clouds.KINDS, rows)
+
+
+def objects(stamp_ns: int, row: int, count: int = 3) -> Any:
+    """Matches of the map's object of that row."""
+    rows = np.zeros(count, layout_of(object_clouds.KINDS))
+    rows["u"], rows["v"], rows["z"], rows["sigma"] = np.arange(count), 7.0, 4.0, 1.0
+    rows["object"], rows["score"] = row, 0.9
+    return cloud(stamp_ns, "map", object_clouds.KINDS, rows)
+
+
+def write_drive(path: Path, clouds: bool = False) -> Path:
     """Two seconds of a robot at x = t: five images a second, 10 ms late; odometry and tf twenty
-    times a second; masks of the even images; the camera 0.3 m before the base."""
+    times a second; masks of the even images; the camera 0.3 m before the base. With `clouds` also
+    places and objects of each image, 20 ms after it, of the image's number."""
     with writing(path) as write:
         write("/tf_static", START, transform(START, "base_link", "camera", 0.3))
         for step in range(-1, 20 * 2 + 1):
@@ -125,6 +156,9 @@ def write_drive(path: Path) -> Path:
             labels = np.full((48, 64), number + 300, "<u2")
             write("/labels", at + 2, image(stamp, labels, "mono16"))
             write("/imu/data", stamp, imu(stamp))
+            if clouds:
+                write("/places", at + 20_000_000, places(stamp, number))
+                write("/objects", at + 20_000_000, objects(stamp, number))
     return path
 
 
