@@ -39,7 +39,7 @@ def predict_jobs(
     recall_thresholds(options.evaluation)
     running.forget_runs(folder)
     for variant, one in runs.items():
-        _predict_all(jobs, one, folder / variant, lambda text, of=variant: say(f"{of} {text}"))
+        _predict_all(jobs, one, folder / variant, say)
     if variants:
         write_variants(folder, variants)
 
@@ -70,7 +70,7 @@ def _has_labels(options: EvaluateConfig) -> bool:
     from semloc_ros.maps.storage import load_map
 
     semantic_map = load_map(Path(options.map).expanduser(), verify=False)
-    return semantic_map.label_histogram.shape[1] > 0
+    return bool(semantic_map.label_histogram.shape[1])
 
 
 def _predict_all(
@@ -82,6 +82,6 @@ def _predict_all(
     semantic_map = load_map(Path(options.map).expanduser())
     mapped = frozenset(semantic_map.view_stamps_ns.tolist())
     for name, job in jobs.items():
-        say(f"{name}: {job.bag}")
+        say(f"{folder.name} {name}: {job.bag}")
         localizer = make_localizer(semantic_map, options)
         running.predict(replace(job, mapped_ns=mapped), localizer, options, folder / name)
