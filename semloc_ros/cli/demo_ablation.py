@@ -76,6 +76,7 @@ def _predict(
     config: DemoConfig, out: Path, folder: Path, variants: Mapping[str, Settings]
 ) -> None:
     """Every second variant by a process of its own, then all beside each other."""
+    (out / "logs").mkdir(parents=True, exist_ok=True)
     environ = demo_nodes.private_graph(config, out / "logs")
     environ |= dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     names = list(variants)

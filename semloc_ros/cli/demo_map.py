@@ -138,17 +138,13 @@ def _describe(config: DemoConfig, out: Path) -> None:
     from semloc_ros.cli.map_places import places
 
     images, folder, nodes = out / "world" / "mapping", out / "map", config.nodes
-    threads = f"threads={nodes.threads}"
     if nodes.labels_model:
         label(
             folder, labels=nodes.labels_model, images=images, count=None, stationary=None,
-            out=None, set_=[f"labeller.{threads}"],
+            out=None, set_=[],
         )  # fmt: skip
     if nodes.places_model:
-        places(
-            folder, model=nodes.places_model, images=images, labels=None,
-            set_=[threads, f"labeller.{threads}"],
-        )  # fmt: skip
+        places(folder, model=nodes.places_model, images=images, labels=None, set_=[])
     if nodes.objects_model:
         _learn_objects(config, out, lambda line: Console().print(line, highlight=False))
 

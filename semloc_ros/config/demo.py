@@ -57,6 +57,9 @@ class DemoGalleryConfig(GalleryConfig):
         2, "visitors in the query run: 0 none, 1 few, 2 busy, 3 crowded", low=0, high=3
     )
     mapping_rate: float = option(1.5, "images of the mapping run", unit="Hz", low=0.1, high=30)
+    query_rate: float = option(
+        1.5, "images of the query run: all nodes share two processors", unit="Hz", low=0.1, high=30
+    )
 
 
 @dataclass(frozen=True, slots=True)

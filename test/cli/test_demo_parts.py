@@ -173,5 +173,5 @@ def test_only_the_demo_has_another_gallery() -> None:
     }  # fmt: skip
     assert changed == {
         "seed", "room_width_m", "room_depth_m", "paintings_per_room", "paintings", "crowd",
-        "mapping_rate",
+        "mapping_rate", "query_rate",
     }  # fmt: skip

@@ -22,7 +22,7 @@ from semloc_ros.evaluation.goals import check_goals
 pytestmark = pytest.mark.slow
 MARKER = "share/ament_index/resource_index/packages/semloc_ros"
 # a robot in a hurry: the same loop in a third of the time
-SHORT = ["--set", "world.speed=1.2", "--set", "world.mapping_rate=3", "--set", "world.query_rate=2"]
+SHORT = ["--set", "world.speed=1.2", "--set", "world.mapping_rate=3"]
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,12 @@ def test_the_robot_is_localized(
     assert metrics["latency_p95_ms"] > 0.0
     assert (folder / "report.html").stat().st_size > 10_000
     assert (folder / "plots" / "trajectory.png").exists()
+    page = (folder / "report.html").read_text()
+    assert "What the nodes saw" in page and "What each part buys" in page
+    ablation = json.loads((folder / "ablation" / "metrics.json").read_text())["variants"]
+    assert {"all", "no_masks", "no_labels", "no_places", "features_alone"} <= set(ablation)
+    assert ablation["all"]["all"]["frames"] == metrics["frames"]
+    assert ablation["all"]["all"]["false_fixes"] == 0
     assert left_behind(folder) == []
 
 
