@@ -70,8 +70,9 @@ class DemoNodesConfig:
     labels_model: str = option("fgsn_gallery_50", "labels of map and images; '': no such node")
     places_model: str = option("gradients", "places, where nothing is known; '': no such node")
     objects_model: str = option(
-        "", "objects of interest: of the pictures of this very gallery; '': no such node"
-    )
+        "objects_gallery", "objects of interest: of the pictures of this very gallery; '': no such "
+        "node",
+    )  # fmt: skip
     threads: int = option(
         1, "threads of each network: the nodes share the processors", low=1, high=256
     )
