@@ -6,6 +6,7 @@ The bag is a folder of one MCAP file; its times are those of the node's clock.
 
 from __future__ import annotations
 
+import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from semloc_ros.errors import ConfigError, InputError, expected
 from semloc_ros.nodes.bag_tracks import message_class
 
 _DEPTH = 20  # while the disk is slow
+_METADATA = "metadata.yaml"
 _WANTED = "/topic=package/msg/Type,…"
 
 
@@ -37,15 +39,15 @@ def parse_topics(text: str) -> dict[str, str]:
 class MessageBag:
     """Writes from construction until `close`; an earlier bag in the folder is replaced.
 
-    Raises EnvironmentFault for a type that is not installed, InputError if the folder cannot be
-    written.
+    Raises EnvironmentFault for a type that is not installed, InputError if the folder is there and
+    no bag, or cannot be written.
     """
 
     def __init__(self, node: Node, folder: Path, kinds: dict[str, str]) -> None:
         classes = {topic: message_class(kind) for topic, kind in kinds.items()}
         self._node, self._clock = node, node.get_clock()
+        _remove_earlier(folder)
         try:
-            shutil.rmtree(folder, ignore_errors=True)
             self._writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
             self._writer.open()
         except Exception as error:  # the library's own, or the system's
@@ -69,3 +71,13 @@ class MessageBag:
 
     def _write(self, connection: Any, data: bytes) -> None:
         self._writer.write(connection, self._clock.now().nanoseconds, data)
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Only what is a bag: other things of that name are the user's."""
+    if not os.path.lexists(folder):
+        return
+    if not os.path.isfile(folder / _METADATA):  # False for what may not be looked at, too
+        wanted = f"a bag ({_METADATA}) to replace, or nothing yet"
+        raise InputError(expected(str(folder), wanted, "something else"))
+    shutil.rmtree(folder, ignore_errors=True)

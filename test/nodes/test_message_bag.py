@@ -69,3 +69,16 @@ def test_what_cannot_be_recorded_is_one_line(node: Node, tmp_path: Path) -> None
     file.touch()
     with pytest.raises(InputError, match="a folder that can be written"):
         MessageBag(node, file / "bag", {"/a": IMAGE})
+
+
+def test_what_is_no_bag_is_not_deleted(node: Node, tmp_path: Path) -> None:
+    letters = tmp_path / "companions"
+    letters.mkdir()
+    (letters / "letter.txt").write_text("dear")
+    link, file = tmp_path / "link", tmp_path / "file"
+    link.symlink_to(tmp_path / "nowhere")
+    file.touch()
+    for there in (letters, link, file):
+        with pytest.raises(InputError, match=f"^{there}: expected a bag .metadata.yaml. to repl"):
+            MessageBag(node, there, {"/a": IMAGE})
+    assert (letters / "letter.txt").read_text() == "dear" and link.is_symlink() and file.is_file()
