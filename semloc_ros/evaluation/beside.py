@@ -18,10 +18,10 @@ from semloc_ros.evaluation.events import COMPANIONS, companion_value
 from semloc_ros.evaluation.stream import IMAGE, Event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RecordedBeside:
     """What a topic of a bag has for images; `kind` is one of `COMPANIONS`, `stamps_ns` are those of
-    its messages."""
+    its messages, and from `check` on only those that images have."""
 
     kind: str
     bag: Path
@@ -30,11 +30,14 @@ class RecordedBeside:
     stamps_ns: frozenset[int]
 
     def check(self, stamps_ns: Iterable[int]) -> None:
-        """DatasetError, in one line, if none of them belongs to an image of these stamps."""
-        if self.stamps_ns.isdisjoint(stamps_ns):
+        """DatasetError, in one line, if none of them belongs to an image of these stamps. The
+        others are passed over by `beside`, which keeps nothing of them in memory."""
+        of_images = self.stamps_ns.intersection(stamps_ns)
+        if not of_images:
             wanted = "messages at the stamps of the bag's images"
             got = f"none of {len(self.stamps_ns)}"
             raise DatasetError(expected(f"{self.bag} {self.topic}", wanted, got))
+        self.stamps_ns = of_images
 
     def beside(self, events: Iterable[Event]) -> Iterator[Event]:
         """The events, and before each image what was recorded for it."""
@@ -44,10 +47,11 @@ class RecordedBeside:
         for event in events:
             stamp = event.stamp_ns
             if event.kind == IMAGE and stamp in left:
-                left.remove(stamp)
                 while stamp not in kept:  # those of later images come first, if anything does
                     _, message = next(recorded)
-                    kept[stamp_of(message.header)] = message
+                    if (of := stamp_of(message.header)) in left:
+                        kept[of] = message
+                left.remove(stamp)
                 yield replace(event, kind=self.kind, value=self._value(kept.pop(stamp)))
             yield event
 

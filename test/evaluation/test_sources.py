@@ -3,8 +3,11 @@ where nothing is there."""
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +25,12 @@ from small_bag import (
     writing,
 )
 
+from semloc_ros.datasets.bag_reader import messages
 from semloc_ros.errors import ConfigError, DatasetError, ModelError, SemlocError
+from semloc_ros.evaluation import beside as beside_module
 from semloc_ros.evaluation.running import predict, read_about
 from semloc_ros.evaluation.sources import Job, sources_of
+from semloc_ros.evaluation.stream import IMAGE, MASK, Event
 from semloc_ros.evaluation.variants import predict_jobs
 from semloc_ros.types import Frame
 
@@ -152,6 +158,33 @@ def test_a_topic_without_messages_is_one_line(bag: Path, tmp_path: Path) -> None
 def test_of_two_of_one_stamp_one_is_used(bag: Path, beside: Path, tmp_path: Path) -> None:
     frames = frames_of(Job(bag, TRUTH, labels="/twice", beside=(beside,)), tmp_path / "out")
     assert [at for at, one in enumerate(frames) if one.labels is not None] == [2]
+
+
+def test_what_belongs_to_no_image_is_not_kept(
+    bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    black = np.zeros((48, 64), np.uint8)
+    with writing(tmp_path / "long") as write:
+        for at in range(50):
+            write("/m", at, image(STAMPS[0] + 1 + at, black, "mono8"))
+        for at, number in enumerate((2, 2, 1)):
+            write("/m", 50 + at, image(STAMPS[number], black, "mono8"))
+    job = Job(bag, TRUTH, masks="/m", beside=(tmp_path / "long",))
+    (masks,) = sources_of(job, config()).recorded
+    masks.check(STAMPS)
+    read: list[weakref.ref[Any]] = []
+
+    def watched(*words: Any) -> Iterator[tuple[Any, Any]]:
+        for at, message in messages(*words):
+            read.append(weakref.ref(message))
+            yield at, message
+
+    monkeypatch.setattr(beside_module, "messages", watched)
+    events = masks.beside([Event(stamp, stamp, IMAGE, None, stamp) for stamp in STAMPS])
+    assert next(one.stamp_ns for one in events if one.kind == MASK) == STAMPS[1]
+    assert len(read) == 53
+    assert sum(one() is not None for one in read) <= 3, "of the images 1 and 2, and the last read"
+    assert [one.stamp_ns for one in events if one.kind == MASK] == [STAMPS[2]]
 
 
 def test_a_variant_without_what_nobody_has_is_refused(bag: Path, beside: Path) -> None:
