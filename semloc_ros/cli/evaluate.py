@@ -30,6 +30,27 @@ if TYPE_CHECKING:
 WORSE = 3  # exit code
 _TRUTH = "/ground_truth/pose"
 _console = Console(highlight=False)
+_LABELS = typer.Option(
+    "", metavar="SOURCE", help="Label maps: a topic, a model (name or file), a folder of "
+    "STAMP.png, a world's dataset folder, or LABELS@FRAMES; {name} in it is the condition.",
+)  # fmt: skip
+_PLACES = typer.Option(
+    "", metavar="SOURCE", help="Places of each image: a topic, or MODEL[,MODEL], with which "
+    "the map was described (semloc map places), or a model of poses that was trained in it; "
+    "oracle or oracle=SHARE: made from the truth.",
+)  # fmt: skip
+_OBJECTS = typer.Option(
+    "", metavar="SOURCE", help="Matches of objects of interest: a topic, or a model (name or "
+    "file) of objects of the map (semloc learn objects).",
+)  # fmt: skip
+_MASKS = typer.Option(
+    "", metavar="SOURCE", help="Masks of what moves: a topic, or a model (name or file)."
+)
+_WITH = typer.Option(
+    [], "--with", metavar="PATH", help="A bag of what was recorded beside the images: topics "
+    "of --masks, --labels, --places and --objects that --bag does not have. Each message comes "
+    "with the image of exactly its stamp; {name} is the condition. Repeatable.",
+)  # fmt: skip
 
 
 def evaluate(
@@ -42,27 +63,11 @@ def evaluate(
         None, help="True poses of the base in the map: a topic, /tf, or a TUM file.",
         show_default=_TRUTH,
     ),
-    labels: str = typer.Option(
-        "", metavar="SOURCE", help="Label maps: a topic, a model (name or file), a folder of "
-        "STAMP.png, a world's dataset folder, or LABELS@FRAMES; {name} in it is the condition.",
-    ),
-    places: str = typer.Option(
-        "", metavar="SOURCE", help="Places of each image: a topic, or MODEL[,MODEL], with which "
-        "the map was described (semloc map places), or a model of poses that was trained in it; "
-        "oracle or oracle=SHARE: made from the truth.",
-    ),
-    objects: str = typer.Option(
-        "", metavar="SOURCE", help="Matches of objects of interest: a topic, or a model (name or "
-        "file) of objects of the map (semloc learn objects).",
-    ),
-    masks: str = typer.Option(
-        "", metavar="SOURCE", help="Masks of what moves: a topic, or a model (name or file)."
-    ),
-    with_: list[str] = typer.Option(
-        [], "--with", metavar="PATH", help="A bag of what was recorded beside the images: topics "
-        "of --masks, --labels, --places and --objects that --bag does not have. Each message comes "
-        "with the image of exactly its stamp; {name} is the condition. Repeatable.",
-    ),
+    labels: str = _LABELS,
+    places: str = _PLACES,
+    objects: str = _OBJECTS,
+    masks: str = _MASKS,
+    with_: list[str] = _WITH,
     config: Path | None = typer.Option(
         None, help="Parameters of the localizer, as the node takes them (yaml)."
     ),
