@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 
 from semloc_ros.errors import InputError, expected
-from semloc_ros.localization.point_clouds import FLOAT32, UINT16, rows_from, stamp_in
+from semloc_ros.localization.point_clouds import (
+    FLOAT32,
+    UINT16,
+    check_frame,
+    floats_of,
+    rows_from,
+    stamp_in,
+)
 from semloc_ros.types import Correspondences, ObjectMatches
 
 FLOATS = ("x", "y", "z", "u", "v", "sigma")
@@ -29,13 +36,9 @@ def matches_from(message: Any, map_frame: str) -> ObjectMatches:
     NaN, sigmas that are not above 0, and scores that are not in [0, 1].
     """
     name = "correspondences"
-    if message.header.frame_id.lstrip("/") != map_frame:
-        got = repr(message.header.frame_id)
-        raise InputError(expected(f"{name}.header.frame_id", map_frame, got))
+    check_frame(message, name, map_frame)
     rows = rows_from(message, KINDS, name)
-    floats = np.stack([rows[one] for one in (*FLOATS, "score")], axis=1).astype(np.float64)
-    if not np.isfinite(floats).all():
-        raise InputError(expected(name, "finite numbers", "NaN or infinity"))
+    floats = floats_of(rows, (*FLOATS, "score"), name)
     sigmas, scores = floats[:, 5], floats[:, 6]
     if (sigmas <= 0).any():
         raise InputError(expected(f"{name}.sigma", "numbers above 0", f"{sigmas.min():g}"))

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from semloc_ros.errors import InputError, expected
 from semloc_ros.geometry import se3
-from semloc_ros.localization.point_clouds import FLOAT32, UINT32, rows_from, stamp_in
+from semloc_ros.localization.point_clouds import (
+    FLOAT32,
+    UINT32,
+    check_frame,
+    floats_of,
+    rows_from,
+    stamp_in,
+)
 from semloc_ros.types import FloatArray, Places
 
 FLOATS = ("x", "y", "z", "qx", "qy", "qz", "qw", "score")
@@ -32,14 +39,9 @@ def places_from(message: Any, map_frame: str) -> Places:
     are missing or of another type, torn data, NaN, quaternions that are not of unit length, scores
     that are not in order, and spreads that are not above 0.
     """
-    if message.header.frame_id.lstrip("/") != map_frame:
-        raise InputError(
-            expected("places.header.frame_id", map_frame, repr(message.header.frame_id))
-        )
+    check_frame(message, "places", map_frame)
     rows = rows_from(message, KINDS, "places", SPREADS)
-    floats = np.stack([rows[name] for name in FLOATS], axis=1).astype(np.float64)
-    if not np.isfinite(floats).all():
-        raise InputError(expected("places", "finite numbers", "NaN or infinity"))
+    floats = floats_of(rows, FLOATS, "places")
     poses, scores = _poses(floats[:, :7]), floats[:, 7]
     if (np.diff(scores) > 0).any():
         raise InputError(expected("places.score", "the best first", scores[:4].tolist()))

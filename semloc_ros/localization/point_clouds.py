@@ -6,13 +6,14 @@ Messages may be those of ROS or those that a bag's reader makes: no ROS is neede
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semloc_ros.errors import InputError, expected
+from semloc_ros.types import FloatArray
 
 UINT16, UINT32, FLOAT32 = 4, 6, 7  # datatypes of sensor_msgs/msg/PointField
 _CODES = {FLOAT32: "f4", UINT16: "u2", UINT32: "u4"}
@@ -48,6 +49,22 @@ def rows_from(
         raise InputError(expected(f"{name}.data", f"{size} bytes", f"{len(message.data)} bytes"))
     rows: NDArray[np.void] = np.frombuffer(message.data, layout, count)
     return rows
+
+
+def check_frame(message: Any, name: str, map_frame: str) -> None:
+    """InputError if the message, called `name`, is of another frame than the map's; ROS 1 wrote a
+    slash in front."""
+    if message.header.frame_id.lstrip("/") != map_frame:
+        got = repr(message.header.frame_id)
+        raise InputError(expected(f"{name}.header.frame_id", map_frame, got))
+
+
+def floats_of(rows: NDArray[np.void], fields: Sequence[str], name: str) -> FloatArray:
+    """(N, len(fields)) of rows; InputError, calling them `name`, for NaN and infinity."""
+    floats = np.stack([rows[field] for field in fields], axis=1).astype(np.float64)
+    if not np.isfinite(floats).all():
+        raise InputError(expected(name, "finite numbers", "NaN or infinity"))
+    return floats
 
 
 def stamp_in(message: Any) -> int:
