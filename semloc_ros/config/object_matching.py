@@ -27,8 +27,8 @@ class ObjectRefinementConfig:
     )
     least_agreement: float = option(
         0.25, "photometric: share of the object's cells in the image that look like the reference "
-        "image, at least, and three of them; with less, pixels contradict the find; 0: they never "
-        "do", low=0.0, high=1.0,
+        "image, at least; with less, pixels contradict the find, and with fewer than three cells "
+        "they do not confirm it either; 0: they never contradict", low=0.0, high=1.0,
     )
     min_sigma_px: float = option(
         0.1, "photometric: least error that is told of a match", unit="px", low=0.001, high=10.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from semloc_ros.types import FloatArray
 
 _EDGE = 0.5  # pixels: coordinates from edges are larger by so much than those of pixel centres
-_LEAST_AREA = 1e-12  # of (u, v) that a pixel covers
+_LEAST_SLOPE = 1e-12  # per pixel
 _HALF = 0.5  # of a mask
 _FITS = 5  # of the surface that tells how values grow
 _LEAST_SIGMA = 1e-6
@@ -50,7 +50,8 @@ class ObjectFinds:
 class PixelMatches:
     """Matches of one find: `points_image` (M, 2) pixel centres, (0, 0) that of the first;
     `values` (M, 2) or (M, 3) there, `sigmas` (M,) of each value, `sigmas_px` (M,) what they are in
-    the image, `masks` (M,) probabilities that the pixel shows the object."""
+    the image, more than 0 and at most its diagonal, `masks` (M,) probabilities that the pixel shows
+    the object."""
 
     points_image: FloatArray
     values: FloatArray
@@ -92,7 +93,8 @@ def pixel_matches(
     found = _interpolated(planes, cells)
     kept = found[:, 0] > _HALF
     points, values, sigmas = points[kept], found[kept, 2:], found[kept, 1]
-    sigmas_px = _in_pixels(sigmas, _slopes(points, values, sigmas))
+    slopes = _slopes(points, values, sigmas)
+    sigmas_px = _in_pixels(sigmas, slopes, float(np.hypot(*size)))
     return PixelMatches(points, values, sigmas, sigmas_px, found[kept, 0])
 
 
@@ -135,9 +137,14 @@ def _slopes(points: FloatArray, values: FloatArray, sigmas: FloatArray) -> Float
     return np.stack([along_x, along_y], 2) / half
 
 
-def _in_pixels(sigmas: FloatArray, slopes: FloatArray) -> FloatArray:
+def _in_pixels(sigmas: FloatArray, slopes: FloatArray, most: float) -> FloatArray:
     """(M,) 1-sigma in pixels of values whose sigmas (M,) and slopes per pixel (M, C, 2) are known:
-    the root mean square of both axes, of the values' errors carried through the slopes."""
-    normal = np.einsum("mci,mcj->mij", slopes, slopes)
-    trace, area = normal[:, 0, 0] + normal[:, 1, 1], np.linalg.det(normal)
-    return np.asarray(sigmas * np.sqrt(trace / np.maximum(area, _LEAST_AREA**2) / 2))
+    the root mean square of both axes, of the values' errors carried through the slopes.
+
+    Where values hardly grow along some direction they do not tell the place: it is `most` then.
+    """
+    if not len(slopes):
+        return np.zeros(0)
+    growths = np.maximum(np.linalg.svd(slopes, compute_uv=False), _LEAST_SLOPE)
+    found = np.maximum(sigmas, _LEAST_SIGMA) * np.sqrt(np.mean(growths**-2, axis=1))
+    return np.asarray(np.minimum(found, most))

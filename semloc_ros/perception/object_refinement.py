@@ -97,7 +97,8 @@ def by_pixels(
     config: ObjectRefinementConfig, points: int,
 ) -> ObjectDetection | None:  # fmt: skip
     """Matches of the homography by which image and reference image agree, near that of the start,
-    where they do agree; no matches if they do not, and None if too little is seen to tell.
+    where they do agree; no matches if they do not, and None if too little is seen, or agrees, to
+    tell.
 
     They lie on a grid of the reference image, at most `points`, and their scores are the
     correlations of their surroundings.
@@ -110,9 +111,9 @@ def by_pixels(
         return None
     agree = np.asarray(aligned.cells >= AGREES)
     needed = config.least_agreement * np.isfinite(aligned.cells).sum()
-    if needed and agree.sum() < max(needed, _LEAST_AGREEING):
+    if agree.sum() < needed:
         return selected(find, np.zeros(len(find), np.bool_))
-    if not np.isfinite(aligned.sigma_px):
+    if agree.sum() < _LEAST_AGREEING or not np.isfinite(aligned.sigma_px):
         return None
     points_uv, scores = _grid(aligned, reference, points)
     pixels = homographies.apply(aligned.image_from_uv, points_uv)

@@ -39,6 +39,7 @@ from semloc_ros.perception.object_refinement import (
 from semloc_ros.types import Camera, FloatArray, ObjectDetection
 
 _POINTS = "points3d"
+_LEAST_MATCHES = 4  # of a find: fewer do not tell how a plane lies
 _STAGES = ("network", "matching", "refinement")
 
 
@@ -71,8 +72,8 @@ class ObjectMatcher:
         camera: Camera | None = None,
     ) -> list[ObjectDetection]:  # fmt: skip
         """The objects of an image (H, W, 3) RGB or (H, W), the best first, each with matches; those
-        at pixels of the mask (H, W) that are not 0 are left out, and what has none is no find. At
-        one place there is one object: the best that nothing contradicts.
+        at pixels of the mask (H, W) that are not 0 are left out, and what has fewer than four is
+        no find. At one place there is one object: the best that nothing contradicts.
 
         Of the camera its distortion counts, without which planes are homographies; None: it has
         none. InputError for any other image or mask.
@@ -84,7 +85,7 @@ class ObjectMatcher:
         with self._timed("network"):
             found = self._detected(image)
             view = view_of(image, mask)
-            finds = [one for one in (_seen(one, view) for one in found) if len(one)]
+            finds = [one for one in (_seen(one, view) for one in found) if _tells(one)]
         lens = self._lens_of(camera) if finds else None
         flat = view if lens is None else lens.view(view)
         kept: list[ObjectDetection] = []
@@ -92,7 +93,7 @@ class ObjectMatcher:
             if any(_overlap(one.box, other.box) > self._config.overlap for other in kept):
                 continue
             better = self._improved(one, view, flat, lens)
-            if better is not None and len(better):
+            if better is not None and _tells(better):
                 kept.append(better)
         return kept
 
@@ -230,6 +231,10 @@ def uv_of_points(map_from_uv: FloatArray, points: FloatArray) -> FloatArray:
 def _seen(find: ObjectDetection, view: View) -> ObjectDetection:
     """Without the matches at pixels that do not count, or beside the image."""
     return selected(find, counted(find.points_image, view.visible))
+
+
+def _tells(find: ObjectDetection) -> bool:
+    return len(find) >= _LEAST_MATCHES
 
 
 def _overlap(box: FloatArray, other: FloatArray) -> float:

@@ -195,3 +195,33 @@ def test_a_mask_that_shows_nothing_has_no_matches() -> None:
     finds = made(np.diag([0.01, 0.01, 1.0]), (5.0, 5.0, 45.0, 45.0), 0.03)
     empty = replace(finds, masks=np.zeros_like(finds.masks))
     assert len(pixel_matches(empty, 0, (60, 60), 100).values) == 0
+
+
+def sparse(finds: ObjectFinds, cells: tuple[tuple[int, int], ...]) -> ObjectFinds:
+    """Of the find only these cells (row, column) are seen."""
+    masks = np.zeros_like(finds.masks)
+    masks[0][tuple(np.transpose(cells))] = 1.0
+    return replace(finds, masks=masks)
+
+
+@pytest.mark.parametrize("cells", [((20, 20),), ((20, 20), (20, 30), (20, 41))])
+def test_too_few_pixels_tell_no_place(cells: tuple[tuple[int, int], ...]) -> None:
+    """A pixel to a cell: a single one, and three on a line; with no slopes, or along it alone."""
+    finds = sparse(made(np.diag([0.02, 0.02, 1.0]), (0.0, 0.0, 56.0, 56.0), 0.003), cells)
+    found = pixel_matches(finds, 0, (60, 80), 10_000)
+    assert len(found.values) == len(cells)
+    np.testing.assert_allclose(found.sigmas_px, 100.0)
+
+
+@pytest.mark.parametrize("change", [0.0, 1e-8])
+def test_values_that_hardly_change_tell_no_place(change: float) -> None:
+    finds = made(np.diag([0.01, 0.02, 1.0]), (5.0, 5.0, 45.0, 45.0), 0.0004)
+    collapsed = replace(finds, values=(0.4 + change * finds.values).astype(np.float32))
+    found = pixel_matches(collapsed, 0, (60, 80), 10_000)
+    assert len(found.values) > 100
+    np.testing.assert_allclose(found.sigmas_px, 100.0)
+
+
+def test_a_sigma_of_nothing_is_more_than_nothing_in_pixels() -> None:
+    finds = made(np.diag([0.01, 0.02, 1.0]), (5.0, 5.0, 45.0, 45.0), 0.0)
+    assert pixel_matches(finds, 0, (60, 60), 10_000).sigmas_px.min() > 0

@@ -12,6 +12,7 @@ from planar import corner_error, image_from_corners, image_of, picture
 from semloc_ros.config import ObjectRefinementConfig
 from semloc_ros.geometry import homographies
 from semloc_ros.maps.objects import ObjectOfInterest
+from semloc_ros.perception import object_refinement
 from semloc_ros.perception.object_refinement import (
     Reference,
     by_pixels,
@@ -20,6 +21,7 @@ from semloc_ros.perception.object_refinement import (
     reference_of,
     view_of,
 )
+from semloc_ros.perception.photometric import Aligned
 from semloc_ros.types import ObjectDetection
 
 TRUTH = image_from_corners(np.array([[60.0, 40], [250, 60], [235, 190], [70, 205]]))
@@ -129,6 +131,26 @@ def test_where_too_little_is_seen_pixels_say_nothing() -> None:
     mask[:60, :100] = 0
     view = view_of(image_of(picture(), TRUTH), mask)
     assert by_pixels(regressed(), start(), view, reference(), CONFIG, 400) is None
+
+
+@pytest.mark.parametrize(
+    ("agree", "of", "told"),
+    [(0, 3, "no"), (1, 8, "no"), (2, 9, "no"), (1, 3, "nothing"), (2, 3, "nothing"),
+     (2, 8, "nothing"), (3, 4, "yes"), (3, 12, "yes"), (3, 13, "no")],
+)  # fmt: skip
+def test_few_cells_that_agree_decide_nothing(
+    agree: int, of: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a quarter of the cells, but fewer than three, pixels neither confirm nor contradict."""
+    cells = np.full((4, 4), np.nan)
+    cells.flat[:of] = 0.1
+    cells.flat[:agree] = 0.9
+    aligned = Aligned(TRUTH, cells, 0.1, 0.3, 0.5)
+    monkeypatch.setattr(object_refinement, "align", lambda *_: aligned)
+    view = view_of(np.zeros((240, 320), np.uint8))
+    better = by_pixels(regressed(), TRUTH, view, reference(), CONFIG, 400)
+    found = "nothing" if better is None else "yes" if len(better) else "no"
+    assert found == told
 
 
 def test_too_few_matches_have_no_homography() -> None:

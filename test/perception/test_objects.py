@@ -103,6 +103,18 @@ def test_uncertain_finds_are_none() -> None:
     assert [one.name for one in matcher.find(room())] == ["queen"]
 
 
+@pytest.mark.parametrize(("count", "found"), [(1, []), (3, []), (4, ["boat", "queen"])])
+def test_few_matches_are_no_find_and_cost_the_others_nothing(count: int, found: list[str]) -> None:
+    """Of the boat some pixels are seen, on a line."""
+    mask = np.zeros(SIZE, np.uint8)
+    mask[:, :170] = 255
+    mask[100, 60 : 60 + count] = 0
+    kept = finds(mask, refine="none", points=100_000)
+    assert list(kept) == (found or ["queen"])
+    sigmas = np.concatenate([one.sigmas_px for one in kept.values()])
+    assert sigmas.min() > 0 and sigmas.max() <= np.hypot(*SIZE) * 1.001
+
+
 def of_scores(*scores: float, lies: dict[str, np.ndarray] = LIES, **options) -> list[str]:
     """Names of what is found if the network has these scores for the objects."""
     backend = PretendedBackend(lies, 240, scores=scores)
@@ -179,7 +191,7 @@ def test_a_lens_that_bends_lines_costs_nothing(matcher: str, refine: str, within
 
 def test_gray_images_do() -> None:
     matcher = ObjectMatcher(PretendedBackend(LIES, 240), known(*LIES), ObjectMatcherConfig())
-    assert len(matcher.find(room()[:, :, 0])) == 2
+    assert len(matcher.find(cv2.cvtColor(room(), cv2.COLOR_RGB2GRAY))) == 2
 
 
 def test_what_the_map_does_not_have_is_left_out() -> None:
