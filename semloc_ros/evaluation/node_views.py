@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,11 @@ from numpy.typing import NDArray
 
 from semloc_ros.datasets.bag_images import decode_image, decode_labels
 from semloc_ros.datasets.bag_reader import open_bag, stamp_of
-from semloc_ros.errors import SemlocError
+from semloc_ros.errors import InputError, SemlocError, expected
 from semloc_ros.evaluation.page import number, table
 from semloc_ros.localization.object_clouds import matches_from
 from semloc_ros.maps import label_sets
-from semloc_ros.maps.objects import MapObjects
+from semloc_ros.maps.objects import MapObjects, ObjectInstance, ObjectOfInterest
 from semloc_ros.perception.label_colors import colorize, palette
 from semloc_ros.perception.object_overlays import draw_finds
 from semloc_ros.perception.objects import uv_of_points
@@ -72,7 +73,7 @@ def _count(sent: Sent, topic: str, message: Any, topics: Topics, map_frame: str)
     if topic.endswith(_STATUS):
         values = {one.key: one.value for one in message.values}
         if "latency_ms" in values:
-            sent.latencies_ms.setdefault(topic, []).append(float(values["latency_ms"]))
+            sent.latencies_ms.setdefault(topic, []).append(_latency_ms(values["latency_ms"]))
         return
     stamp = stamp_of(message.header)
     if topic == topics.masks:
@@ -80,6 +81,16 @@ def _count(sent: Sent, topic: str, message: Any, topics: Topics, map_frame: str)
     if topic == topics.objects:
         sent.finds[stamp] = len(np.unique(matches_from(message, map_frame).detections))
     sent.stamps_ns.setdefault(topic, set()).add(stamp)
+
+
+def _latency_ms(said: str) -> float:
+    try:
+        latency_ms = float(said)
+    except ValueError:
+        latency_ms = math.nan
+    if not math.isfinite(latency_ms):
+        raise InputError(expected("status.latency_ms", "a number", repr(said)))
+    return latency_ms
 
 
 def telling_frames(sent: Sent, topics: Topics) -> list[int]:
@@ -99,7 +110,11 @@ def draw_sent(
     bag: Path, topics: Topics, images: Mapping[int, NDArray[np.uint8]],
     objects: MapObjects | None = None, map_frame: str = "map",
 ) -> dict[int, dict[str, NDArray[np.uint8]]]:  # fmt: skip
-    """By stamp, of the images (H, W, 3) RGB given by theirs, what each topic says, drawn in."""
+    """By stamp, of the images (H, W, 3) RGB given by theirs, what each topic says, drawn in.
+
+    DatasetError for a broken bag; a broken message, or one that does not fit image or map, is left
+    out.
+    """
     drawn: dict[int, dict[str, NDArray[np.uint8]]] = {stamp: {} for stamp in images}
     wanted = {topics.masks, topics.labels, topics.objects}
     with open_bag(bag) as reader:
@@ -107,16 +122,36 @@ def draw_sent(
         for connection, _, raw in reader.messages(connections):
             message = reader.deserialize(raw, connection.msgtype)
             stamp, topic = stamp_of(message.header), connection.topic
-            if stamp not in images:
+            if stamp not in images or (topic == topics.objects and objects is None):
                 continue
-            if topic == topics.masks:
-                drawn[stamp][topic] = with_mask(images[stamp], decode_image(topic, message))
-            elif topic == topics.labels:
-                drawn[stamp][topic] = with_labels(images[stamp], decode_labels(topic, message))
-            elif objects is not None:
-                finds = finds_of(matches_from(message, map_frame), objects)
-                drawn[stamp][topic] = draw_finds(images[stamp], finds, objects)
+            try:
+                drawn[stamp][topic] = _drawn(
+                    images[stamp], topic, message, topics, objects, map_frame
+                )
+            except SemlocError:
+                continue
     return drawn
+
+
+def _drawn(
+    image: NDArray[np.uint8], topic: str, message: Any, topics: Topics, objects: MapObjects | None,
+    map_frame: str,
+) -> NDArray[np.uint8]:  # fmt: skip
+    """The image with what one message says of it. InputError for one that does not fit."""
+    if topic == topics.objects and objects is not None:
+        return draw_finds(image, finds_of(matches_from(message, map_frame), objects), objects)
+    if topic == topics.masks:
+        mask = decode_image(topic, message)
+        _check_size(topic, image, mask)
+        return with_mask(image, mask)
+    labels = decode_labels(topic, message)
+    _check_size(topic, image, labels)
+    return with_labels(image, labels)
+
+
+def _check_size(topic: str, image: NDArray[np.uint8], found: NDArray[Any]) -> None:
+    if found.shape != image.shape[:2]:
+        raise InputError(expected(topic, f"the image's shape {image.shape[:2]}", found.shape))
 
 
 def with_mask(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -134,14 +169,16 @@ def with_labels(image: NDArray[np.uint8], labels: LabelMap) -> NDArray[np.uint8]
 
 
 def finds_of(matches: ObjectMatches, objects: MapObjects) -> list[ObjectDetection]:
-    """The finds that became these matches; of several instances the first counts."""
+    """The finds that became these matches; of several instances the first counts.
+
+    InputError for an object or instance that the map lacks.
+    """
     found = []
     for detection in np.unique(matches.detections):
         rows = np.flatnonzero(matches.detections == detection)
         rows = rows[matches.instances[rows] == matches.instances[rows].min()]
         known = matches.correspondences
-        one = objects.objects[int(matches.objects[rows[0]])]
-        instance = one.instances[int(matches.instances[rows[0]])]
+        one, instance = _known(objects, matches.objects[rows[0]], matches.instances[rows[0]])
         pixels, scores = known.points_image[rows], known.scores[rows]
         found.append(
             ObjectDetection(
@@ -151,6 +188,16 @@ def finds_of(matches: ObjectMatches, objects: MapObjects) -> list[ObjectDetectio
             )
         )  # fmt: skip
     return found
+
+
+def _known(objects: MapObjects, number: int, place: int) -> tuple[ObjectOfInterest, ObjectInstance]:
+    """An object and an instance of it by their rows."""
+    if not 0 <= number < len(objects.objects):
+        raise InputError(expected("correspondences.object", f"< {len(objects.objects)}", number))
+    one = objects.objects[number]
+    if not 0 <= place < len(one.instances):
+        raise InputError(expected("correspondences.instance", f"< {len(one.instances)}", place))
+    return one, one.instances[place]
 
 
 def panels(drawn: Sequence[tuple[str, NDArray[np.uint8]]]) -> str:

@@ -37,17 +37,18 @@ def picture(seconds: int, pixels: NDArray[np.uint8]) -> Any:
     return made(IMAGE, header(seconds), *pixels.shape, "mono8", 0, pixels.shape[1], pixels.ravel())
 
 
-def cloud(seconds: int, finds: int) -> Any:
+def cloud(seconds: int, finds: int, number: int = 0, instance: int = 0) -> Any:
     """A find at each of so many places: 30 matches on a grid, u v at 20 px + 20 px * u."""
     layout = layout_of(KINDS)
     rows = np.zeros(30 * finds, layout)
-    for number in range(finds):
-        here = rows[30 * number : 30 * (number + 1)]
+    rows["object"], rows["instance"] = number, instance
+    for find in range(finds):
+        here = rows[30 * find : 30 * (find + 1)]
         u, v = (axis.ravel() for axis in np.meshgrid(np.linspace(0, 1, 6), np.linspace(0, 1, 5)))
         points = np.c_[u, v, np.ones(30)] @ MAP_FROM_UV.T
         here["x"], here["y"], here["z"] = points[:, :3].T
         here["u"], here["v"] = 20 + 20 * u, 10 + 20 * v
-        here["sigma"], here["score"], here["detection"] = 1.0, 0.9, number
+        here["sigma"], here["score"], here["detection"] = 1.0, 0.9, find
     fields = [
         made("sensor_msgs/msg/PointField", name, layout.fields[name][1], kind, 1)
         for name, kind in KINDS.items()
@@ -57,7 +58,7 @@ def cloud(seconds: int, finds: int) -> Any:
     return made(CLOUD, header(seconds), 1, len(rows), fields, False, size, len(data), data, True)
 
 
-def status(latency_ms: float) -> Any:
+def status(latency_ms: float | str) -> Any:
     pair = made("diagnostic_msgs/msg/KeyValue", "latency_ms", str(latency_ms))
     return made(STATUS, 0, "m", "ok", "", [pair])
 
@@ -83,6 +84,45 @@ def bag(tmp_path: Path) -> Path:
             for topic, message in said.items():
                 writer.write(to[topic], seconds, STORE.serialize_cdr(message, kinds[topic]))
     return path
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """At each second other faults, and at 4 s nothing but good messages."""
+    path = tmp_path / "broken"
+    small, whole = np.zeros((4, 4), np.uint8), np.full((HEIGHT, WIDTH), 255, np.uint8)
+    torn = cloud(3, 1)
+    torn.data = torn.data[:-5]
+    said = [
+        (TOPICS.masks, IMAGE, picture(1, small)), (TOPICS.labels, IMAGE, picture(1, small)),
+        (TOPICS.objects, CLOUD, cloud(1, 1, number=7)),
+        (TOPICS.objects, CLOUD, cloud(2, 1, instance=1)), (TOPICS.objects, CLOUD, torn),
+        *(("/m/status", STATUS, status(one)) for one in ("soon", "nan", 4.0)),
+        (TOPICS.masks, IMAGE, picture(4, whole)), (TOPICS.objects, CLOUD, cloud(4, 1)),
+    ]  # fmt: skip
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        to: dict[str, Any] = {}
+        for topic, kind, message in said:
+            if topic not in to:
+                to[topic] = writer.add_connection(topic, kind, typestore=STORE)
+            writer.write(to[topic], 1, STORE.serialize_cdr(message, kind))
+    return path
+
+
+def test_broken_messages_and_those_of_another_map_are_left_out(broken: Path) -> None:
+    sent = node_views.read_sent(broken, TOPICS)
+    assert sent.latencies_ms == {"/m/status": [4.0]}
+    assert 3 * 10**9 not in sent.finds and sent.finds[4 * 10**9] == 1
+    reference = np.zeros((10, 20, 3), np.uint8)
+    painting = ObjectOfInterest(
+        "painting", reference, np.full((10, 20), 255, np.uint8), (ObjectInstance(MAP_FROM_UV),)
+    )
+    grey = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
+    images = {10**9 * one: grey for one in (1, 2, 3, 4)}
+    drawn = node_views.draw_sent(broken, TOPICS, images, MapObjects((painting,)))
+    assert [set(one) for one in drawn.values()] == [
+        set(), set(), set(), {TOPICS.masks, TOPICS.objects}
+    ]  # fmt: skip
 
 
 def test_what_came_is_counted_by_image(bag: Path) -> None:
