@@ -9,7 +9,8 @@ from semloc_ros.errors import ConfigError, expected
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
-    """Dotted names and yaml values; raises ConfigError for what is no assignment."""
+    """Dotted names and yaml values, nothing being the empty string: a shell takes the quotes off
+    NAME=''. ConfigError for what is no assignment."""
     import yaml
 
     values: dict[str, Any] = {}
@@ -17,5 +18,5 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         name, equals, value = assignment.partition("=")
         if not equals:
             raise ConfigError(expected("--set", "NAME=VALUE", assignment))
-        values[name] = yaml.safe_load(value)
+        values[name] = yaml.safe_load(value) if value else ""
     return values

@@ -48,6 +48,7 @@ def demo(
 
 def run_demo(config: DemoConfig, out: Path) -> list[Outcome]:
     """The whole demo in folder `out`; the outcome of each goal."""
+    demo_map.check_gallery(config)
     demo_map.check_models(config)
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()

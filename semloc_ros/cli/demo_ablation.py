@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 CONDITION = "drive"
 _OPTIONS = {MASKS: "masks", LABELS: "labels", PLACES: "places", OBJECTS: "objects"}
-_FEW_FEATURES = 16  # too few for any pose
+# too few features for any pose; of equally strong ones some more than asked for are kept
+_FEW = {"features.max_features": 16, "pnp.min_inliers": 32}
 _PROCESSES = 2
 
 
@@ -64,8 +65,7 @@ def variants_of(beside: Sequence[Beside]) -> dict[str, Settings]:
     if beside:
         found["features_alone"] = {"method": "pnp", **without(*beside)}
     if OBJECTS in beside:
-        little = {"features.max_features": _FEW_FEATURES}
-        found["objects_alone"] = {"method": "pnp", **little, **without(LABELS, PLACES)}
+        found["objects_alone"] = {"method": "pnp", **_FEW, **without(LABELS, PLACES)}
     if LABELS in beside:
         found["labels_alone"] = {"method": "pfsl", **without(OBJECTS, PLACES)}
     found["no_odometry"] = dict(PARTS["no_odometry"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,32 @@ from rich.progress import (
 
 from semloc_ros import __version__
 from semloc_ros.cli import demo_nodes
-from semloc_ros.config import DemoConfig, MapBuilderConfig
+from semloc_ros.config import DemoConfig, DemoGalleryConfig, DemoNodesConfig, MapBuilderConfig
+from semloc_ros.errors import ConfigError, expected
 from semloc_ros.options import flatten, from_mapping, to_mapping
 
 if TYPE_CHECKING:
     from semloc_ros.maps.objects import MapObjects
+
+# all that is drawn from the seed before the last painting hangs: another value, other pictures
+_CHOOSE_PAINTINGS = (
+    "seed", "columns", "room_width_m", "room_depth_m", "room_height_m", "texel_mm", "paintings",
+    "paintings_per_room", "duplicated_posters",
+)  # fmt: skip
+
+
+def check_gallery(config: DemoConfig) -> None:
+    """ConfigError where the shipped model of objects would look for pictures that it never saw:
+    those of every gallery have the same names, so nothing else would tell."""
+    model, usual = config.nodes.objects_model, DemoGalleryConfig()
+    if model != DemoNodesConfig().objects_model:
+        return
+    for name in _CHOOSE_PAINTINGS:
+        wanted, got = getattr(usual, name), getattr(config.world, name)
+        if got != wanted:
+            line = expected(f"world.{name}", f"{wanted}, whose pictures {model} knows", got)
+            raise ConfigError(f"{line}; else set nodes.objects_model= (none), or one that fits")
+
 
 def check_models(config: DemoConfig) -> dict[str, str]:
     """By option the hash of each model's file; ModelError, in one line, for what is not there or
@@ -177,6 +199,7 @@ def _hung_objects(config: DemoConfig, folder: Path) -> MapObjects:
         PlannedObject(one.object_id, one.instance, one.corners_map, one.texture)
         for one in gallery.paintings
     ]
+    shutil.rmtree(folder, ignore_errors=True)  # pictures that are there would be kept
     write_objects(folder, folder / "frames" / "mapping", hung)
     return world_map_objects(folder, "mapping")
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from semloc_ros.cli.processes import Child, running, sleep, wait_for
 from semloc_ros.cli.ros_process import SOURCE_ROS, node_command
-from semloc_ros.config import DemoConfig, DemoNodesConfig
+from semloc_ros.config import DemoConfig, DemoNodesConfig, LocalizerNodeConfig
 from semloc_ros.errors import EnvironmentFault, expected
+from semloc_ros.options import describe
 
 IMAGE, CAMERA_INFO = "/camera/image_raw/compressed", "/camera/camera_info"
 ODOMETRY, TRUTH = "/odom", "/ground_truth/pose"
@@ -46,14 +47,12 @@ MASKS = Beside("dynamic_segmenter", "masks_model", "mask", _IMAGE_TYPE)
 LABELS = Beside("fgsn_segmenter", "labels_model", "labels", _IMAGE_TYPE)
 PLACES = Beside("place_retriever", "places_model", "places", _CLOUD)
 OBJECTS = Beside("ooi_matcher", "objects_model", "correspondences", _CLOUD)
-_LONGEST_WAIT_MS = 1000.0  # that the localizer takes
 _THREADS = ("dynamic.threads", "labeller.threads", "retriever.describer.threads", "ooi.threads")
 
 
 def started(nodes: DemoNodesConfig) -> list[Beside]:
     """The nodes beside the localizer that have a model."""
     return [one for one in (MASKS, LABELS, PLACES, OBJECTS) if getattr(nodes, one.argument)]
-
 
 
 def localize_bag(config: DemoConfig, query: Path, folder: Path, predictions: Path) -> None:
@@ -98,14 +97,24 @@ def launch(config: DemoConfig, map_folder: Path) -> list[str]:
     }  # fmt: skip
     there = started(config.nodes)
     if there:
-        wait_ms = min(config.nodes.wait_ms / config.rate, _LONGEST_WAIT_MS)
-        arguments |= {"labels_wait_ms": wait_ms, "objects_wait_ms": wait_ms}
+        arguments |= _waits_ms(config)
     for one, threads in zip((MASKS, LABELS, PLACES, OBJECTS), _THREADS, strict=True):
         if one in there:
             arguments[one.argument] = getattr(config.nodes, one.argument)
             arguments[threads] = config.nodes.threads
     words = [f"{name}:={value}" for name, value in arguments.items()]
     return [ros2(), "launch", "semloc_ros", "localize.launch.py", *words]
+
+
+def _waits_ms(config: DemoConfig) -> dict[str, float]:
+    """How long the localizer waits for labels and objects: at a slower pace longer, as far as it
+    may."""
+    wanted = config.nodes.wait_ms / config.rate
+    return {
+        one.name: wanted if one.high is None else min(wanted, one.high)
+        for one in describe(LocalizerNodeConfig)
+        if one.name in ("labels_wait_ms", "objects_wait_ms")
+    }
 
 
 def _replay(config: DemoConfig, query: Path) -> list[str]:

@@ -78,7 +78,7 @@ class DemoNodesConfig:
     )
     wait_ms: float = option(
         600.0, "longest wait of the localizer for labels and objects of an image; longer where the "
-        "replay is slower", unit="ms", low=0.0, high=1000.0,
+        "replay is slower, at most 1 s", unit="ms", low=0.0, high=1000.0,
     )
 
 

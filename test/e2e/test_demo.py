@@ -15,9 +15,12 @@ import numpy as np
 import pytest
 
 from semloc_ros.cli.demo import goals_of
+from semloc_ros.cli.demo_nodes import OBJECTS
 from semloc_ros.config import GoalsConfig
 from semloc_ros.datasets.tum import read_tum
 from semloc_ros.evaluation.goals import check_goals
+from semloc_ros.evaluation.node_views import Topics, read_sent
+from semloc_ros.evaluation.predictions import COMPANIONS
 
 pytestmark = pytest.mark.slow
 MARKER = "share/ament_index/resource_index/packages/semloc_ros"
@@ -81,10 +84,19 @@ def test_the_robot_is_localized(
     page = (folder / "report.html").read_text()
     assert "What the nodes saw" in page and "What each part buys" in page
     ablation = json.loads((folder / "ablation" / "metrics.json").read_text())["variants"]
-    assert {"all", "no_masks", "no_labels", "no_places", "features_alone"} <= set(ablation)
+    parts = {"no_masks", "no_labels", "no_places", "no_objects"}
+    assert {"all", "features_alone", "objects_alone"} | parts <= set(ablation)
     assert ablation["all"]["all"]["frames"] == metrics["frames"]
     assert ablation["all"]["all"]["false_fixes"] == 0
     assert left_behind(folder) == []
+
+
+def test_objects_were_found_and_sent(
+    result: tuple[subprocess.CompletedProcess[str], dict[str, Any]], folder: Path
+) -> None:
+    """The short demo drives in the gallery whose pictures the shipped model knows."""
+    sent = read_sent(folder / "predictions" / COMPANIONS, Topics(objects=OBJECTS.topic))
+    assert sum(finds > 0 for finds in sent.finds.values()) >= 3
 
 
 def test_the_exit_code_is_the_verdict(
