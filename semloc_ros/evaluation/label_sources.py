@@ -14,13 +14,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-from numpy.typing import NDArray
-
 from semloc_ros.config import LabellerConfig
 from semloc_ros.datasets.bag_reader import topics
 from semloc_ros.errors import DatasetError, SemlocError, expected
-from semloc_ros.evaluation.stream import IMAGE, LABELS, Event
+from semloc_ros.evaluation.stream import IMAGE, LABELS, Event, with_made
 from semloc_ros.maps.image_files import read_labels
 from semloc_ros.maps.kapture import read_kapture_records
 from semloc_ros.perception.label_model import Labeller, is_model, load_labeller
@@ -73,16 +70,7 @@ class LabelModel:
 
     def beside(self, events: Iterable[Event]) -> Iterator[Event]:
         """The events, and before each image its label map; none of an image that is broken."""
-        for event in events:
-            if event.kind == IMAGE and not isinstance(event.value, SemlocError):
-                yield replace(event, kind=LABELS, value=self._label(event.value))
-            yield event
-
-    def _label(self, image: NDArray[np.uint8]) -> LabelMap | SemlocError:
-        try:
-            return self.labeller.label(image)
-        except SemlocError as error:
-            return error
+        return with_made(events, LABELS, self.labeller.label)
 
 
 def find_labels(

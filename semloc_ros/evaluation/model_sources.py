@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from semloc_ros.config import DynamicConfig, EvaluateConfig, ObjectMatcherConfig
 from semloc_ros.errors import SemlocError
 from semloc_ros.evaluation.arrivals import Mount
-from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, OBJECTS, Event
+from semloc_ros.evaluation.stream import CAMERA, IMAGE, MASK, OBJECTS, Event, with_made
 from semloc_ros.localization.objects import lift
 from semloc_ros.maps.object_files import load_objects
 from semloc_ros.maps.objects import MapObjects
@@ -35,16 +35,10 @@ class FoundMasks:
 
     def beside(self, events: Iterable[Event], mount: Mount) -> Iterator[Event]:
         """The events, and before each image its mask; none of an image that is broken."""
-        for event in events:
-            if event.kind == IMAGE and not isinstance(event.value, SemlocError):
-                yield replace(event, kind=MASK, value=self._mask(event.value))
-            yield event
+        return with_made(events, MASK, self._mask)
 
-    def _mask(self, image: NDArray[Any]) -> Any:
-        try:
-            return finished(self.segmenter.segment(image), self.config).mask
-        except SemlocError as error:
-            return error
+    def _mask(self, image: NDArray[Any]) -> NDArray[Any]:
+        return finished(self.segmenter.segment(image), self.config).mask
 
 
 class Finder(Protocol):

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+from numpy.typing import NDArray
+
+from semloc_ros.errors import SemlocError
 from semloc_ros.localization.companions import LABELS, MASK, OBJECTS, PLACES
 from semloc_ros.types import FloatArray
 
 IMAGE, CAMERA, ODOMETRY, IMU = "image", "camera", "odometry", "imu"
-__all__ = ["CAMERA", "IMAGE", "IMU", "LABELS", "MASK", "OBJECTS", "ODOMETRY", "PLACES", "Event"]
+__all__ = [
+    "CAMERA", "IMAGE", "IMU", "LABELS", "MASK", "OBJECTS", "ODOMETRY", "PLACES", "Event",
+    "with_made",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +38,18 @@ class Event:
     origin_ns: int
     frame: str = ""
     covariance: FloatArray | None = None
+
+
+def with_made(
+    events: Iterable[Event], kind: str, make: Callable[[NDArray[Any]], Any]
+) -> Iterator[Event]:
+    """The events, and before each image one of this kind with what `make` makes of the image, or
+    the SemlocError that it raised; nothing before an image that is broken."""
+    for event in events:
+        if event.kind == IMAGE and not isinstance(event.value, SemlocError):
+            try:
+                made = make(event.value)
+            except SemlocError as error:
+                made = error
+            yield replace(event, kind=kind, value=made)
+        yield event
