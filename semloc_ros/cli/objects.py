@@ -67,6 +67,7 @@ def find(
     given = parse_assignments(set_)
     if map is None:
         given = {"refine": "homography"} | given
+        Console(stderr=True).print("no --map: pixels do not check what is found")
     matcher = load_object_matcher(model, objects, from_mapping(ObjectMatcherConfig, given))
     images = _images(source, topic, pattern)
     _check_apart(source, out)
