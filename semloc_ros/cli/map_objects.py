@@ -46,8 +46,8 @@ def move(
         None, help="Newer images with poses in the map: a kapture folder."
     ),
     corners: Path = typer.Option(
-        None, help="JSON file: where the corners of the reference image are now, four times x, y, z "
-        "in metres: top left, top right, bottom right, bottom left.",
+        None, help="JSON file: where the corners of the reference image are now, four times x, y, "
+        "z in metres: top left, top right, bottom right, bottom left.",
     ),
     motion: Path = typer.Option(
         None, help="JSON file: 4x4 matrix, the object's motion in the map: new from old."
