@@ -102,6 +102,8 @@ def launch(config: DemoConfig, map_folder: Path) -> list[str]:
         if one in there:
             arguments[one.argument] = getattr(config.nodes, one.argument)
             arguments[threads] = config.nodes.threads
+    if OBJECTS in there:
+        arguments["ooi.doubtful"] = config.nodes.doubtful
     words = [f"{name}:={value}" for name, value in arguments.items()]
     return [ros2(), "launch", "semloc_ros", "localize.launch.py", *words]
 

@@ -58,7 +58,7 @@ class DemoGalleryConfig(GalleryConfig):
     )
     mapping_rate: float = option(1.5, "images of the mapping run", unit="Hz", low=0.1, high=30)
     query_rate: float = option(
-        1.5, "images of the query run: all nodes share two processors", unit="Hz", low=0.1, high=30
+        1.0, "images of the query run: all nodes share two processors", unit="Hz", low=0.1, high=30
     )
 
 
@@ -76,6 +76,10 @@ class DemoNodesConfig:
     threads: int = option(
         1, "threads of each network: the nodes share the processors", low=1, high=256
     )
+    doubtful: int = option(
+        0, "finds that the network doubts, of which pixels are asked (ooi.doubtful): they take most "
+        "of the time of objects", low=0, high=100,
+    )  # fmt: skip
     wait_ms: float = option(
         600.0, "longest wait of the localizer for labels and objects of an image; longer where the "
         "replay is slower, at most 1 s", unit="ms", low=0.0, high=1000.0,
