@@ -77,8 +77,8 @@ class DemoNodesConfig:
         1, "threads of each network: the nodes share the processors", low=1, high=256
     )
     doubtful: int = option(
-        0, "finds that the network doubts, of which pixels are asked (ooi.doubtful): they take most "
-        "of the time of objects", low=0, high=100,
+        0, "finds that the network doubts, of which pixels are asked (ooi.doubtful): they take "
+        "most of the time of objects", low=0, high=40,
     )  # fmt: skip
     wait_ms: float = option(
         600.0, "longest wait of the localizer for labels and objects of an image; longer where the "
