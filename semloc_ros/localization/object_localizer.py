@@ -161,15 +161,20 @@ class ObjectLocalizer:
         support = [one for one in (self._expected(frame, find, found) for find in finds) if one]
         if not support:
             return None
-        own = _inverse(found.covariance - self._map_at(found.camera_from_map))
+        features = found.covariance - self._map_at(found.camera_from_map)
+        own = _inverse(features)
         if own is None:
             return None
         pose, matrix = self._least_squares(frame, tuple(support), found.camera_from_map, own)
         shift = _between(pose, found.camera_from_map)
-        covariance = _inverse(matrix)
+        # what is added to every covariance is no evidence: it is added once, behind the sum, unless
+        # features say no more than it
+        bare = _inverse(features - self._least)
+        covariance = _inverse(matrix if bare is None else matrix - own + bare)
         if covariance is None or float(shift @ own @ shift) > _APART:
             return None
-        covariance = _at_least(covariance, self._least) + self._map_at(pose)
+        added = self._map_at(pose) if bare is None else self._map_at(pose) + self._least
+        covariance = covariance + added
         if prior is not None:
             try:  # as any other pose: it may have gone as far as the features leave open
                 gate.check_prior(pose, covariance, prior, self._config.gate)
@@ -245,15 +250,6 @@ def _distance(pose: FloatArray, covariance: FloatArray, prior: Prior | None) -> 
         return nees(_between(pose, prior.camera_from_map), covariance + prior.covariance)
     except InputError as fault:
         raise Refused(NoPoseReason.BAD_PRIOR, f"prior and pose: {fault}") from None
-
-
-def _at_least(covariance: FloatArray, least: FloatArray) -> FloatArray:
-    """A covariance (6, 6) that is in no direction below a diagonal one."""
-    scales = np.sqrt(np.diag(least))
-    if not scales.all():
-        return covariance
-    values, axes = np.linalg.eigh(covariance / np.outer(scales, scales))
-    return np.asarray((axes * np.maximum(values, 1.0)) @ axes.T * np.outer(scales, scales))
 
 
 def _inverse(matrix: FloatArray) -> FloatArray | None:
