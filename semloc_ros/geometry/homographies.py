@@ -46,6 +46,30 @@ def scales_at(b_from_a: FloatArray, point: ArrayLike) -> FloatArray:
     return np.asarray(np.linalg.norm(jacobian, axis=0))
 
 
+def apparent_size(b_from_uv: FloatArray, shape: tuple[int, int]) -> FloatArray | None:
+    """(height, width) in pixels that the unit square has where it is in a picture of `shape`
+    (height, width): the median over what is inside; None where nothing is."""
+    steps = (np.arange(9) + 0.5) / 9
+    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    pixels = apply(b_from_uv, grid)
+    inside = ((pixels > -0.5) & (pixels < np.subtract(shape[::-1], 0.5))).all(1)
+    if not inside.any():
+        return None
+    scales = [scales_at(b_from_uv, point) for point in grid[inside]]
+    return np.asarray(np.median(scales, axis=0))[::-1]
+
+
+def motion(before: FloatArray, after: FloatArray) -> float:
+    """How far corners and middle of the unit square are apart in b by two `b_from_uv`, at most,
+    over its diagonal; infinite if what was there vanishes."""
+    corners = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.5]])
+    one, other = (apply(matrix, corners) for matrix in (before, after))
+    there = np.isfinite(one).all(1)
+    diagonal = np.nanmax(np.linalg.norm(one[:, None] - one[None], axis=2))
+    moved = np.linalg.norm(one - other, axis=1)[there]
+    return float(np.nan_to_num(moved, nan=np.inf).max() / diagonal)
+
+
 def fit_robustly(
     points_a: FloatArray, points_b: FloatArray, sigmas: FloatArray, max_error: float, seed: int = 0
 ) -> tuple[FloatArray, NDArray[np.bool_]] | None:

@@ -2,7 +2,8 @@
 
 Where it is known already how the object lies in the image, the image is first turned to look like
 the reference image, so that slant and distance do not change descriptors, and a match is sought
-only near its place.
+only near its place. A reference image is as large as the object looks, and at most twice that:
+finer features are not in the image, they would only cost time and be mistaken for others.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from semloc_ros.types import Features, FloatArray, ObjectDetection
 
 _EDGE_PX = 7  # kernel that keeps features away from the edge of what is shown
 _PLACE_PX, _PLACE_SHARE = 0.5, 0.05  # 1-sigma of a keypoint, and of the diameter of its region
+_LEAST_SIDE = 48  # pixels of a reference image
+_NEAR = 0.03  # of the object's size: descriptors do not change by so much
 
 
 class FeatureMatcher:
@@ -35,7 +38,7 @@ class FeatureMatcher:
         features = FeaturesConfig(config.max_features, config.contrast_threshold)
         self._config, self._refinement = config, refinement
         self._sift = RootSift(features)
-        self._kept: dict[str, Features] = {}
+        self._kept: dict[tuple[str, tuple[int, int]], Features] = {}
 
     def match(
         self, find: ObjectDetection, view: View, reference: Reference,
@@ -49,6 +52,8 @@ class FeatureMatcher:
         found = None
         if image_from_uv is not None:
             found = self._fitting(self._turned(find, view, reference, image_from_uv))
+            if found and homographies.motion(image_from_uv, found[1]) < _NEAR:
+                return found[0]  # turned by it, the image would look the same
         if found is None:
             found = self._fitting(self._in_box(find, view, reference))
         if found is None:
@@ -67,6 +72,7 @@ class FeatureMatcher:
     def _in_box(self, find: ObjectDetection, view: View, reference: Reference) -> ObjectDetection:
         height, width = view.gray.shape
         low, high = find.box[:2], find.box[2:]
+        reference = _as_large(reference, (high - low)[::-1])
         margin = self._config.margin * (high - low)
         left, top = np.clip(np.floor(low - margin), 0, [width - 1, height - 1]).astype(int)
         right, bottom = np.clip(np.ceil(high + margin) + 1, [left + 1, top + 1], [width, height])
@@ -80,6 +86,8 @@ class FeatureMatcher:
         self, find: ObjectDetection, view: View, reference: Reference, image_from_uv: FloatArray
     ) -> ObjectDetection:
         """Features of the image as if the camera stood before the object."""
+        shape = (view.gray.shape[0], view.gray.shape[1])
+        reference = _as_large(reference, homographies.apparent_size(image_from_uv, shape))
         size = reference.size[::-1]
         image_from_turned = image_from_uv @ homographies.inverse(
             homographies.pixels_from_uv(reference.size)
@@ -116,15 +124,32 @@ class FeatureMatcher:
         )  # fmt: skip
 
     def _of(self, reference: Reference) -> Features:
-        if reference.name not in self._kept:
-            found = self._features(reference.gray, reference.mask > 0)
-            self._kept[reference.name] = found
-        return self._kept[reference.name]
+        key = (reference.name, reference.size)
+        if key not in self._kept:
+            self._kept[key] = self._features(reference.gray, reference.mask > 0)
+        return self._kept[key]
 
     def _features(self, gray: NDArray[np.uint8], counts: NDArray[np.bool_]) -> Features:
         kernel = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
         hidden = cv2.dilate(np.where(counts, 0, 255).astype(np.uint8), kernel)
         return self._sift.extract(gray, np.asarray(hidden, np.uint8))
+
+
+def _as_large(reference: Reference, apparent: FloatArray | None) -> Reference:
+    """The reference image halved while it is more than twice as large as the object looks
+    (height, width; None: not at all) along both sides."""
+    if apparent is None:
+        return reference
+    larger = float(np.min(np.divide(reference.size, np.maximum(apparent, 1e-6))))
+    larger = min(larger, min(reference.size) / _LEAST_SIDE)
+    if larger < 2.0:
+        return reference
+    factor = 2 ** int(np.log2(larger))
+    size = (reference.size[1] // factor, reference.size[0] // factor)
+    gray = cv2.resize(reference.gray, size, interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(reference.mask, size, interpolation=cv2.INTER_AREA)
+    whole = np.where(mask > 250, 255, 0).astype(np.uint8)
+    return Reference(reference.name, np.asarray(gray, np.uint8), whole)
 
 
 def _pairs(

@@ -90,7 +90,7 @@ class ObjectMatcher:
         flat = view if lens is None else lens.view(view)
         kept: list[ObjectDetection] = []
         for one in finds:
-            if any(_overlap(one.box, other.box) > self._config.overlap for other in kept):
+            if any(_overlap(one, other) > self._config.overlap for other in kept):
                 continue
             better = self._improved(one, view, flat, lens)
             if better is not None and _tells(better):
@@ -237,12 +237,15 @@ def _tells(find: ObjectDetection) -> bool:
     return len(find) >= _LEAST_MATCHES
 
 
-def _overlap(box: FloatArray, other: FloatArray) -> float:
-    """Intersection over union of two boxes (4,) x0 y0 x1 y1."""
-    sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
+def _overlap(find: ObjectDetection, other: ObjectDetection) -> float:
+    """Intersection over union of the boxes of two finds; of the same object over the smaller one,
+    as a part of it that is seen alone is no second one."""
+    box, rival = find.box, other.box
+    sides = np.minimum(box[2:], rival[2:]) - np.maximum(box[:2], rival[:2])
     shared = float(np.prod(np.maximum(sides, 0.0)))
-    areas = (float(np.prod(one[2:] - one[:2])) for one in (box, other))
-    return shared / max(sum(areas) - shared, 1e-9)
+    areas = [float(np.prod(one[2:] - one[:2])) for one in (box, rival)]
+    whole = min(areas) if find.name == other.name else sum(areas) - shared
+    return shared / max(whole, 1e-9)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -99,7 +99,7 @@ def align(
     start is what is told; None where too little is seen to judge.
     """
     shape = (image.shape[0], image.shape[1])
-    apparent = _apparent_size(image_from_uv, shape)
+    apparent = homographies.apparent_size(image_from_uv, shape)
     if apparent is None:
         return None
     size = _grid_size(apparent, (reference.shape[0], reference.shape[1]), max_side)
@@ -112,25 +112,13 @@ def align(
     before, after = correlations(start), correlations(end)
     both = np.isfinite(before) & np.isfinite(after)
     gain = after[both].mean() - before[both].mean() if both.sum() >= _LEAST_CELLS else 0.0
-    if gain < _LEAST_GAIN or _moved(image_from_uv, found) > max_move:
+    if gain < _LEAST_GAIN or homographies.motion(image_from_uv, found) > max_move:
         found, end, after, both = image_from_uv, start, before, np.isfinite(before)
     if both.sum() < _LEAST_CELLS:
         return None
     sigma = deviation(end, after) * float(np.mean(np.divide(apparent, level.size)))
     means = float(before[both].mean()), float(after[both].mean())
     return Aligned(found, after, sigma, *means)
-
-
-def _apparent_size(image_from_uv: FloatArray, shape: tuple[int, int]) -> FloatArray | None:
-    """(height, width) in pixels that the object has where it is in the image; None outside."""
-    steps = (np.arange(9) + 0.5) / 9
-    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    pixels = homographies.apply(image_from_uv, grid)
-    inside = ((pixels > -0.5) & (pixels < np.subtract(shape[::-1], 0.5))).all(1)
-    if not inside.any():
-        return None
-    scales = [homographies.scales_at(image_from_uv, point) for point in grid[inside]]
-    return np.asarray(np.median(scales, axis=0))[::-1]
 
 
 def _grid_size(
@@ -217,13 +205,3 @@ def _step(pair: Pair, x: Picture, y: Picture) -> FloatArray | None:
     change = np.linalg.solve(normal, (weighted @ error).astype(np.float64))
     step = np.eye(3) + np.append(change[:8], 0.0).reshape(3, 3)
     return step if np.isfinite(step).all() and np.abs(change[:8]).max() < 1.0 else None
-
-
-def _moved(before: FloatArray, after: FloatArray) -> float:
-    """How far the object's corners moved, at most, over its diagonal; infinite if they vanish."""
-    corners = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.5]])
-    one, other = (homographies.apply(matrix, corners) for matrix in (before, after))
-    there = np.isfinite(one).all(1)
-    diagonal = np.nanmax(np.linalg.norm(one[:, None] - one[None], axis=2))
-    moved = np.linalg.norm(one - other, axis=1)[there]
-    return float(np.nan_to_num(moved, nan=np.inf).max() / diagonal)

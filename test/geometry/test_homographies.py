@@ -78,3 +78,21 @@ def test_scales_are_those_of_small_steps() -> None:
         for way in (np.array([step, 0]), np.array([0, step]))
     ]
     np.testing.assert_allclose(homographies.scales_at(PIXEL_FROM_UV, at), lengths, rtol=1e-4)
+
+
+def test_the_apparent_size_is_that_of_what_is_in_the_picture() -> None:
+    upright = np.array([[60.0, 0, 100], [0, 40, 20], [0, 0, 1]])
+    np.testing.assert_allclose(homographies.apparent_size(upright, (240, 320)), [40, 60])
+    np.testing.assert_allclose(homographies.apparent_size(upright, (30, 110)), [40, 60])
+    assert homographies.apparent_size(upright, (20, 320)) is None
+
+
+def test_motion_is_that_of_the_corner_that_moves_most() -> None:
+    upright = np.array([[30.0, 0, 100], [0, 40, 20], [0, 0, 1]])
+    moved = upright.copy()
+    moved[0, 2] += 5
+    assert homographies.motion(upright, moved) == pytest.approx(0.1)
+    moved[0, 0] += 10
+    assert homographies.motion(upright, moved) == pytest.approx(0.3)
+    behind = np.array([[30.0, 0, 100], [0, 40, 20], [-2.0, 0, 1]])
+    assert homographies.motion(upright, behind) == np.inf

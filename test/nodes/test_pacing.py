@@ -3,8 +3,6 @@ from __future__ import annotations
 import threading
 import time
 
-import pytest
-
 from semloc_ros.nodes.pacing import Pacer
 
 MS = 1_000_000

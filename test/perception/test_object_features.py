@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
+import cv2
 import numpy as np
 from planar import corner_error, image_from_corners, image_of, picture
 
@@ -77,3 +80,26 @@ def test_nothing_to_see_does_not_match() -> None:
 def test_a_box_beyond_the_image_is_cut() -> None:
     found = matched(image_of(picture(), TRUTH), box=(-50.0, -50.0, 500.0, 400.0))
     assert fitted_error(found, TRUTH) < 0.5
+
+
+def test_a_large_reference_image_is_taken_as_large_as_the_object_looks() -> None:
+    """Features of a poster photographed from near would not be seen from afar."""
+    large = cv2.resize(picture(), (1920, 1440), interpolation=cv2.INTER_CUBIC)
+    whole = np.full(large.shape[:2], 255, np.uint8)
+    reference = reference_of(ObjectOfInterest("large", large, whole, ()))
+    matcher = FeatureMatcher(ObjectFeaturesConfig(), REFINEMENT)
+    view = view_of(image_of(picture(), TRUTH))
+    for start in (None, TRUTH):
+        with mock.patch.object(matcher._sift, "extract", wraps=matcher._sift.extract) as extract:
+            found = matcher.match(find(), view, reference, start)
+        assert len(found) > 30 and fitted_error(found, TRUTH) < 0.5
+        assert max(call.args[0].size for call in extract.call_args_list) <= 4 * 190 * 165
+
+
+def test_a_start_that_is_right_is_not_turned_to_twice() -> None:
+    view = view_of(image_of(picture(), TRUTH))
+    with mock.patch("cv2.warpPerspective", wraps=cv2.warpPerspective) as warp:
+        MATCHER.match(find(), view, REFERENCE, TRUTH)
+        once = warp.call_count
+        MATCHER.match(find(), view, REFERENCE, TRUTH + [[0, 0, 15], [0, 0, 0], [0, 0, 0]])
+    assert warp.call_count == 3 * once

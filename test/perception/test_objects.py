@@ -16,6 +16,7 @@ from semloc_ros.config import ObjectMatcherConfig
 from semloc_ros.errors import ConfigError, InputError, ModelError
 from semloc_ros.geometry import cameras, homographies
 from semloc_ros.maps.objects import MapObjects, ObjectInstance, ObjectOfInterest
+from semloc_ros.networks.object_inputs import ObjectFinds
 from semloc_ros.perception import objects
 from semloc_ros.perception.objects import ObjectMatcher, load_object_matcher, uv_of_points
 from semloc_ros.types import Camera, ObjectDetection
@@ -146,6 +147,31 @@ def test_at_one_place_there_is_one_object() -> None:
     assert of_scores(0.9, 0.8, lies=there, refine="none", overlap=1.0) == ["boat", "queen"]
     assert of_scores(0.9, 0.8, lies=there) == ["queen"]
     assert of_scores(0.9, 0.3, lies=there, matcher="features") == ["queen"]
+
+
+class SeesParts(PretendedBackend):
+    """Finds all objects twice: the first time only what is left of column `end`."""
+
+    def __init__(self, end: float) -> None:
+        super().__init__(LIES, 240)
+        self._end = end
+
+    def find(self, images: np.ndarray) -> ObjectFinds:
+        whole = super().find(images)
+        part = whole.boxes.copy()
+        part[:, 2] = np.minimum(part[:, 2], part[:, 0] + self._end)
+        boxes = np.concatenate([part, whole.boxes])
+        twice = {
+            name: np.concatenate([getattr(whole, name)] * 2)
+            for name in ("labels", "windows", "masks", "values", "sigmas")
+        }
+        return ObjectFinds(boxes=boxes, scores=np.repeat(np.float32([0.9, 0.8]), 2), **twice)
+
+
+@pytest.mark.parametrize("end", [30.0, 90.0])
+def test_a_part_of_an_object_is_no_second_one(end: float) -> None:
+    matcher = ObjectMatcher(SeesParts(end), known(*LIES), ObjectMatcherConfig())
+    assert sorted(one.name for one in matcher.find(room())) == ["boat", "queen"]
 
 
 def test_images_of_another_size_are_brought_to_the_networks() -> None:
