@@ -24,7 +24,7 @@ COLUMNS = (
     "sigma told (px)", "CPU ms",
 )  # fmt: skip
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-STARTS = (1.0, 2.0, 5.0, 10.0, 15.0)
+STARTS = (1.0, 2.0, 5.0, 10.0, 15.0, 25.0, 40.0)
 SIZE, FINER = (480, 640), 3  # each pixel is the mean of so many by so many
 ASTRAY_PX, AGREED = 2.0, 0.5  # an error that is bad, and a correlation that is taken for right
 Gray = NDArray[np.uint8]

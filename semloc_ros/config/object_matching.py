@@ -22,7 +22,7 @@ class ObjectRefinementConfig:
         low=32, high=2048,
     )
     max_move: float = option(
-        0.15, "photometric: a corner moves by so much of the object's size at most", low=0.0,
+        0.7, "photometric: a corner moves by so much of the object's size at most", low=0.0,
         high=1.0,
     )
     least_agreement: float = option(

@@ -2,9 +2,10 @@
 
 Both pictures have their mean and contrast taken out place by place, so that light does not matter,
 and second-order steps (Malis, "Improving vision-based control using efficient second-order
-minimization techniques", ICRA 2004) turn the one onto the other, coarse to fine. What does not
-fit, because somebody stands before it, counts little. Whether the end is better than the start is
-told by the correlation of the pictures in small cells.
+minimization techniques", ICRA 2004) turn the one onto the other, coarse to fine, from the best of
+some shifts and sizes about the start. What does not fit, because somebody stands before it, counts
+little. Whether the end is better than the start is told by the correlation of the pictures in small
+cells.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ from semloc_ros.types import FloatArray
 
 _LEVELS = (0.25, 0.5, 1.0)  # of the size
 _LEAST_SIDE = 16  # pixels of a level
+_AROUND = 0.15  # of the object's size: shifts that are tried
+_SCALES = (0.8, 0.9, 1.0, 1.1, 1.25)  # sizes that are tried
+_SEARCH_GAIN = 0.1  # of the correlation of both pictures; with less the start is near enough
 _STEPS = 12  # at a level, at most
 _SETTLED_PX = 0.005  # of the level
 _WINDOW = 5  # of them across the side: what mean and contrast are taken of
@@ -103,9 +107,12 @@ def align(
     if apparent is None:
         return None
     size = _grid_size(apparent, (reference.shape[0], reference.shape[1]), max_side)
-    found = image_from_uv
-    for share in _LEVELS:
-        level = _level(image, visible, reference, mask, apparent, _shrunk(size, share))
+    levels = [
+        _level(image, visible, reference, mask, apparent, _shrunk(size, share))
+        for share in _LEVELS
+    ]
+    found = _searched(levels[0], image_from_uv)
+    for level in levels:
         found = _settled(level, found)
     found = _settled(level.where(correlations(level.pair(found)) >= AGREES), found)
     start, end = level.pair(image_from_uv), level.pair(found)
@@ -163,6 +170,37 @@ def _normalized(picture: NDArray[Any], seen: Seen) -> Picture:
     centred = (picture - cv2.blur(picture * weights, window) / share) * weights
     variance = cv2.blur(centred**2, window) / share
     return np.asarray(centred / np.sqrt(variance + _FLAT**2), np.float32)
+
+
+def _searched(level: _Level, image_from_uv: FloatArray) -> FloatArray:
+    """The start, shifted and made larger or smaller to where both pictures correlate best."""
+    height, width = level.size
+    across, down = int(_AROUND * width), int(_AROUND * height)
+    wide = (width + 2 * across, height + 2 * down)
+    uv_from_wide = homographies.inverse(homographies.pixels_from_uv(level.size)) @ _shift(
+        -across, -down
+    )
+    mean = level.reference[level.mask].mean() if level.mask.any() else 0.0
+    sought = np.where(level.mask, level.reference, np.float32(mean))
+    found, best = image_from_uv, -np.inf
+    at_start = -np.inf
+    for scale in _SCALES:
+        scaled = image_from_uv @ _shift(0.5, 0.5) @ np.diag([scale, scale, 1]) @ _shift(-0.5, -0.5)
+        shown = cv2.warpPerspective(
+            level.image, level.small_from_image @ scaled @ uv_from_wide, wide,
+            flags=cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        likeness = cv2.matchTemplate(shown, sought, cv2.TM_CCOEFF_NORMED)
+        _, most, _, (x, y) = cv2.minMaxLoc(likeness)
+        if scale == 1.0:
+            at_start = float(likeness[down, across])
+        if most > best:
+            found, best = scaled @ _shift((x - across) / width, (y - down) / height), most
+    return found if best > at_start + _SEARCH_GAIN else image_from_uv
+
+
+def _shift(x: float, y: float) -> FloatArray:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
 def _settled(level: _Level, image_from_uv: FloatArray) -> FloatArray:

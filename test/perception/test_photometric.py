@@ -24,11 +24,13 @@ def gray(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
-def aligned(image: np.ndarray, begin: np.ndarray, visible: np.ndarray | None = None) -> Aligned:
+def aligned(
+    image: np.ndarray, begin: np.ndarray, visible: np.ndarray | None = None, max_move: float = 0.2
+) -> Aligned:  # fmt: skip
     reference = gray(picture())
     seen = np.ones(image.shape[:2], np.bool_) if visible is None else visible
     whole = np.full(reference.shape, 255, np.uint8)
-    found = align(gray(image), seen, reference, whole, begin, 160, 0.2)
+    found = align(gray(image), seen, reference, whole, begin, 160, max_move)
     assert found is not None
     return found
 
@@ -40,6 +42,16 @@ def test_corners_come_within_a_tenth_of_a_pixel(factor: float) -> None:
     assert corner_error(found.image_from_uv, TRUTH) < 0.1
     assert found.after > max(found.before, 0.85)
     assert found.sigma_px < 0.15
+
+
+@pytest.mark.parametrize(("shift", "scale"), [((22, -15), 1.0), ((0, 0), 1.3), ((-20, 15), 0.8)])
+def test_a_start_that_is_far_off_is_found_from(shift: tuple[float, float], scale: float) -> None:
+    """By more than second-order steps reach: a seventh of the picture, or a third in size."""
+    corners = np.array([[60.0, 40], [250, 60], [235, 190], [70, 205]])
+    begin = image_from_corners((corners - corners.mean(0)) * scale + corners.mean(0) + shift)
+    found = aligned(image_of(picture(), TRUTH), begin, max_move=0.7)
+    assert corner_error(begin, TRUTH) > 20
+    assert corner_error(found.image_from_uv, TRUTH) < 0.1
 
 
 def test_somebody_before_it_costs_little() -> None:
