@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from semloc_ros.cli.learn_objects import draw_sheet
-from semloc_ros.errors import ConfigError, DatasetError, expected
+from semloc_ros.errors import ConfigError, DatasetError, InputError, expected
 
 if TYPE_CHECKING:
     from semloc_ros.maps.objects import MapObjects, ObjectInstance, ObjectOfInterest
@@ -52,6 +53,10 @@ def move(
     motion: Path = typer.Option(
         None, help="JSON file: 4x4 matrix, the object's motion in the map: new from old."
     ),
+    before: Path = typer.Option(
+        None, help="JSON file to write: the corners where it hung until now. --corners takes it, "
+        "if the move was wrong.",
+    ),
 ) -> None:
     """Say where an object hangs now. Only its place changes: no network is trained anew."""
     from semloc_ros.maps.object_files import load_objects, save_objects
@@ -66,6 +71,8 @@ def move(
         wanted = "one of --map, --kapture, --corners, --motion"
         raise ConfigError(expected("source", wanted, len(given) or "none"))
     old = one.instances[instance]
+    if before is not None:
+        _write_corners(before, old)
     new = replace(old, map_from_uv=_new_place(one, instance, map, kapture, corners, motion))
     places = (*one.instances[:instance], new, *one.instances[instance + 1 :])
     changed = replace(one, instances=places)
@@ -104,7 +111,10 @@ def objects_text(folder: Path, verify: bool) -> str:
 
 def _named(objects: MapObjects, name: str) -> ObjectOfInterest:
     if name not in objects.names:
-        raise ConfigError(expected("object", " or ".join(objects.names), name))
+        near = difflib.get_close_matches(name, objects.names, n=3, cutoff=0.0)
+        wanted = f"one of the map's {len(objects.names)}"
+        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        raise ConfigError(expected("object", wanted, name) + hint)
     return objects.objects[objects.names.index(name)]
 
 
@@ -131,6 +141,15 @@ def _new_place(
     found = object_moves.find_move(one, number, images)
     _say(f"{one.name}: {found.images} images, {found.matches} matches, {found.error_px:.2f} px")
     return np.asarray(found.new_from_old @ old)
+
+
+def _write_corners(path: Path, instance: ObjectInstance) -> None:
+    corners = instance.points_map(np.array([[0.0, 0.0], [1, 0], [1, 1], [0, 1]]))
+    try:
+        path.write_text(json.dumps(corners.tolist()) + "\n", encoding="utf-8")
+    except OSError as error:
+        wanted = "a file that can be written"
+        raise InputError(expected(str(path), wanted, error.strerror)) from None
 
 
 def _matrix(path: Path, shape: tuple[int, int]) -> FloatArray:

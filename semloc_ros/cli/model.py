@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.box import SIMPLE
@@ -60,12 +61,12 @@ def info(
     if hybrid is not None:
         load_hybrid(str(hybrid))  # a broken one is refused
         said = yaml.safe_load(hybrid.read_text())
-        print(yaml.safe_dump({hybrid.stem: said}, sort_keys=False, width=100), end="")
+        print(_yaml({hybrid.stem: said}), end="")
         return
     path = find_model(model)
     _check_weights(path)
     about = read_about(path)
-    print(yaml.safe_dump({about.name: entry_of(about, path)}, sort_keys=False, width=100), end="")
+    print(_yaml({about.name: entry_of(about, path)}), end="")
 
 
 @app.command()
@@ -94,6 +95,13 @@ def export(
         f"{target}: {target.stat().st_size / 1e6:.1f} MB, {about.summary(entry_of(about, path))}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _yaml(said: dict[str, Any]) -> str:
+    """Lists without lists in them on a line: of names there may be hundreds."""
+    import yaml
+
+    return str(yaml.safe_dump(said, sort_keys=False, width=100, default_flow_style=None))
 
 
 def _check_weights(path: Path) -> None:

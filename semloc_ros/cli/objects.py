@@ -72,14 +72,15 @@ def find(
     images = _images(source, topic, pattern)
     _check_apart(source, out)
     rows: dict[str, list[dict[str, Any]]] = {}
+    refused: dict[str, list[tuple[str, float]]] = {}
     with Progress(console=Console(stderr=True)) as bar:
         for name, read in bar.track(images.items(), description="objects"):
             image = read()
             finds = matcher.find(image, None if masks is None else _mask(masks, name))
-            rows[name] = [_row(one) for one in finds]
+            rows[name], refused[name] = [_row(one) for one in finds], matcher.refused
             if out is not None:
                 _write(out / f"{name}.png", draw_finds(image, finds, objects))
-    _tell(rows)
+    _tell(rows, refused)
     if json_ is not None:
         _write_text(json_, json.dumps(rows, indent=1) + "\n")
 
@@ -128,13 +129,17 @@ def _row(one: ObjectDetection) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _tell(rows: Mapping[str, list[dict[str, Any]]]) -> None:
+def _tell(
+    rows: Mapping[str, list[dict[str, Any]]], refused: Mapping[str, list[tuple[str, float]]]
+) -> None:
     console = Console()
     for name, finds in rows.items():
         said = ", ".join(
             f"{one['name']} {one['score']:.2f} ({len(one['matches'])} matches)" for one in finds
         )
-        console.print(f"{name}: {said or 'nothing'}", highlight=False, soft_wrap=True)
+        against = ", ".join(f"{object_} {score:.2f}" for object_, score in refused[name])
+        against = against and f"; left out, the image contradicts it: {against}"
+        console.print(f"{name}: {said or 'nothing'}{against}", highlight=False, soft_wrap=True)
 
 
 def _write(path: Path, drawn: NDArray[np.uint8]) -> None:

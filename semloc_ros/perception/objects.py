@@ -48,7 +48,8 @@ class ObjectMatcher:
 
     `names` are those that can be found, `unknown` those that the network knows and the map does
     not; `computed_by` says in words what computes; `stage_ms` how long the stages of the last image
-    took.
+    took; `refused` what the network was sure of in it and pixels or features contradict, as
+    (name, score).
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class ObjectMatcher:
         self._features = FeatureMatcher(config.features, config.refinement)
         self._lens: FlatLens | None = None
         self.stage_ms: dict[str, float] = {}
+        self.refused: list[tuple[str, float]] = []
 
     def find(
         self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None,
@@ -89,12 +91,15 @@ class ObjectMatcher:
         lens = self._lens_of(camera) if finds else None
         flat = view if lens is None else lens.view(view)
         kept: list[ObjectDetection] = []
+        self.refused = []
         for one in finds:
             if any(_overlap(one, other) > self._config.overlap for other in kept):
                 continue
             better = self._improved(one, view, flat, lens)
             if better is not None and _tells(better):
                 kept.append(better)
+            elif one.score >= self._config.score:
+                self.refused.append((one.name, one.score))
         return kept
 
     def _improved(

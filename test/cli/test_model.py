@@ -70,7 +70,9 @@ def test_hybrids_are_listed_and_shown_like_models(prefix: Path) -> None:
 
 
 def test_what_a_model_is_is_shown_as_yaml(prefix: Path) -> None:
-    shown = yaml.safe_load(semloc("info", "spots", prefix=prefix))["spots"]
+    said = semloc("info", "spots", prefix=prefix)
+    assert "kept: [1, 4]" in said, "a list is a line"
+    shown = yaml.safe_load(said)["spots"]
     assert shown["kind"] == "places" and shown["dimensions"] == 16
     assert shown["input"] == {
         "planes": "labels", "width": 64, "height": 48, "labels": "noise", "num_labels": 6,

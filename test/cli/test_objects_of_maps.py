@@ -72,7 +72,9 @@ def test_only_the_place_of_what_moved_changes(learned, wall, tmp_path):
     motion = np.eye(4)
     motion[:3, 3] = [0.0, 0.0, -0.25]
     (tmp_path / "motion.json").write_text(json.dumps(motion.tolist()))
-    said = semloc("map", "objects", "move", folder, "a", "--motion", tmp_path / "motion.json")
+    move = ("map", "objects", "move", folder, "a")
+    kept = tmp_path / "before.json"
+    said = semloc(*move, "--motion", tmp_path / "motion.json", "--before", kept)
     assert "25.0 cm from where it was" in said
     after = load_objects(folder)
     old, new = (one.objects[0].instances[0] for one in (before, after))
@@ -82,8 +84,8 @@ def test_only_the_place_of_what_moved_changes(learned, wall, tmp_path):
         after.objects[1].instances[0].map_from_uv, before.objects[1].instances[0].map_from_uv
     )
     corners = ObjectInstance(old.map_from_uv).points_map(CORNERS)
-    (tmp_path / "corners.json").write_text(json.dumps(corners.tolist()))
-    semloc("map", "objects", "move", folder, "a", "--corners", tmp_path / "corners.json")
+    assert np.allclose(json.loads(kept.read_text()), corners)
+    semloc(*move, "--corners", kept)
     back = load_objects(folder).objects[0].instances[0]
     assert np.allclose(back.points_map(CORNERS), corners, atol=1e-4)
 
@@ -111,7 +113,11 @@ def test_the_objects_of_a_world_are_known_exactly(wall, tmp_path):
 def test_faults_are_one_line(learned, wall, tmp_path):
     folder, images, _ = learned
     move = ("map", "objects", "move", folder)
-    assert "expected a or b, got c" in semloc(*move, "c", wrong=True)
+    assert "expected one of the map's 2, got c (did you mean" in semloc(*move, "c", wrong=True)
+    (tmp_path / "same.json").write_text(json.dumps(np.eye(4).tolist()))
+    assert "a file that can be written" in semloc(
+        *move, "a", "--motion", tmp_path / "same.json", "--before", tmp_path / "no/x", wrong=True
+    )
     assert "expected one of --map" in semloc(*move, "a", wrong=True)
     assert "--instance: expected 0 to 0" in semloc(*move, "a", "--instance", 3, wrong=True)
     (tmp_path / "x.json").write_text("[[1, 2]]")
