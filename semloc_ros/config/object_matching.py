@@ -27,7 +27,7 @@ class ObjectRefinementConfig:
     )
     least_agreement: float = option(
         0.25, "photometric: share of the object's cells in the image that look like the reference "
-        "image, at least; with less, pixels contradict the find, and with fewer than three cells "
+        "image, at least; with less, pixels contradict the find, and with fewer than five cells "
         "they do not confirm it either; 0: they never contradict", low=0.0, high=1.0,
     )
     min_sigma_px: float = option(

@@ -16,7 +16,7 @@ from semloc_ros.perception.picture_pairs import AGREES, Seen
 from semloc_ros.types import FloatArray, ObjectDetection
 
 _SIGMAS = 3.0  # of the matches' errors, within which they are inliers
-_LEAST_AGREEING = 3  # cells: two of a small picture's dozen may agree by chance
+_LEAST_AGREEING = 5  # cells: three or four of a small picture's dozen may agree by chance
 _LEAST = 1e-3  # pixels: a sigma is more than 0
 
 

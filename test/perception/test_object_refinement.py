@@ -136,12 +136,12 @@ def test_where_too_little_is_seen_pixels_say_nothing() -> None:
 @pytest.mark.parametrize(
     ("agree", "of", "told"),
     [(0, 3, "no"), (1, 8, "no"), (2, 9, "no"), (1, 3, "nothing"), (2, 3, "nothing"),
-     (2, 8, "nothing"), (3, 4, "yes"), (3, 12, "yes"), (3, 13, "no")],
+     (4, 12, "nothing"), (5, 6, "yes"), (4, 16, "nothing"), (5, 16, "yes"), (3, 13, "no")],
 )  # fmt: skip
 def test_few_cells_that_agree_decide_nothing(
     agree: int, of: int, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a quarter of the cells, but fewer than three, pixels neither confirm nor contradict."""
+    """With a quarter of the cells, but fewer than five, pixels neither confirm nor contradict."""
     cells = np.full((4, 4), np.nan)
     cells.flat[:of] = 0.1
     cells.flat[:agree] = 0.9
