@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from semloc_ros.cli.learn_objects import draw_sheet
-from semloc_ros.errors import ConfigError, DatasetError, InputError, expected
+from semloc_ros.errors import ConfigError, DatasetError, expected
 
 if TYPE_CHECKING:
     from semloc_ros.maps.objects import MapObjects, ObjectInstance, ObjectOfInterest
@@ -59,6 +59,8 @@ def move(
     ),
 ) -> None:
     """Say where an object hangs now. Only its place changes: no network is trained anew."""
+    from semloc_ros.cli.objects import write_text
+    from semloc_ros.learning.object_annotation import CORNERS
     from semloc_ros.maps.object_files import load_objects, save_objects
 
     objects = load_objects(folder)
@@ -71,9 +73,11 @@ def move(
         wanted = "one of --map, --kapture, --corners, --motion"
         raise ConfigError(expected("source", wanted, len(given) or "none"))
     old = one.instances[instance]
-    if before is not None:
-        _write_corners(before, old)
+    if before is not None and before.exists():
+        raise ConfigError(expected("--before", "a file that is not there yet", str(before)))
     new = replace(old, map_from_uv=_new_place(one, instance, map, kapture, corners, motion))
+    if before is not None:
+        write_text(before, json.dumps(old.points_map(CORNERS).tolist()) + "\n")
     places = (*one.instances[:instance], new, *one.instances[instance + 1 :])
     changed = replace(one, instances=places)
     save_objects(folder, replace(objects, objects=tuple(
@@ -111,9 +115,9 @@ def objects_text(folder: Path, verify: bool) -> str:
 
 def _named(objects: MapObjects, name: str) -> ObjectOfInterest:
     if name not in objects.names:
-        near = difflib.get_close_matches(name, objects.names, n=3, cutoff=0.0)
+        near = difflib.get_close_matches(name, objects.names, n=1, cutoff=0.0)
         wanted = f"one of the map's {len(objects.names)}"
-        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        hint = f" (did you mean {near[0]}?)" if near else ""
         raise ConfigError(expected("object", wanted, name) + hint)
     return objects.objects[objects.names.index(name)]
 
@@ -141,15 +145,6 @@ def _new_place(
     found = object_moves.find_move(one, number, images)
     _say(f"{one.name}: {found.images} images, {found.matches} matches, {found.error_px:.2f} px")
     return np.asarray(found.new_from_old @ old)
-
-
-def _write_corners(path: Path, instance: ObjectInstance) -> None:
-    corners = instance.points_map(np.array([[0.0, 0.0], [1, 0], [1, 1], [0, 1]]))
-    try:
-        path.write_text(json.dumps(corners.tolist()) + "\n", encoding="utf-8")
-    except OSError as error:
-        wanted = "a file that can be written"
-        raise InputError(expected(str(path), wanted, error.strerror)) from None
 
 
 def _matrix(path: Path, shape: tuple[int, int]) -> FloatArray:

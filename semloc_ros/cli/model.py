@@ -98,7 +98,7 @@ def export(
 
 
 def _yaml(said: dict[str, Any]) -> str:
-    """Lists without lists in them on a line: of names there may be hundreds."""
+    """Innermost lists and mappings in flow style: of names there may be hundreds."""
     import yaml
 
     return str(yaml.safe_dump(said, sort_keys=False, width=100, default_flow_style=None))

@@ -72,7 +72,7 @@ def find(
     images = _images(source, topic, pattern)
     _check_apart(source, out)
     rows: dict[str, list[dict[str, Any]]] = {}
-    refused: dict[str, list[tuple[str, float]]] = {}
+    refused: dict[str, list[ObjectDetection]] = {}
     with Progress(console=Console(stderr=True)) as bar:
         for name, read in bar.track(images.items(), description="objects"):
             image = read()
@@ -82,7 +82,7 @@ def find(
                 _write(out / f"{name}.png", draw_finds(image, finds, objects))
     _tell(rows, refused)
     if json_ is not None:
-        _write_text(json_, json.dumps(rows, indent=1) + "\n")
+        write_text(json_, json.dumps(rows, indent=1) + "\n")
 
 
 def _images(source: Path, topic: str, pattern: str) -> Mapping[str, ReadImage]:
@@ -130,15 +130,18 @@ def _row(one: ObjectDetection) -> dict[str, Any]:
 
 
 def _tell(
-    rows: Mapping[str, list[dict[str, Any]]], refused: Mapping[str, list[tuple[str, float]]]
+    rows: Mapping[str, list[dict[str, Any]]], refused: Mapping[str, list[ObjectDetection]]
 ) -> None:
     console = Console()
     for name, finds in rows.items():
         said = ", ".join(
             f"{one['name']} {one['score']:.2f} ({len(one['matches'])} matches)" for one in finds
         )
-        against = ", ".join(f"{object_} {score:.2f}" for object_, score in refused[name])
-        against = against and f"; left out, the image contradicts it: {against}"
+        kept = {one["name"] for one in finds}
+        against = ", ".join(
+            f"{one.name} {one.score:.2f}" for one in refused[name] if one.name not in kept
+        )
+        against = against and f"; left out, not confirmed: {against}"
         console.print(f"{name}: {said or 'nothing'}{against}", highlight=False, soft_wrap=True)
 
 
@@ -154,7 +157,8 @@ def _write(path: Path, drawn: NDArray[np.uint8]) -> None:
         raise InputError(expected(str(path), "a file that can be written", "none"))
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """With its folders; InputError, in one line, where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

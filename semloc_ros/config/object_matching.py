@@ -28,7 +28,8 @@ class ObjectRefinementConfig:
     least_agreement: float = option(
         0.25, "photometric: share of the object's cells in the image that look like the reference "
         "image, at least; with less, pixels contradict the find, and with fewer than five cells "
-        "they do not confirm it either; 0: they never contradict", low=0.0, high=1.0,
+        "(below 24 px across there are four) they do not confirm it either; 0: they never "
+        "contradict", low=0.0, high=1.0,
     )
     min_sigma_px: float = option(
         0.1, "photometric: least error that is told of a match", unit="px", low=0.001, high=10.0
@@ -72,7 +73,8 @@ class ObjectMatcherConfig(BackendConfig):
     )
     overlap: float = option(
         0.5, "of finds, whatever their objects, whose boxes overlap by more (intersection over "
-        "union) the best one is kept", low=0.0, high=1.0,
+        "union; of finds of one object over the smaller box) the best one is kept", low=0.0,
+        high=1.0,
     )
     matcher: str = option(
         "regression", "what matches: the network, or local features in what the network finds",

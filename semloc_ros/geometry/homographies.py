@@ -61,13 +61,15 @@ def apparent_size(b_from_uv: FloatArray, shape: tuple[int, int]) -> FloatArray |
 
 def motion(before: FloatArray, after: FloatArray) -> float:
     """How far corners and middle of the unit square are apart in b by two `b_from_uv`, at most,
-    over its diagonal; infinite if what was there vanishes."""
+    over its diagonal; infinite if there is no diagonal, or what was there vanishes."""
     corners = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.5]])
     one, other = (apply(matrix, corners) for matrix in (before, after))
     there = np.isfinite(one).all(1)
-    diagonal = np.nanmax(np.linalg.norm(one[:, None] - one[None], axis=2))
+    sides = np.linalg.norm(one[there, None] - one[None, there], axis=2)
+    if there.sum() < 2 or sides.max() == 0:
+        return np.inf
     moved = np.linalg.norm(one - other, axis=1)[there]
-    return float(np.nan_to_num(moved, nan=np.inf).max() / diagonal)
+    return float(np.nan_to_num(moved, nan=np.inf).max() / sides.max())
 
 
 def fit_robustly(

@@ -210,7 +210,8 @@ def _round_trip_ms() -> float | None:
     deadline = time.monotonic() + _ECHO_S
     try:
         while len(trips) < 5 and time.monotonic() < deadline:
-            trips += one_trip_ms(node, publisher, next(words), heard)
+            trip = one_trip_ms(node, publisher, next(words), heard)
+            trips += [] if trip is None else [trip]
     finally:
         other.terminate()
         other.communicate()
@@ -219,8 +220,8 @@ def _round_trip_ms() -> float | None:
     return min(trips) if trips else None
 
 
-def one_trip_ms(node: Node, publisher: Publisher, word: str, heard: list[str]) -> list[float]:
-    """The time until this very word is back, in a list; nothing if it is not.
+def one_trip_ms(node: Node, publisher: Publisher, word: str, heard: list[str]) -> float | None:
+    """The time until this very word is back among those that are heard; None if it is not.
 
     Answers to words before it are not counted: while both processes still look for each other,
     several pile up, and come late together.
@@ -230,7 +231,7 @@ def one_trip_ms(node: Node, publisher: Publisher, word: str, heard: list[str]) -
     patience_s = 1.0 if heard else 0.1
     while word not in heard and (left := sent + patience_s - time.monotonic()) > 0:
         rclpy.spin_once(node, timeout_sec=left)
-    return [(time.monotonic() - sent) * 1e3] if word in heard else []
+    return (time.monotonic() - sent) * 1e3 if word in heard else None
 
 
 def _echo(own: str) -> int:

@@ -2,8 +2,8 @@
 
 Where it is known already how the object lies in the image, the image is first turned to look like
 the reference image, so that slant and distance do not change descriptors, and a match is sought
-only near its place. A reference image is as large as the object looks, and at most twice that:
-finer features are not in the image, they would only cost time and be mistaken for others.
+only near its place. A reference image is halved while it is more than twice as large as the object
+looks: finer features are not in the image, they would only cost time and be mistaken for others.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class FeatureMatcher:
         self._config, self._refinement = config, refinement
         self._sift = RootSift(features)
         self._kept: dict[tuple[str, tuple[int, int]], Features] = {}
+        self._smaller: dict[tuple[str, int], Reference] = {}
 
     def match(
         self, find: ObjectDetection, view: View, reference: Reference,
@@ -72,7 +73,8 @@ class FeatureMatcher:
     def _in_box(self, find: ObjectDetection, view: View, reference: Reference) -> ObjectDetection:
         height, width = view.gray.shape
         low, high = find.box[:2], find.box[2:]
-        reference = _as_large(reference, (high - low)[::-1])
+        is_cut = bool((low <= 0).any() or (high >= [width - 1, height - 1]).any())
+        reference = self._as_large(reference, (high - low)[::-1] * (2 if is_cut else 1))
         margin = self._config.margin * (high - low)
         left, top = np.clip(np.floor(low - margin), 0, [width - 1, height - 1]).astype(int)
         right, bottom = np.clip(np.ceil(high + margin) + 1, [left + 1, top + 1], [width, height])
@@ -87,7 +89,10 @@ class FeatureMatcher:
     ) -> ObjectDetection:
         """Features of the image as if the camera stood before the object."""
         shape = (view.gray.shape[0], view.gray.shape[1])
-        reference = _as_large(reference, homographies.apparent_size(image_from_uv, shape))
+        apparent = homographies.apparent_size(image_from_uv, shape)
+        if apparent is None:
+            return selected(find, np.zeros(len(find), np.bool_))
+        reference = self._as_large(reference, apparent)
         size = reference.size[::-1]
         image_from_turned = image_from_uv @ homographies.inverse(
             homographies.pixels_from_uv(reference.size)
@@ -123,6 +128,18 @@ class FeatureMatcher:
             sigmas_px=sigmas[shown], scores=1.0 - ratios[shown],
         )  # fmt: skip
 
+    def _as_large(self, reference: Reference, apparent: FloatArray) -> Reference:
+        """The reference image halved while it is more than twice as large as the object looks
+        (height, width), along both sides."""
+        larger = float(np.min(np.divide(reference.size, np.maximum(apparent, 1e-6))))
+        larger = min(larger, min(reference.size) / _LEAST_SIDE)
+        if larger < 2.0:
+            return reference
+        key = (reference.name, 2 ** int(np.log2(larger)))
+        if key not in self._smaller:
+            self._smaller[key] = _reduced(reference, key[1])
+        return self._smaller[key]
+
     def _of(self, reference: Reference) -> Features:
         key = (reference.name, reference.size)
         if key not in self._kept:
@@ -135,16 +152,7 @@ class FeatureMatcher:
         return self._sift.extract(gray, np.asarray(hidden, np.uint8))
 
 
-def _as_large(reference: Reference, apparent: FloatArray | None) -> Reference:
-    """The reference image halved while it is more than twice as large as the object looks
-    (height, width; None: not at all) along both sides."""
-    if apparent is None:
-        return reference
-    larger = float(np.min(np.divide(reference.size, np.maximum(apparent, 1e-6))))
-    larger = min(larger, min(reference.size) / _LEAST_SIDE)
-    if larger < 2.0:
-        return reference
-    factor = 2 ** int(np.log2(larger))
+def _reduced(reference: Reference, factor: int) -> Reference:
     size = (reference.size[1] // factor, reference.size[0] // factor)
     gray = cv2.resize(reference.gray, size, interpolation=cv2.INTER_AREA)
     mask = cv2.resize(reference.mask, size, interpolation=cv2.INTER_AREA)

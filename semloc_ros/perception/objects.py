@@ -48,8 +48,8 @@ class ObjectMatcher:
 
     `names` are those that can be found, `unknown` those that the network knows and the map does
     not; `computed_by` says in words what computes; `stage_ms` how long the stages of the last image
-    took; `refused` what the network was sure of in it and pixels or features contradict, as
-    (name, score).
+    took; `refused` what the network was sure of in it and is left out, as pixels or features do not
+    confirm it.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ObjectMatcher:
         self._features = FeatureMatcher(config.features, config.refinement)
         self._lens: FlatLens | None = None
         self.stage_ms: dict[str, float] = {}
-        self.refused: list[tuple[str, float]] = []
+        self.refused: list[ObjectDetection] = []
 
     def find(
         self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None,
@@ -80,10 +80,10 @@ class ObjectMatcher:
         Of the camera its distortion counts, without which planes are homographies; None: it has
         none. InputError for any other image or mask.
         """
+        self.stage_ms, self.refused = dict.fromkeys(_STAGES, 0.0), []
         check_image(image)
         if mask is not None:
             check_mask(mask, image)
-        self.stage_ms = dict.fromkeys(_STAGES, 0.0)
         with self._timed("network"):
             found = self._detected(image)
             view = view_of(image, mask)
@@ -91,7 +91,6 @@ class ObjectMatcher:
         lens = self._lens_of(camera) if finds else None
         flat = view if lens is None else lens.view(view)
         kept: list[ObjectDetection] = []
-        self.refused = []
         for one in finds:
             if any(_overlap(one, other) > self._config.overlap for other in kept):
                 continue
@@ -99,7 +98,7 @@ class ObjectMatcher:
             if better is not None and _tells(better):
                 kept.append(better)
             elif one.score >= self._config.score:
-                self.refused.append((one.name, one.score))
+                self.refused.append(one)
         return kept
 
     def _improved(

@@ -2,10 +2,10 @@
 
 Both pictures have their mean and contrast taken out place by place, so that light does not matter,
 and second-order steps (Malis, "Improving vision-based control using efficient second-order
-minimization techniques", ICRA 2004) turn the one onto the other, coarse to fine, from the best of
-some shifts and sizes about the start. What does not fit, because somebody stands before it, counts
-little. Whether the end is better than the start is told by the correlation of the pictures in small
-cells.
+minimization techniques", ICRA 2004) turn the one onto the other, coarse to fine. What does not
+fit, because somebody stands before it, counts little. Where that does not get there, other shifts
+and sizes about the start are tried. Whether an end is better than the start, or than another, is
+told by the correlation of the pictures in small cells.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ _LEVELS = (0.25, 0.5, 1.0)  # of the size
 _LEAST_SIDE = 16  # pixels of a level
 _AROUND = 0.15  # of the object's size: shifts that are tried
 _SCALES = (0.8, 0.9, 1.0, 1.1, 1.25)  # sizes that are tried
-_SEARCH_GAIN = 0.1  # of the correlation of both pictures; with less the start is near enough
+_SEARCH_GAIN = 0.1  # of the correlation of both pictures; with less there is no better start
+_ARRIVED = 0.8  # of the cells agree: no other start is sought
 _STEPS = 12  # at a level, at most
 _SETTLED_PX = 0.005  # of the level
 _WINDOW = 5  # of them across the side: what mean and contrast are taken of
@@ -111,15 +112,13 @@ def align(
         _level(image, visible, reference, mask, apparent, _shrunk(size, share))
         for share in _LEVELS
     ]
-    found = _searched(levels[0], image_from_uv)
-    for level in levels:
-        found = _settled(level, found)
-    found = _settled(level.where(correlations(level.pair(found)) >= AGREES), found)
+    found, level = _laid(levels, image_from_uv), levels[-1]
     start, end = level.pair(image_from_uv), level.pair(found)
     before, after = correlations(start), correlations(end)
     both = np.isfinite(before) & np.isfinite(after)
     gain = after[both].mean() - before[both].mean() if both.sum() >= _LEAST_CELLS else 0.0
-    if gain < _LEAST_GAIN or homographies.motion(image_from_uv, found) > max_move:
+    moved = homographies.motion(image_from_uv, found)
+    if gain < _LEAST_GAIN or moved > max_move or np.linalg.det(found) <= 0:
         found, end, after, both = image_from_uv, start, before, np.isfinite(before)
     if both.sum() < _LEAST_CELLS:
         return None
@@ -172,31 +171,64 @@ def _normalized(picture: NDArray[Any], seen: Seen) -> Picture:
     return np.asarray(centred / np.sqrt(variance + _FLAT**2), np.float32)
 
 
-def _searched(level: _Level, image_from_uv: FloatArray) -> FloatArray:
-    """The start, shifted and made larger or smaller to where both pictures correlate best."""
-    height, width = level.size
-    across, down = int(_AROUND * width), int(_AROUND * height)
-    wide = (width + 2 * across, height + 2 * down)
-    uv_from_wide = homographies.inverse(homographies.pixels_from_uv(level.size)) @ _shift(
-        -across, -down
-    )
-    mean = level.reference[level.mask].mean() if level.mask.any() else 0.0
-    sought = np.where(level.mask, level.reference, np.float32(mean))
-    found, best = image_from_uv, -np.inf
-    at_start = -np.inf
+def _laid(levels: list[_Level], image_from_uv: FloatArray) -> FloatArray:
+    """The homography in which most cells agree, from the start or from a better one about it."""
+    found = _refined(levels, image_from_uv)
+    agree = correlations(levels[-1].pair(found))
+    if (agree >= AGREES).sum() >= _ARRIVED * np.isfinite(agree).sum():
+        return found
+    start = _searched(levels[0], image_from_uv)
+    if start is None:
+        return found
+    other = _refined(levels, start)
+    better = correlations(levels[-1].pair(other))
+    return other if (better >= AGREES).sum() > (agree >= AGREES).sum() else found
+
+
+def _refined(levels: list[_Level], image_from_uv: FloatArray) -> FloatArray:
+    """Coarse to fine, in the end by the cells that agree alone."""
+    found = image_from_uv
+    for level in levels:
+        found = _settled(level, found)
+    return _settled(level.where(correlations(level.pair(found)) >= AGREES), found)
+
+
+def _searched(level: _Level, image_from_uv: FloatArray) -> FloatArray | None:
+    """The start, shifted and made larger or smaller to where both pictures correlate best; None if
+    that is hardly better."""
+    found, best = None, _SEARCH_GAIN + _likeness(level, image_from_uv, 0.0)[0]
     for scale in _SCALES:
         scaled = image_from_uv @ _shift(0.5, 0.5) @ np.diag([scale, scale, 1]) @ _shift(-0.5, -0.5)
-        shown = cv2.warpPerspective(
-            level.image, level.small_from_image @ scaled @ uv_from_wide, wide,
-            flags=cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
-        likeness = cv2.matchTemplate(shown, sought, cv2.TM_CCOEFF_NORMED)
-        _, most, _, (x, y) = cv2.minMaxLoc(likeness)
-        if scale == 1.0:
-            at_start = float(likeness[down, across])
+        most, shift = _likeness(level, scaled, _AROUND)
         if most > best:
-            found, best = scaled @ _shift((x - across) / width, (y - down) / height), most
-    return found if best > at_start + _SEARCH_GAIN else image_from_uv
+            found, best = scaled @ shift, most
+    return found
+
+
+def _likeness(
+    level: _Level, image_from_uv: FloatArray, around: float
+) -> tuple[float, FloatArray]:
+    """The greatest correlation of both pictures if the reference is shifted by up to `around` of
+    its size, and that shift (3, 3) of (u, v)."""
+    height, width = level.size
+    across, down = int(around * width), int(around * height)
+    uv_from_grid = homographies.inverse(homographies.pixels_from_uv(level.size))
+    uv_from_wide = uv_from_grid @ _shift(-across, -down)
+    shown = cv2.warpPerspective(
+        _filled(level.image, level.visible > 0),
+        level.small_from_image @ image_from_uv @ uv_from_wide,
+        (width + 2 * across, height + 2 * down), flags=cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    likeness = cv2.matchTemplate(shown, _filled(level.reference, level.mask), cv2.TM_CCOEFF_NORMED)
+    _, most, _, (x, y) = cv2.minMaxLoc(likeness)
+    return most, _shift((x - across) / width, (y - down) / height)
+
+
+def _filled(picture: Picture, counts: Seen) -> Picture:
+    """With the mean of what counts in place of what does not."""
+    mean = picture[counts].mean() if counts.any() else 0.0
+    return np.asarray(np.where(counts, picture, np.float32(mean)))
 
 
 def _shift(x: float, y: float) -> FloatArray:

@@ -57,10 +57,10 @@ def test_finds_are_told_drawn_and_written(images: Path) -> None:
         assert np.array(one["matches"]).shape[1] == 5
 
 
-def test_what_the_image_contradicts_is_told(images: Path) -> None:
+def test_what_pixels_do_not_confirm_is_told(images: Path) -> None:
     cv2.imwrite(str(images / "1.png"), picture(9))
     done = run(images, images / "1.png", "--map", "house")
-    assert done.stdout == "1: nothing; left out, the image contradicts it: boat 0.90\n"
+    assert done.stdout == "1: nothing; left out, not confirmed: boat 0.90\n"
 
 
 def test_one_image_without_a_map(images: Path) -> None:

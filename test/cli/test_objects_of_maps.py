@@ -114,10 +114,13 @@ def test_faults_are_one_line(learned, wall, tmp_path):
     folder, images, _ = learned
     move = ("map", "objects", "move", folder)
     assert "expected one of the map's 2, got c (did you mean" in semloc(*move, "c", wrong=True)
-    (tmp_path / "same.json").write_text(json.dumps(np.eye(4).tolist()))
-    assert "a file that can be written" in semloc(
-        *move, "a", "--motion", tmp_path / "same.json", "--before", tmp_path / "no/x", wrong=True
-    )
+    same = tmp_path / "same.json"
+    same.write_text(json.dumps(np.eye(4).tolist()))
+    for before, line in ((same, "a file that is not there yet"), (same / "x", "can be written")):
+        assert line in semloc(*move, "a", "--motion", same, "--before", before, wrong=True)
+    assert json.loads(same.read_text()) == np.eye(4).tolist()
+    semloc(*move, "a", "--corners", same, "--before", tmp_path / "old.json", wrong=True)
+    assert not (tmp_path / "old.json").exists(), "nothing moved"
     assert "expected one of --map" in semloc(*move, "a", wrong=True)
     assert "--instance: expected 0 to 0" in semloc(*move, "a", "--instance", 3, wrong=True)
     (tmp_path / "x.json").write_text("[[1, 2]]")

@@ -96,3 +96,5 @@ def test_motion_is_that_of_the_corner_that_moves_most() -> None:
     assert homographies.motion(upright, moved) == pytest.approx(0.3)
     behind = np.array([[30.0, 0, 100], [0, 40, 20], [-2.0, 0, 1]])
     assert homographies.motion(upright, behind) == np.inf
+    assert homographies.motion(-upright, upright) == np.inf
+    assert homographies.motion(upright * [[0], [0], [1]], upright) == np.inf
