@@ -44,14 +44,14 @@ def test_corners_come_within_a_tenth_of_a_pixel(factor: float) -> None:
     assert found.sigma_px < 0.15
 
 
-@pytest.mark.parametrize(("shift", "scale"), [((22, -15), 1.0), ((12, 10), 1.3), ((-20, 15), 0.8)])
+@pytest.mark.parametrize(("shift", "scale"), [((22, -15), 1.0), ((15, 15), 1.35), ((-20, 15), 0.8)])
 def test_a_start_that_is_far_off_is_found_from(shift: tuple[float, float], scale: float) -> None:
     """By more than second-order steps reach."""
     corners = np.array([[60.0, 40], [250, 60], [235, 190], [70, 205]])
     begin = image_from_corners((corners - corners.mean(0)) * scale + corners.mean(0) + shift)
     found = aligned(image_of(picture(), TRUTH), begin, max_move=0.7)
     assert corner_error(begin, TRUTH) > 20
-    assert corner_error(found.image_from_uv, TRUTH) < 0.2
+    assert corner_error(found.image_from_uv, TRUTH) < 0.1
 
 
 @pytest.mark.parametrize("masked", [True, False])
