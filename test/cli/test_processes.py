@@ -74,7 +74,10 @@ end_like_ctrl_c()
 with running("family", {family(tmp_path)!r}, os.environ, Path({str(tmp_path / "log")!r})) as child:
     wait_for(child, [])
 """
-    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(word, signal.SIG_DFL),  # the tests may run under nohup
+    )  # fmt: skip
     members = pids(tmp_path)
     process.send_signal(word)
     process.communicate(timeout=30)
